@@ -1,0 +1,1 @@
+//! IPFIX, `NetFlow` v5/v9 and `sFlow` v5, to and from columns.
