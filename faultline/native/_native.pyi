@@ -9,9 +9,7 @@ class MalformedError(ValueError):
     """Octets that are not what they claim; the message holds offset and reason."""
 
 # ---- codec ------------------------------------------------------------------------------------------------------
-def encode_records(
-    kind: str, rows: Sequence[Mapping[str, Any]], *, export_s: int, domain: int = 0, sequence: int = 0
-) -> bytes:
+def encode_records(kind: str, rows: Sequence[Mapping[str, Any]], *, export_s: int, domain: int = 0, sequence: int = 0) -> bytes:
     """IPFIX messages (each at most 65,535 octets, templates included) of records of one kind of the field table.
 
     A key that is missing or None is absent. `hist` and `octets` take bytes; an unknown key or a value outside its type is a ValueError that
@@ -84,7 +82,7 @@ class LiveMeter:
         interval_s: int = 10,
         idle_timeout_s: int = 30,
         max_flows: int = 65536,
-        ring_octets: int = 8 << 20,
+        ring_octets: int = ...,
         promiscuous: bool = True,
         key_vlan: bool = True,
         key_tunnel: bool = True,
@@ -108,7 +106,8 @@ def meter_files(
     active_timeout_s: float = 60.0,
     tunnels: str = "inner",
     key: Sequence[str] = (),
-    max_flows: int = 1 << 20,
+    max_flows: int = ...,
 ) -> dict[str, Any]:
     """Meter capture files (`-` is standard input) into a writable binary object; returns the summary of the contract, plus `error` when a file is cut
-    or is not a capture (records so far are written)."""
+    or is not a capture (records so far are written).
+    """

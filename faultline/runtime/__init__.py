@@ -1,0 +1,1 @@
+"""How a service lives: configuration, logging, counters, clock, lifecycle. Knows nothing of flows."""
