@@ -1,0 +1,1 @@
+"""The analyzer: the answer. Baselines, evidence, incidents, alarms, reports, pages."""

@@ -1,0 +1,1 @@
+"""The whole on one machine: the command, the demo network, the simulator."""

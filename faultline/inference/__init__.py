@@ -1,0 +1,1 @@
+"""The localiser: observations, likelihoods, search, explanation. Pure."""

@@ -1,0 +1,1 @@
+"""What the operator knows: schema, reading, checking, and the positions from which via follows. Pure."""

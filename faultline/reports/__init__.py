@@ -1,0 +1,1 @@
+"""Reports as print-ready HTML and SVG, in English and Chinese."""
