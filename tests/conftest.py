@@ -1,0 +1,56 @@
+"""What every tier shares: Hypothesis profiles, and markers that skip with their reason where the ground is missing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+settings.register_profile("fast", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("deep", max_examples=20_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+
+def _influxd() -> str | None:
+    built = ROOT / ".cache" / "bin" / "influxd"
+    return os.environ.get("INFLUXD") or shutil.which("influxd") or (str(built) if built.exists() else None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what this machine cannot run, each with the reason."""
+    lacking: dict[str, str] = {}
+    if os.geteuid() != 0:
+        lacking["net"] = "needs root for network namespaces"
+    elif not shutil.which("ip"):
+        lacking["net"] = "needs iproute2 (packaging/setup.sh test installs it)"
+    if not shutil.which("chromium"):
+        lacking["browser"] = "needs chromium (packaging/setup.sh test installs it when root)"
+    if _influxd() is None:
+        lacking["influx"] = "needs influxd: set INFLUXD, or packaging/setup.sh test builds it where go is present"
+    for item in items:
+        for marker, reason in lacking.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """Third-party captures with expected results, beside the project; never copied into it."""
+    folder = ROOT.parent / "shared" / "corpora"
+    if not folder.is_dir():
+        pytest.skip("no ../shared/corpora beside the project")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def influxd_binary() -> str:
+    """Path of a real influxd."""
+    found = _influxd()
+    if found is None:
+        pytest.skip("no influxd")
+    return found
