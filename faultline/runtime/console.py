@@ -44,7 +44,10 @@ def report(error: CommandError) -> int:
 
 
 def run(app: Callable[[], object]) -> NoReturn:
-    """Run a command-line application; a CommandError becomes two lines and an exit code, Ctrl-C exits 130, a closed pipe exits quietly."""
+    """Run a command-line application and exit.
+
+    A CommandError becomes two lines and its exit code; bad usage is typer's own (exit 2); Ctrl-C exits 130; a closed pipe exits quietly.
+    """
     try:
         app()
     except CommandError as error:
@@ -53,7 +56,7 @@ def run(app: Callable[[], object]) -> NoReturn:
         say("interrupted")
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of our output went away (`| head`): not an error of ours. Keep the interpreter from flushing into the closed pipe.
+        # The reader of our output went away (`| head`): not an error of ours, and the interpreter must not flush into the closed pipe.
         sys.stderr.close()
         sys.exit(FAILED)
     sys.exit(DONE)

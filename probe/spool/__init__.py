@@ -1,0 +1,1 @@
+"""Batches on disk between being made and being acknowledged: nothing lost that was kept, nothing missing unsaid."""

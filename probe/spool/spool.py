@@ -1,0 +1,470 @@
+"""The spool: what the probe made stays here until the collector has acknowledged it, or until a gap says that it was given up.
+
+In come data messages of a stream, out come sealed batches in dense sequence. It knows nothing of HTTP, and no record but the gap.
+
+Layout: `incarnation` (which one counts), `<incarnation>/<stream>/<seq>.ipfix` and `position`, `quarantine/`.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import attrs
+
+from faultline.records.terms import SECOND_NS, ProbeId, Stream
+from faultline.runtime.clock import Clock
+from faultline.runtime.counters import Counters
+from faultline.runtime.log import logger
+from probe.spool.batch import Header, gap_messages, seal
+from probe.spool.config import SpoolConfig
+from probe.spool.files import Disk, Files
+from probe.spool.plan import Drop, Gap, Held, PositionError, forget_gaps, makes_room_for, over_quota, retell, untell
+from probe.spool.rebirth import carry_over, new_shelves
+from probe.spool.shelf import NO_ROOM, Shelf
+
+_OWN_NAMES = ("incarnation", "incarnation.tmp", "quarantine", "lock")
+_HEADER_AND_SEAL_OCTETS = 400
+"""Upper estimate of what sealing adds to the data messages; the quota needs no better."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Depth:
+    """What waits of a stream."""
+
+    batches: int
+    octets: int
+    oldest_ns: int | None
+    """Wall clock when the oldest waiting batch was closed; None when nothing waits."""
+
+
+@attrs.define(slots=True, kw_only=True, eq=False)
+class _Entry:
+    stream: Stream
+    messages: bytes
+    records: int
+    first_ns: int | None
+    last_ns: int | None
+    watermark_ns: int
+    seq: int | None = None
+    finished: bool = False
+    error: Exception | None = None
+
+
+class Spool:
+    """Batches on disk, safe from several threads. Every number it hands out is used once, whatever crashes.
+
+    Counter stage `spool`, in batches: out are those released by the collector's acknowledgement; held is what waits.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        probe: ProbeId,
+        *,
+        clock: Clock,
+        counters: Counters,
+        config: SpoolConfig | None = None,
+        files: Files | None = None,
+    ) -> None:
+        self.directory = directory
+        self._probe = probe
+        self._clock = clock
+        self._counters = counters
+        self._stage = counters.stage("spool")
+        self._config = config or SpoolConfig()
+        self._files = files or Disk()
+        self._lock = threading.RLock()
+        self._entries: list[_Entry] = []
+        self._entries_lock = threading.Lock()
+        self._listeners: list[Callable[[], None]] = []
+        self._shelves: dict[Stream, Shelf] = {}
+        self._log = logger("spool")
+        self.incarnation = 0
+
+    # ---- life ----------------------------------------------------------------------------------------------------
+    def open(self) -> None:
+        """Begin, or go on where a crash left off.
+
+        Raises:
+            OSError: the directory cannot be made or read.
+        """
+        with self._lock:
+            self._files.make_directory(self.directory)
+            pointer = self._read_pointer()
+            if pointer is None:
+                self._set_strangers_aside()
+                self._begin(self._probe, {}, {})
+                return
+            self.incarnation, probe = pointer
+            self._shelves = new_shelves(self.directory, probe=probe, incarnation=self.incarnation, files=self._files)
+            trusted = self._recover_shelves()
+            self._remove_other_incarnations()
+            if not trusted or probe != self._probe:
+                self._begin(self._probe, self._shelves, {})
+            self._tell_gaps()
+            self._publish_gauges()
+
+    def listen(self, callback: Callable[[], None]) -> None:
+        """Call this after every append, from the appending thread."""
+        self._listeners.append(callback)
+
+    # ---- in ------------------------------------------------------------------------------------------------------
+    def append(
+        self,
+        stream: Stream,
+        messages: bytes,
+        *,
+        records: int,
+        first_ns: int | None,
+        last_ns: int | None,
+        watermark_ns: int,
+    ) -> int | None:
+        """Seal data messages into the stream's next batch; it is durable on return.
+
+        Appends of several threads that come together share one round of syncs. An empty batch (no messages) is a heartbeat.
+
+        Returns:
+            the batch's sequence, or None when the disk had no room or failed: then it was counted and a gap says so.
+        """
+        entry = _Entry(
+            stream=stream, messages=messages, records=records, first_ns=first_ns, last_ns=last_ns, watermark_ns=watermark_ns
+        )
+        with self._entries_lock:
+            self._entries.append(entry)
+        with self._lock:
+            if not entry.finished:
+                with self._entries_lock:
+                    entries, self._entries = self._entries, []
+                self._commit(entries)
+        if entry.error:
+            raise entry.error
+        for callback in self._listeners:
+            callback()
+        return entry.seq
+
+    def _commit(self, entries: list[_Entry]) -> None:
+        now_ns = self._clock.wall_ns()
+        try:
+            self._keep_quota(sum(len(entry.messages) + _HEADER_AND_SEAL_OCTETS for entry in entries), now_ns)
+        except OSError as error:
+            self._complain("old batches could not be removed", error)
+        staged: dict[Stream, list[tuple[_Entry, int, Held]]] = {}
+        for entry in entries:
+            try:
+                if placed := self._place(entry, now_ns):
+                    staged.setdefault(entry.stream, []).append((entry, *placed))
+            except Exception as error:  # noqa: BLE001 - it belongs to the thread that appended, not to the one that commits for it
+                entry.error = error
+            entry.finished = True
+        for stream, items in staged.items():
+            self._publish(self._shelves[stream], items)
+        self._save_dirty()
+        self._tell_gaps()
+        self._publish_gauges()
+
+    def _place(self, entry: _Entry, now_ns: int) -> tuple[int, Held] | None:
+        shelf = self._shelves[entry.stream]
+        seq = shelf.next_seq
+        octets = self._sealed(entry, seq, now_ns)
+        self._stage.take()
+        shelf.next_seq = seq + 1
+        try:
+            self._stage_with_room(shelf, seq, octets)
+        except OSError as error:
+            self._lose(shelf, seq, error)
+            return None
+        entry.seq = seq
+        shelf.position = attrs.evolve(shelf.position, watermark_ns=max(shelf.position.watermark_ns, entry.watermark_ns))
+        return seq, Held(octets=len(octets), closed_ns=now_ns)
+
+    def _sealed(self, entry: _Entry, seq: int, now_ns: int) -> bytes:
+        header = Header(
+            probe=self._probe,
+            incarnation=self.incarnation,
+            stream=entry.stream,
+            seq=seq,
+            wall_ns=now_ns,
+            monotonic_ns=self._clock.monotonic_ns(),
+            watermark_ns=entry.watermark_ns,
+            records=entry.records,
+            first_ns=entry.first_ns,
+            last_ns=entry.last_ns,
+        )
+        return seal(header, entry.messages)
+
+    def _stage_with_room(self, shelf: Shelf, seq: int, octets: bytes) -> None:
+        while True:
+            try:
+                shelf.stage(seq, octets)
+            except OSError as error:
+                held = {stream: list(other.held) for stream, other in self._shelves.items()}
+                drop = makes_room_for(shelf.stream, held) if error.errno in NO_ROOM else None
+                if drop is None:
+                    raise
+                self._drop(drop)
+            else:
+                return
+
+    def _publish(self, shelf: Shelf, items: list[tuple[_Entry, int, Held]]) -> None:
+        try:
+            shelf.publish([(seq, held) for _, seq, held in items])
+        except OSError as error:
+            for entry, seq, _ in items:
+                entry.seq = None
+                self._lose(shelf, seq, error)
+            try:
+                shelf.unpublish([seq for _, seq, _ in items])
+            except OSError as second:
+                self._complain("a batch could not be taken back", second)
+
+    # ---- out -----------------------------------------------------------------------------------------------------
+    def next_batch(self, stream: Stream, after: int = 0) -> tuple[int, bytes] | None:
+        """The oldest waiting batch behind `after`, checked once more; one that is no longer what was written becomes a gap."""
+        with self._lock:
+            shelf = self._shelves[stream]
+            for seq in [seq for seq in shelf.held if seq > after]:
+                octets = shelf.read(seq)
+                if octets is not None:
+                    return seq, octets
+                self._give_up(shelf, Gap(first=seq, last=seq, reason="corrupt"), keep_files=True)
+            return None
+
+    def holds(self, stream: Stream, seq: int) -> bool:
+        """Whether this batch waits here."""
+        with self._lock:
+            return seq in self._shelves[stream].held
+
+    def release(self, stream: Stream, upto: int) -> None:
+        """The collector has everything of the stream up to here: forget it. The position is written before any file goes."""
+        with self._lock:
+            try:
+                self._stage.done(self._shelves[stream].release(upto))
+            except OSError as error:
+                self._complain("acknowledged batches could not be removed yet", error)
+            if stream is Stream.EVENTS:
+                released = self._shelves[Stream.EVENTS].position.released
+                for shelf in self._shelves.values():
+                    shelf.position = forget_gaps(shelf.position, released)
+            self._publish_gauges()
+
+    def reject(self, stream: Stream, seq: int) -> None:
+        """The collector will never take this batch: put it in quarantine, say so in a gap, and go on behind it."""
+        with self._lock:
+            self._give_up(self._shelves[stream], Gap(first=seq, last=seq, reason="rejected"), keep_files=True)
+
+    def fill_hole(self, stream: Stream, contiguous: int) -> None:
+        """The collector waits for what is long released here, its store having gone back in time: say that it never will come."""
+        with self._lock:
+            shelf = self._shelves[stream]
+            released = shelf.position.released
+            if contiguous >= released or any(gap.first <= contiguous + 1 <= gap.last for gap in shelf.position.gaps):
+                return
+            self._log.warning("collector misses what it had acknowledged", stream=stream, first=contiguous + 1, last=released)
+            shelf.position = shelf.position.with_gap(Gap(first=contiguous + 1, last=released, reason="missing"))
+            self._save_dirty(shelf)
+            self._tell_gaps()
+
+    def rebirth(self, accepted: Mapping[Stream, int]) -> None:
+        """Begin a new incarnation and carry over what waits, sealed again under the new identity.
+
+        Args:
+            accepted: per stream, the highest sequence the collector took of the old incarnation.
+        """
+        with self._lock:
+            self._counters.count("spool_incarnations", reason="conflict")
+            self._begin(self._probe, self._shelves, accepted)
+            self._tell_gaps()
+            self._publish_gauges()
+
+    def depth(self) -> dict[Stream, Depth]:
+        """What waits, per stream."""
+        with self._lock:
+            return {stream: _depth(shelf) for stream, shelf in self._shelves.items()}
+
+    # ---- giving up -------------------------------------------------------------------------------------------------
+    def _keep_quota(self, incoming_octets: int, now_ns: int) -> None:
+        max_age_ns = int(self._config.max_age_s * SECOND_NS)
+        total = incoming_octets + sum(shelf.octets for shelf in self._shelves.values())
+        oldest_ns = [next(iter(shelf.held.values())).closed_ns for shelf in self._shelves.values() if shelf.held]
+        if total <= self._config.max_octets and all(now_ns - closed_ns <= max_age_ns for closed_ns in oldest_ns):
+            return
+        drops = over_quota(
+            {stream: list(shelf.held.items()) for stream, shelf in self._shelves.items()},
+            incoming_octets=incoming_octets,
+            max_octets=self._config.max_octets,
+            max_age_ns=max_age_ns,
+            now_ns=now_ns,
+        )
+        for stream, gap in _joined(drops):
+            self._give_up(self._shelves[stream], gap, keep_files=False, tell=False)
+
+    def _drop(self, drop: Drop) -> None:
+        self._give_up(
+            self._shelves[drop.stream], Gap(first=drop.seq, last=drop.seq, reason=drop.reason), keep_files=False, tell=False
+        )
+
+    def _give_up(self, shelf: Shelf, gap: Gap, *, keep_files: bool, tell: bool = True) -> None:
+        self._log.warning("batches given up", stream=shelf.stream, first=gap.first, last=gap.last, reason=gap.reason)
+        self._stage.drop(gap.reason, shelf.give_up(gap, keep_files=keep_files))
+        if shelf.stream is Stream.EVENTS and gap.reason != "rejected":  # what was refused once would be refused again, for ever
+            for other in self._shelves.values():
+                other.position = untell(other.position, gap)
+        if tell:
+            self._tell_gaps()
+            self._publish_gauges()
+
+    def _lose(self, shelf: Shelf, seq: int, error: OSError) -> None:
+        reason = "disk_full" if error.errno in NO_ROOM else "disk_error"
+        self._stage.drop(reason)
+        self._complain("a batch could not be written", error)
+        shelf.position = shelf.position.with_gap(Gap(first=seq, last=seq, reason=reason))
+        shelf.dirty = True
+
+    def _tell_gaps(self) -> None:
+        """Write one batch of records for all gaps not yet told; what cannot be written now is told with the next append."""
+        untold = [(shelf, gap) for shelf in self._shelves.values() for gap in shelf.position.untold()]
+        if not untold:
+            return
+        now_ns = self._clock.wall_ns()
+        rows = [
+            {"stream": str(shelf.stream), "gap_first_seq": gap.first, "gap_last_seq": gap.last, "gap_reason": gap.reason}
+            for shelf, gap in untold
+        ]
+        events = self._shelves[Stream.EVENTS]
+        seq = events.next_seq
+        entry = _Entry(
+            stream=Stream.EVENTS,
+            messages=gap_messages(rows, export_s=now_ns // SECOND_NS),
+            records=len(rows),
+            first_ns=None,
+            last_ns=None,
+            watermark_ns=events.position.watermark_ns,
+        )
+        try:
+            octets = self._sealed(entry, seq, now_ns)
+            events.stage(seq, octets)
+            events.publish([(seq, Held(octets=len(octets), closed_ns=now_ns))])
+        except OSError as error:
+            self._complain("a gap record waits for room", error)
+            return
+        self._stage.take()
+        for shelf in self._shelves.values():
+            gaps = tuple(attrs.evolve(gap, told=seq) if gap.told is None else gap for gap in shelf.position.gaps)
+            if gaps != shelf.position.gaps:
+                shelf.position = attrs.evolve(shelf.position, gaps=gaps)
+                shelf.dirty = True
+        self._save_dirty()
+
+    # ---- incarnations ----------------------------------------------------------------------------------------------
+    def _begin(self, probe: str, old: Mapping[Stream, Shelf], accepted: Mapping[Stream, int]) -> None:
+        # 63 random bits: positive also in stores that know only signed integers.
+        incarnation = secrets.randbits(63) | 1
+        new = new_shelves(self.directory, probe=probe, incarnation=incarnation, files=self._files)
+        if old:
+            damaged = carry_over(old, new, probe=probe, incarnation=incarnation, accepted=accepted)
+            self._stage.done(sum(seq <= accepted.get(stream, 0) for stream, shelf in old.items() for seq in shelf.held))
+            self._stage.drop("corrupt", damaged)
+        else:
+            for shelf in new.values():
+                shelf.begin()
+        own = next(iter(new.values())).directory.parent
+        self._files.sync_directory(own)
+        self._files.sync_directory(self.directory)
+        self._write_pointer(incarnation, probe)
+        self._log.info(
+            "new incarnation", incarnation=f"{incarnation:016x}", carried_over=sum(len(shelf.held) for shelf in new.values())
+        )
+        self.incarnation, self._shelves = incarnation, new
+        self._remove_other_incarnations()
+
+    def _read_pointer(self) -> tuple[int, str] | None:
+        try:
+            pointer = json.loads(self._files.read(self.directory / "incarnation"))
+            return int(pointer["incarnation"], 16), str(pointer["probe"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, KeyError) as error:
+            self._log.error("the incarnation file is damaged; what waited goes to quarantine", reason=str(error))
+            return None
+
+    def _write_pointer(self, incarnation: int, probe: str) -> None:
+        line = json.dumps({"incarnation": f"{incarnation:016x}", "probe": probe}).encode() + b"\n"
+        self._files.write(self.directory / "incarnation.tmp", line)
+        self._files.rename(self.directory / "incarnation.tmp", self.directory / "incarnation")
+        self._files.sync_directory(self.directory)
+
+    def _recover_shelves(self) -> bool:
+        trusted = True
+        for stream, shelf in self._shelves.items():
+            try:
+                found = shelf.recover()
+            except PositionError as error:
+                self._log.error("the spool's position is lost; a new incarnation begins", stream=stream, reason=str(error))
+                found = shelf.salvage()
+                trusted = False
+            self._stage.take(found.held + found.corrupt + found.missing)
+            for reason, count in (("corrupt", found.corrupt), ("missing", found.missing)):
+                if count:
+                    self._stage.drop(reason, count)
+                    self._log.warning("batches lost", stream=stream, reason=reason, count=count)
+            if found.torn:
+                self._counters.count("spool_torn", found.torn)
+        events = self._shelves[Stream.EVENTS]
+        for shelf in self._shelves.values():
+            shelf.position = retell(shelf.position, events.position.released, events.held)
+        return trusted
+
+    def _set_strangers_aside(self) -> None:
+        for name in self._files.names(self.directory):
+            if name not in _OWN_NAMES:
+                self._files.make_directory(self.directory / "quarantine")
+                self._files.rename(self.directory / name, self.directory / "quarantine" / name)
+
+    def _remove_other_incarnations(self) -> None:
+        for name in self._files.names(self.directory):
+            if name not in _OWN_NAMES and name != f"{self.incarnation:016x}":
+                try:
+                    self._files.remove_directory(self.directory / name)
+                except OSError as error:
+                    self._complain("an old incarnation could not be removed", error)
+
+    # ---- small things ------------------------------------------------------------------------------------------------
+    def _save_dirty(self, *also: Shelf) -> None:
+        for shelf in self._shelves.values():
+            if shelf.dirty or shelf in also:
+                try:
+                    shelf.save_if_possible()
+                except OSError as error:
+                    shelf.dirty = True
+                    self._complain("a position could not be written", error)
+
+    def _complain(self, event: str, error: OSError) -> None:
+        self._counters.count("spool_disk_errors")
+        self._log.error(event, error=error.strerror or str(error), number=error.errno)
+
+    def _publish_gauges(self) -> None:
+        for stream, depth in self.depth().items():
+            self._counters.gauge("spool_batches", depth.batches, stream=stream)
+            self._counters.gauge("spool_octets", depth.octets, stream=stream)
+
+
+def _depth(shelf: Shelf) -> Depth:
+    oldest_ns = next(iter(shelf.held.values())).closed_ns if shelf.held else None
+    return Depth(batches=len(shelf.held), octets=shelf.octets, oldest_ns=oldest_ns)
+
+
+def _joined(drops: list[Drop]) -> list[tuple[Stream, Gap]]:
+    """Neighbouring drops of one reason as one gap."""
+    joined: list[tuple[Stream, Gap]] = []
+    for drop in drops:
+        if joined:
+            stream, gap = joined[-1]
+            if stream is drop.stream and gap.reason == drop.reason and gap.last + 1 == drop.seq:
+                joined[-1] = (stream, attrs.evolve(gap, last=drop.seq))
+                continue
+        joined.append((drop.stream, Gap(first=drop.seq, last=drop.seq, reason=drop.reason)))
+    return joined
