@@ -1,0 +1,99 @@
+"""Findings of one step, joined into faults as people see them.
+
+Goes in: entries of a verdict with the lines they touch. Comes out: groups that share no component with each other. Knows
+nothing of time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from faultline.records.incident import Base, base_of
+from faultline.records.terms import LineCode, TenantId
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Finding:
+    """One entry of a verdict with what the inventory adds."""
+
+    verdict: Mapping[str, Any]
+    """A `faultline-verdict/1` entry."""
+    onset_ns: int
+    lines: frozenset[LineCode] = frozenset()
+    tenants: frozenset[TenantId] = frozenset()
+
+    @property
+    def bases(self) -> frozenset[Base]:
+        """Reported components without directions."""
+        return frozenset(base_of(c) for c in self.verdict["components"])
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Group:
+    """Findings that share a component: one fault to people."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def lead(self) -> Mapping[str, Any]:
+        """The most certain entry."""
+        return self.findings[0].verdict
+
+    @property
+    def bases(self) -> frozenset[Base]:
+        """All components without directions."""
+        return frozenset().union(*(finding.bases for finding in self.findings))
+
+    @property
+    def lines(self) -> frozenset[LineCode]:
+        """Lines that cross any of them."""
+        return frozenset().union(*(finding.lines for finding in self.findings))
+
+    @property
+    def tenants(self) -> frozenset[TenantId]:
+        """Whose lines they are."""
+        return frozenset().union(*(finding.tenants for finding in self.findings))
+
+    @property
+    def onset_ns(self) -> int:
+        """The earliest beginning among them."""
+        return min(finding.onset_ns for finding in self.findings)
+
+    @property
+    def planned(self) -> bool:
+        """Whether every finding lies in a declared maintenance window."""
+        return all(bool(finding.verdict.get("planned")) for finding in self.findings)
+
+    def since(self, onset_ns: int) -> Group:
+        """The same fault with an earlier beginning."""
+        first, *others = self.findings
+        return Group(findings=(attrs.evolve(first, onset_ns=onset_ns), *others))
+
+
+def grouped(findings: Sequence[Finding]) -> list[Group]:
+    """Findings joined wherever they share a component, the most certain first in each group and among the groups."""
+    groups: list[list[Finding]] = []
+    for finding in sorted(findings, key=lambda f: (-float(f.verdict["confidence"]), tuple(map(str, f.verdict["components"])))):
+        touching = [g for g in groups if any(member.bases & finding.bases for member in g)]
+        if not touching:
+            groups.append([finding])
+            continue
+        first, *others = touching
+        for other in others:
+            first.extend(other)
+            groups.remove(other)
+        first.append(finding)
+    return [Group(findings=tuple(group)) for group in groups]
+
+
+def same_headline(one: Group, other: Group) -> bool:
+    """Whether two steps' groups say the same to people: owner, mode, planned or not, and a common place."""
+    return (
+        one.lead["owner"] == other.lead["owner"]
+        and one.lead["mode"] == other.lead["mode"]
+        and one.planned == other.planned
+        and bool(one.bases & other.bases)
+    )
