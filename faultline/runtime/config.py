@@ -1,7 +1,7 @@
 """A service's configuration: a YAML file structured into frozen attrs classes; every mistake is named by its key's path.
 
-A component's configuration is an attrs class with defaults and a docstring per field. `load` refuses unknown keys (a typo must not
-silently become a default) and collects all mistakes, so a person fixes a file in one round.
+A component's configuration is an attrs class with defaults and a docstring per field. `load` refuses unknown keys (a typo must
+not silently become a default) and collects all mistakes, so a person fixes a file in one round.
 """
 
 from __future__ import annotations

@@ -46,7 +46,8 @@ def report(error: CommandError) -> int:
 def run(app: Callable[[], object]) -> NoReturn:
     """Run a command-line application and exit.
 
-    A CommandError becomes two lines and its exit code; bad usage is typer's own (exit 2); Ctrl-C exits 130; a closed pipe exits quietly.
+    A CommandError becomes two lines and its exit code; bad usage is typer's own message and 2; Ctrl-C exits 130; a closed pipe
+    exits quietly.
     """
     try:
         app()
@@ -56,7 +57,7 @@ def run(app: Callable[[], object]) -> NoReturn:
         say("interrupted")
         sys.exit(130)
     except BrokenPipeError:
-        # The reader of our output went away (`| head`): not an error of ours, and the interpreter must not flush into the closed pipe.
+        # The reader of our output went away (`| head`): not an error of ours. Python must not flush into the closed pipe.
         sys.stderr.close()
         sys.exit(FAILED)
     sys.exit(DONE)

@@ -1,6 +1,6 @@
 """Counters of a stage: in = out + dropped(reason) + held, readable as Prometheus text and as the document of `faultline doctor`.
 
-Everything that moves has a counter; every drop has a reason. A stage is made once in a service's wiring and handed to its component.
+Everything that moves has a counter; every drop has a reason. A stage is made once, in a service's wiring, and handed on.
 """
 
 from __future__ import annotations

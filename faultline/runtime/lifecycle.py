@@ -1,7 +1,7 @@
 """Start and stop of a service: signals, order, and a bounded end.
 
-A component is anything with `start()` and `stop()`. They start in the order given and stop in reverse, so what feeds others stops first
-when it was joined last. SIGTERM and SIGINT ask for a graceful stop; a second one ends at once.
+A component is anything with `start()` and `stop()`. They start in the order given and stop in reverse, so what feeds others
+stops first when it was joined last. SIGTERM and SIGINT ask for a graceful stop; a second one ends at once.
 """
 
 from __future__ import annotations

@@ -1,0 +1,148 @@
+"""The way to the collector: one HTTPS client, TLS 1.3, the collector's authority, our token. Octets in, status and body out."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+import httpx
+
+from faultline.native import _native
+from faultline.runtime.config import ConfigError
+from probe.export.config import CollectorConfig
+
+_LARGEST_ANSWER_OCTETS = 1 << 16
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class LinkError(OSError):
+    """No answer came: refused, unreachable, timed out, not trusted. The message says which; it holds no secret."""
+
+
+class Link(Protocol):
+    """Something that carries a batch to the collector."""
+
+    def send(self, batch: bytes) -> Answer:
+        """One attempt.
+
+        Raises:
+            LinkError: no answer came; the collector may or may not have the batch.
+        """
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+class HttpsLink:
+    """POST /v1/batches over HTTP/1.1 with kept connections.
+
+    Raises:
+        ConfigError: token or authority cannot be read.
+    """
+
+    def __init__(self, config: CollectorConfig) -> None:
+        self._compress = config.compress
+        self._url = config.url.rstrip("/") + "/v1/batches"
+        self._token = read_token(config)
+        self._client = httpx.Client(
+            verify=trust(config),
+            proxy=config.proxy,
+            timeout=httpx.Timeout(config.timeout_s, connect=min(10.0, config.timeout_s)),
+            limits=httpx.Limits(max_connections=2, keepalive_expiry=60.0),
+            headers={"User-Agent": "faultline-probe", "Accept-Encoding": "identity"},
+            follow_redirects=False,
+        )
+
+    def send(self, batch: bytes) -> Answer:
+        """One attempt; answers larger than 64 KiB are cut."""
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/ipfix"}
+        if self._compress:
+            batch = _native.zstd_compress(batch)
+            headers["Content-Encoding"] = "zstd"
+        try:
+            with self._client.stream("POST", self._url, content=batch, headers=headers) as response:
+                body = b""
+                for chunk in response.iter_bytes():
+                    body += chunk
+                    if len(body) >= _LARGEST_ANSWER_OCTETS:
+                        break
+                return Answer(status=response.status_code, headers={**response.headers}, body=body)
+        except (httpx.HTTPError, ssl.SSLError) as error:
+            raise LinkError(explain(error)) from None
+
+    def close(self) -> None:
+        """Close connections."""
+        self._client.close()
+
+
+def trust(config: CollectorConfig) -> ssl.SSLContext:
+    """TLS 1.3 only; the collector's authority (else the host's trust store); the certificate must be for the host of the URL.
+
+    Raises:
+        ConfigError: the authority cannot be read or is no certificate.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    if config.authority is None:
+        context.load_default_certs()
+        return context
+    try:
+        context.load_verify_locations(cafile=config.authority)
+    except (OSError, ssl.SSLError) as error:
+        why = "is not a PEM certificate" if isinstance(error, ssl.SSLError) else f"cannot be read: {error.strerror}"
+        raise ConfigError(
+            [f"{config.authority} {why}"],
+            where="probe.collector.authority",
+            hint="copy tls/authority.pem from the collector's data directory",
+        ) from None
+    return context
+
+
+def read_token(config: CollectorConfig) -> str:
+    """The token itself.
+
+    Raises:
+        ConfigError: the file cannot be read or does not hold a token.
+    """
+    if config.token is not None:
+        return config.token
+    path = config.token_file or Path()
+    try:
+        lines = path.read_text(encoding="ascii").split("\n")
+    except OSError as error:
+        raise ConfigError(
+            [f"{path} cannot be read: {error.strerror}"], where="probe.collector.token_file", hint="put the probe's token into it"
+        ) from None
+    except UnicodeDecodeError:
+        lines = [""]
+    token = lines[0].strip()
+    if not token or not token.isprintable() or " " in token:
+        raise ConfigError(
+            [f"{path}: the first line is not a token"], where="probe.collector.token_file", hint="put the probe's token into it"
+        )
+    return token
+
+
+def explain(error: Exception) -> str:
+    """A failure to reach the collector in words."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"certificate not trusted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return f"TLS failed: {cause.reason or cause}"
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(error, httpx.TimeoutException):
+        return f"timed out ({type(error).__name__})"
+    return str(error) or type(error).__name__
