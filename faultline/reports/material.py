@@ -1,0 +1,119 @@
+"""What reports and pictures are made of: plain records, already looked up.
+
+Whoever has stores fills them; whoever draws reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from faultline.records.incident import Base, Incident
+from faultline.records.terms import ComponentKind, LineCode, Owner
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class LineCard:
+    """A line as people know it."""
+
+    code: LineCode
+    customer: str
+    a_end: str | None = None
+    """City or address of the A-end."""
+    z_end: str | None = None
+    grade: str | None = None
+    line_type: str | None = None
+    cir_bps: int | None = None
+    backup: LineCode | None = None
+    """The other line of a two-carrier pair."""
+    time_zone: str | None = None
+    """IANA name; None: UTC."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class PathElement:
+    """One component of a line, A to Z, without direction."""
+
+    base: Base
+    name: str
+    kind: ComponentKind
+    owner: Owner
+    between: tuple[str, str] | None = None
+    """For a segment: what it joins, in words."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class PathVantage:
+    """A probe's place on the path."""
+
+    name: str
+    position: float
+    """In elements: 2.0 is the middle of the third element, 2.5 the boundary after it."""
+    silent: bool = False
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Suspect:
+    """How strongly an element is suspected."""
+
+    base: Base
+    probability: float
+    """0..1, in its direction the larger."""
+    a_to_z: bool
+    z_to_a: bool
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Series:
+    """Values over time; None or a missing window is a gap and drawn as one."""
+
+    label: str
+    points: tuple[tuple[int, float | None], ...]
+    """(start of the window in Unix nanoseconds, value), rising."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Plot:
+    """A picture of a few series in one unit."""
+
+    title: str
+    unit: str
+    """`bit/s`, `ratio`, `ms`."""
+    step_ns: int
+    start_ns: int
+    end_ns: int
+    series: tuple[Series, ...]
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class QualityRow:
+    """How good the instruments were: clock and capture of one vantage or session."""
+
+    name: str
+    clock_class: str | None = None
+    clock_error_ns: int | None = None
+    capture_loss_ratio: float | None = None
+    one_sided_ratio: float | None = None
+    suspect: int | None = None
+    """Samples taken while the probe was starved."""
+    missing_windows: int | None = None
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class FaultMaterial:
+    """Everything a fault report tells."""
+
+    incident: Incident
+    line: LineCard | None
+    """The first affected line; None when the inventory no longer has it."""
+    other_lines: tuple[LineCard, ...] = ()
+    path: tuple[PathElement, ...] = ()
+    vantages: tuple[PathVantage, ...] = ()
+    evidence: Mapping[str, Any] | None = None
+    """The `faultline-evidence/1` document the verdict was made from."""
+    plots: tuple[Plot, ...] = ()
+    quality: tuple[QualityRow, ...] = ()
+    made_ns: int
+    """When the report's data was read."""
