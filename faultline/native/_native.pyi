@@ -1,6 +1,6 @@
 """What the compiled module offers. Times are Unix nanoseconds; octets are `bytes`; errors are subclasses of ValueError or OSError."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
 
 __version__: str
@@ -9,30 +9,54 @@ class MalformedError(ValueError):
     """Octets that are not what they claim; the message holds offset and reason."""
 
 # ---- codec ------------------------------------------------------------------------------------------------------
-def encode_records(kind: str, rows: Sequence[Mapping[str, Any]], *, export_s: int, domain: int = 0, sequence: int = 0) -> bytes:
-    """IPFIX messages (each at most 65,535 octets, templates included) of records of one kind of the field table.
+def encode_records(kind: str, rows: Iterable[Mapping[str, Any]], *, export_s: int, domain: int = 0, sequence: int = 0) -> bytes:
+    """IPFIX messages (each at most 65,535 octets, its templates included) of records of one kind of the field table.
 
-    A key that is missing or None is absent. `hist` and `octets` take bytes; an unknown key or a value outside its type is a ValueError that
-    names the row and the field.
+    A key that is missing or None is absent. `hist` and `octets` take bytes, addresses are text. An unknown key, a value outside its type or
+    the absence of a required field is a ValueError that names the row and the field. Rows with the same fields present stay in order.
     """
 
 def seal_batch(header: Mapping[str, Any], messages: bytes, *, export_s: int) -> bytes:
-    """A whole batch file: header message (record `batch`), `messages`, seal message."""
+    """A whole batch file: header message (record `batch`), `messages`, seal message.
+
+    Message sequence numbers are written anew, counting data records within the batch. ValueError when `header["records"]` is not the number of
+    records in `messages`; MalformedError when those are not whole messages with their templates.
+    """
+
+@final
+class Table:
+    """Records of one kind: one column a field, reverse twins included, nulls where absent.
+
+    Integers keep their width and sign (`u64` is UInt64), times are Int64 Unix nanoseconds, addresses and strings Utf8, `hist` and `octets`
+    Binary. pyarrow (`pa.table(x)`) and duckdb (`from x`) read it as it is, as often as one likes.
+    """
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __len__(self) -> int: ...
 
 @final
 class DecodedBatch:
     """A decoded batch file."""
 
-    header: dict[str, Any]
-    """Fields of the `batch` record."""
-    problems: list[str]
-    """Sets that could not be decoded, each with message number, set id, offset and reason; everything beside them is in the tables."""
+    @property
+    def header(self) -> dict[str, Any]:
+        """Fields of the `batch` record."""
+
+    @property
+    def problems(self) -> list[str]:
+        """Sets that could not be decoded, each with message number, set id, octet within the batch and reason.
+
+        Everything beside them is in the tables. At most 100 in words, then how many more.
+        """
+
     def kinds(self) -> list[str]:
         """Record kinds present, `batch` and `seal` left out."""
+
     def rows(self, kind: str) -> int:
         """Number of records of a kind."""
-    def table(self, kind: str) -> Any:
-        """The records of a kind as an object with `__arrow_c_stream__`: one column a field of the table, reverse twins included, nulls where absent."""
+
+    def table(self, kind: str) -> Table:
+        """The records of a kind; no rows when there is none. ValueError for a kind that is not in the field table."""
 
 def decode_batch(octets: bytes) -> DecodedBatch:
     """Check the seal, decode everything. MalformedError when header or seal are missing or wrong."""
@@ -44,6 +68,9 @@ def crc32c(octets: bytes) -> int: ...
 def zstd_compress(octets: bytes, level: int = 3) -> bytes: ...
 def zstd_decompress(octets: bytes, max_octets: int) -> bytes:
     """MalformedError when it is not zstd or would be larger than `max_octets` (checked while decompressing)."""
+
+def histogram_encode(values: Sequence[int]) -> bytes:
+    """Histogram octets of values as Rust makes them: the twin of `faultline.records.histogram.Histogram(values).encode()`."""
 
 @final
 class ExportDecoder:

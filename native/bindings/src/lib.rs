@@ -1,11 +1,21 @@
 //! The Python module `faultline.native._native`: a thin skin over the pure crates.
 
+mod codec;
+mod rows;
+mod stream;
+
 use pyo3::prelude::*;
 
 /// Registers every part of the native module.
 #[pymodule]
 mod _native {
-    use super::*;
+    use super::{Bound, PyModule, PyModuleMethods as _, PyResult};
+
+    #[pymodule_export]
+    use super::codec::{
+        batch_header, crc32c, decode_batch, encode_records, histogram_encode, seal_batch, zstd_compress, zstd_decompress,
+        DecodedBatch, MalformedError,
+    };
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
