@@ -1,0 +1,280 @@
+"""Syslog over the wire: to a real rsyslogd by UDP and TCP, and to a TLS receiver; outages included."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from analyzer.notify.alarms import Alarm, alarm_document
+from analyzer.notify.delivery import SyslogDelivery, SyslogTarget, Transport
+from analyzer.notify.outbox import Outbox
+from faultline.records.incident import EventKind
+from faultline.reports.words import Language
+from faultline.runtime.clock import SystemClock
+from faultline.runtime.counters import Counters
+
+
+def make_alarm(number: int, words: str = "FAULT; access loop 17") -> Alarm:
+    """A told thing with its own id."""
+    return Alarm(
+        incident=f"F{number}",
+        revision=1,
+        event=EventKind.RAISE,
+        time_ns=time.time_ns(),
+        critical=False,
+        text=words,
+        short=words[:70],
+        fields={"incident": f"F{number}", "owner": "access"},
+    )
+
+
+def free_port(kind: socket.SocketKind) -> int:
+    """A port nobody listens on."""
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Poll until it holds; fail when it does not in time."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "not in time"
+        time.sleep(0.02)
+
+
+class Sender:
+    """An outbox and one delivery."""
+
+    def __init__(self, folder: Path, target: SyslogTarget) -> None:
+        self.outbox = Outbox(folder / "outbox.sqlite")
+        self.outbox.open()
+        self.counters = Counters()
+        self.delivery = SyslogDelivery(target, outbox=self.outbox, counters=self.counters, clock=SystemClock(), hostname="noc-1")
+        self.delivery.start()
+
+    def tell(self, told: Alarm) -> None:
+        document = alarm_document(told)
+        self.outbox.put(told.incident, told.revision, {language.value: document for language in Language}, time.time_ns())
+        self.delivery.new_entry()
+
+    def close(self) -> None:
+        self.delivery.stop()
+        self.outbox.close()
+
+
+@pytest.fixture
+def sender(tmp_path: Path) -> Iterator[Callable[[SyslogTarget], Sender]]:
+    """Makes senders and stops them."""
+    made: list[Sender] = []
+
+    def make(target: SyslogTarget) -> Sender:
+        made.append(Sender(tmp_path, target))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+class Rsyslogd:
+    """A real rsyslogd on loopback that writes what it understood to a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.udp, self.tcp = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM)
+        self._folder = folder
+        self.out = folder / "out.log"
+        (folder / "work").mkdir(exist_ok=True)
+        fields = "%pri%|%timestamp:::date-rfc3339%|%hostname%|%app-name%|%msgid%|%structured-data%|%msg%"
+        (folder / "rsyslog.conf").write_text(
+            f'global(workDirectory="{folder}/work" maxMessageSize="16k")\n'
+            'module(load="imudp")\nmodule(load="imtcp")\n'
+            f'template(name="all" type="string" string="{fields}\\n")\n'
+            f'ruleset(name="in") {{ action(type="omfile" file="{self.out}" template="all") }}\n'
+            f'input(type="imudp" address="127.0.0.1" port="{self.udp}" ruleset="in")\n'
+            f'input(type="imtcp" address="127.0.0.1" port="{self.tcp}" ruleset="in")\n',
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [str(shutil.which("rsyslogd")), "-n", "-f", f"{self._folder}/rsyslog.conf", "-i", f"{self._folder}/pid"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until(self._listens)
+
+    def _listens(self) -> bool:
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", self.tcp)) == 0
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+    def lines(self) -> list[str]:
+        return self.out.read_text(encoding="utf-8").splitlines() if self.out.exists() else []
+
+
+@pytest.fixture
+def rsyslogd(tmp_path: Path) -> Iterator[Rsyslogd]:
+    """A running rsyslogd, or a skip with the reason."""
+    if shutil.which("rsyslogd", path=os.environ.get("PATH", "") + ":/usr/sbin") is None:
+        pytest.skip("needs rsyslogd (packaging/setup.sh test installs it when root)")
+    os.environ["PATH"] = os.environ.get("PATH", "") + ("" if "/usr/sbin" in os.environ.get("PATH", "") else ":/usr/sbin")
+    made = Rsyslogd(tmp_path)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize("transport", [Transport.UDP, Transport.TCP])
+def test_a_real_rsyslogd_understands_every_field(
+    rsyslogd: Rsyslogd,
+    sender: Callable[[SyslogTarget], Sender],
+    transport: Transport,
+) -> None:
+    """Priority, host, program, message id, structured data and the Chinese text arrive as they were meant."""
+    port = rsyslogd.udp if transport is Transport.UDP else rsyslogd.tcp
+    sending = sender(SyslogTarget(name="noc", address=f"127.0.0.1:{port}", transport=transport))
+    sending.tell(make_alarm(1, "故障 F1; 接入网\nsecond line"))
+    wait_until(lambda: len(rsyslogd.lines()) == 1)
+    pri, _, host, program, msgid, data, words = rsyslogd.lines()[0].split("|")
+    assert (pri, host, program, msgid) == ("163", "noc-1", "faultline", "RAISE")
+    assert data == '[faultline@32473 incident="F1" owner="access"]'
+    assert words.removeprefix("\ufeff").startswith("故障 F1; 接入网")
+    wait_until(lambda: sending.counters.stage("notify_noc").snapshot().out == 1)
+    assert sending.counters.stage("notify_noc").snapshot().balanced
+
+
+def test_alarms_told_while_the_receiver_was_away_arrive_in_order(
+    rsyslogd: Rsyslogd,
+    sender: Callable[[SyslogTarget], Sender],
+) -> None:
+    """A stopped rsyslogd delays and does not lose: three alarms of the outage arrive after it is back."""
+    sending = sender(SyslogTarget(name="noc", address=f"127.0.0.1:{rsyslogd.tcp}", transport=Transport.TCP))
+    sending.tell(make_alarm(1))
+    wait_until(lambda: len(rsyslogd.lines()) == 1)
+    rsyslogd.stop()
+    for number in (2, 3, 4):
+        sending.tell(make_alarm(number))
+    time.sleep(0.3)
+    assert sending.counters.stage("notify_noc").snapshot().held == 3
+    rsyslogd.start()
+    wait_until(lambda: len(rsyslogd.lines()) == 4)
+    assert [line.split('incident="')[1].split('"')[0] for line in rsyslogd.lines()] == ["F1", "F2", "F3", "F4"]
+
+
+class TlsReceiver:
+    """Accepts TLS and reads octet-counted messages until a proper close."""
+
+    def __init__(self, folder: Path) -> None:
+        self.authority = folder / "authority.pem"
+        key_file = folder / "key.pem"
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "receiver")])
+        now = datetime.now(tz=UTC)
+        certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(minutes=5))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        self.authority.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        key_file.write_bytes(
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
+        )
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(self.authority, key_file)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.messages: list[bytes] = []
+        self.connections = 0
+        self.closed_properly = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                raw, _ = self._listener.accept()
+            except OSError:
+                return
+            try:
+                with self._context.wrap_socket(raw, server_side=True) as stream:
+                    self.connections += 1
+                    self._read(stream)
+            except OSError:
+                raw.close()
+
+    def _read(self, stream: ssl.SSLSocket) -> None:
+        file = stream.makefile("rb")
+        while True:
+            digits = b""
+            while (octet := file.read(1)) not in {b" ", b""}:
+                digits += octet
+            if not digits:
+                self.closed_properly.set()
+                return
+            self.messages.append(file.read(int(digits)))
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(5)
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[TlsReceiver]:
+    """A TLS receiver on loopback."""
+    made = TlsReceiver(tmp_path)
+    yield made
+    made.close()
+
+
+def test_tls_keeps_one_connection_and_closes_it_properly(
+    receiver: TlsReceiver,
+    sender: Callable[[SyslogTarget], Sender],
+) -> None:
+    """Several messages share a connection; the end is a TLS close, not a cut."""
+    address = f"127.0.0.1:{receiver.port}"
+    sending = sender(SyslogTarget(name="noc", address=address, transport=Transport.TLS, ca=receiver.authority))
+    for number in (1, 2, 3):
+        sending.tell(make_alarm(number))
+        wait_until(lambda number=number: len(receiver.messages) == number)
+    assert receiver.connections == 1
+    assert all(message.startswith(b"<163>1 ") for message in receiver.messages)
+    sending.delivery.stop()
+    assert receiver.closed_properly.wait(5)
+
+
+def test_a_receiver_nobody_vouches_for_is_told_nothing(receiver: TlsReceiver, sender: Callable[[SyslogTarget], Sender]) -> None:
+    """Without its authority the message stays in the outbox."""
+    sending = sender(SyslogTarget(name="noc", address=f"127.0.0.1:{receiver.port}", transport=Transport.TLS))
+    sending.tell(make_alarm(1))
+    time.sleep(0.3)
+    assert receiver.messages == []
+    assert sending.counters.stage("notify_noc").snapshot().held == 1
