@@ -1,4 +1,7 @@
-"""What the compiled module offers. Times are Unix nanoseconds; octets are `bytes`; errors are subclasses of ValueError or OSError."""
+"""What the compiled module offers.
+
+Times are Unix nanoseconds; octets are `bytes`; errors are subclasses of ValueError or OSError.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
@@ -12,23 +15,24 @@ class MalformedError(ValueError):
 def encode_records(kind: str, rows: Iterable[Mapping[str, Any]], *, export_s: int, domain: int = 0, sequence: int = 0) -> bytes:
     """IPFIX messages (each at most 65,535 octets, its templates included) of records of one kind of the field table.
 
-    A key that is missing or None is absent. `hist` and `octets` take bytes, addresses are text. An unknown key, a value outside its type or
-    the absence of a required field is a ValueError that names the row and the field. Rows with the same fields present stay in order.
+    A key that is missing or None is absent. `hist` and `octets` take bytes, addresses are text. An unknown key, a value outside
+    its type or the absence of a required field is a ValueError that names the row and the field. Rows with the same fields
+    present stay in order.
     """
 
 def seal_batch(header: Mapping[str, Any], messages: bytes, *, export_s: int) -> bytes:
     """A whole batch file: header message (record `batch`), `messages`, seal message.
 
-    Message sequence numbers are written anew, counting data records within the batch. ValueError when `header["records"]` is not the number of
-    records in `messages`; MalformedError when those are not whole messages with their templates.
+    Message sequence numbers are written anew, counting data records within the batch. ValueError when `header["records"]` is
+    not the number of records in `messages`; MalformedError when those are not whole messages with their templates.
     """
 
 @final
 class Table:
     """Records of one kind: one column a field, reverse twins included, nulls where absent.
 
-    Integers keep their width and sign (`u64` is UInt64), times are Int64 Unix nanoseconds, addresses and strings Utf8, `hist` and `octets`
-    Binary. pyarrow (`pa.table(x)`) and duckdb (`from x`) read it as it is, as often as one likes.
+    Integers keep their width and sign (`u64` is UInt64), times are Int64 Unix nanoseconds, addresses and strings Utf8, `hist` and
+    `octets` Binary. pyarrow (`pa.table(x)`) and duckdb (`from x`) read it as it is, as often as one likes.
     """
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
@@ -74,7 +78,8 @@ def histogram_encode(values: Sequence[int]) -> bytes:
 
 @final
 class ExportDecoder:
-    """NetFlow v5/v9, IPFIX and sFlow v5 datagrams or files to the rows of `collector decode`; templates are remembered across calls."""
+    """NetFlow v5/v9, IPFIX and sFlow v5 datagrams or files to the rows of `collector decode`; templates are remembered across
+    calls."""
 
     def __init__(self) -> None: ...
     def datagram(self, octets: bytes, exporter: str) -> list[dict[str, Any]]: ...
@@ -135,6 +140,7 @@ def meter_files(
     key: Sequence[str] = (),
     max_flows: int = ...,
 ) -> dict[str, Any]:
-    """Meter capture files (`-` is standard input) into a writable binary object; returns the summary of the contract, plus `error` when a file is cut
-    or is not a capture (records so far are written).
+    """Meter capture files (`-` is standard input) into a writable binary object; returns the summary of the contract.
+
+    `error` is added to it when a file is cut or is not a capture; the records so far are written.
     """

@@ -1,14 +1,14 @@
 """The one histogram of latencies and sizes: fixed logarithmic buckets, the same edges everywhere, so 10 s adds up to a day.
 
-Goes in: signed integers (nanoseconds or octets). Comes out: counts, quantiles with at most 1/64 = 1.6 % relative error, a compact octet
-string. Knows nothing of what is measured.
+Goes in: signed integers (nanoseconds or octets). Comes out: counts, quantiles with at most 1/64 = 1.6 % relative error, a
+compact octet string. Knows nothing of what is measured.
 
-Buckets: a magnitude below 32 is its own bucket; from 32 on each octave has 32 equal sub-buckets (as in HdrHistogram). Only integer
-arithmetic, so Python and Rust agree bit for bit. Negative values (one-way delays between unsynchronised clocks) mirror the positive
-ones at -1 - bucket(-v - 1): they are shown, never clamped.
+Buckets: a magnitude below 32 is its own bucket; from 32 on each octave has 32 equal sub-buckets (as in HdrHistogram). Only
+integer arithmetic, so Python and Rust agree bit for bit. Negative values (one-way delays between unsynchronised clocks) mirror
+the positive ones at -1 - bucket(-v - 1): they are shown, never clamped.
 
-Octets: 0x01, then for each non-empty bucket in rising order: zigzag-varint of the bucket for the first, varint of the distance to the
-previous bucket after that; then the varint of the count. An empty histogram is the empty string.
+Octets: 0x01, then for each non-empty bucket in rising order: zigzag-varint of the bucket for the first, varint of the distance
+to the previous bucket after that; then the varint of the count. An empty histogram is the empty string.
 """
 
 from __future__ import annotations
@@ -97,7 +97,10 @@ class Histogram:
         self.n += other.n
 
     def shift(self, offset: int) -> Histogram:
-        """The same counts about values moved by an offset; each bucket moves by its middle (error grows by one bucket's width)."""
+        """The same counts about values moved by an offset.
+
+        Each bucket moves by its middle, so the error grows by one bucket's width.
+        """
         moved = Histogram()
         for bucket, count in self._counts.items():
             moved.add(bucket_middle(bucket) + offset, count)
