@@ -1,7 +1,7 @@
 """Sends what waits in the spool, oldest first in each stream, until the collector has acknowledged it.
 
-One thread, one batch on its way: the order within a stream holds. Events go before measurements, measurements before flows, one batch
-of each in turn.
+One thread, one batch on its way: the order within a stream holds. Events go before measurements, measurements before flows, one
+batch of each in turn.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _SILENT_S = 60.0
 class Uploader:
     """A component: carries batches from the spool to the collector.
 
-    Counter stage `upload`, in batches: taken when first offered, out when acknowledged, dropped when refused for ever (`rejected`),
-    given up by the spool meanwhile (`given_up`) or sealed again under another identity (`renumbered`).
+    Counter stage `upload`, in batches: taken when first offered, out when acknowledged, dropped when refused for ever
+    (`rejected`), given up by the spool meanwhile (`given_up`) or sealed again under another identity (`renumbered`).
     """
 
     def __init__(

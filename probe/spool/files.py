@@ -47,7 +47,9 @@ class Disk:
 
     def make_directory(self, path: Path) -> None:
         """Make it readable by the probe's user only: batches hold customers' addresses."""
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for made in [parent for parent in reversed(path.parents) if not parent.exists()]:
+            made.mkdir(mode=0o700, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
 
     def write(self, path: Path, octets: bytes) -> None:
         """Write all, then fdatasync."""

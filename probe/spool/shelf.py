@@ -102,8 +102,8 @@ class Shelf:
         )
         for gap in sorted(gaps, key=lambda gap: gap.first):
             self.position = self.position.with_gap(gap)
-        self.save()
-        for seq in damaged:
+        self.save_if_possible()
+        for seq in [] if self.dirty else damaged:  # where the gap cannot be written down, the file stays to be found again
             self._set_aside(seq)
         lost = sum(gap.last - gap.first + 1 for gap in absent)
         return Recovered(held=len(self.held), torn=len(torn), corrupt=len(damaged), missing=lost)
@@ -150,30 +150,48 @@ class Shelf:
     def release(self, upto: int) -> int:
         """Be done with every sequence up to this one; returns how many batches that let go."""
         done = [seq for seq in self.held if seq <= upto]
-        if upto > self.position.released or done:
-            self.position = attrs.evolve(self.position, released=max(self.position.released, min(upto, self.next_seq - 1)))
-            self._save_then_remove(done)
-        return len(done)
+        if upto <= self.position.released and not done:
+            return 0
+        self.position = attrs.evolve(self.position, released=max(self.position.released, min(upto, self.next_seq - 1)))
+        self.save_if_possible()
+        if self.dirty and len(done) == len(self.held):
+            # The highest file is all that remembers which numbers were used: it stays until the position is written.
+            return self._remove(done[:-1]) + (0 if self.dirty else self._remove(done[-1:]))
+        return self._remove(done)
 
     def give_up(self, gap: Gap, *, keep_files: bool) -> int:
         """Record a gap and let go of its batches, into quarantine or removed; returns how many were held.
 
         A gap at the very front moves the position on, so that no restart looks there again.
+
+        Raises:
+            OSError: the gap could not be recorded; nothing has changed.
         """
         lost = [seq for seq in self.held if gap.first <= seq <= gap.last]
-        self.position = self.position.with_gap(gap)
-        at_front = gap.first <= self.position.released + 1
-        moved = attrs.evolve(self.position, released=max(self.position.released, gap.last)) if at_front else self.position
+        before = self.position
+        self.position = before.with_gap(gap)
+        at_front = gap.first <= before.released + 1
+        moved = attrs.evolve(self.position, released=max(before.released, gap.last)) if at_front else self.position
+        try:
+            if keep_files:
+                self.save()
+            else:
+                self.position = moved
+                self.save_if_possible()
+        except OSError:
+            self.position = before
+            raise
         if keep_files:
-            self.save()
             for seq in lost:
                 self._set_aside(seq)
                 self._let_go(seq)
             self.position = moved
-        else:
-            self.position = moved
-            self._save_then_remove(lost)
-        return len(lost)
+            return len(lost)
+        if self.dirty and len(lost) == len(self.held):
+            # As in `release`; nothing can be given up, so nothing is.
+            self.position = before
+            raise OSError(errno.ENOSPC, "no room for the position")
+        return self._remove(lost)
 
     def save_if_possible(self) -> None:
         """Make the position durable, or stay `dirty` while the disk has no room."""
@@ -184,13 +202,7 @@ class Shelf:
                 raise
             self.dirty = True
 
-    def _save_then_remove(self, seqs: list[int]) -> None:
-        try:
-            self.save()
-        except OSError as error:
-            if error.errno not in NO_ROOM:
-                raise
-            self.dirty = True
+    def _remove(self, seqs: Sequence[int]) -> int:
         for seq in seqs:
             self._files.remove(self.path(seq))
             self._let_go(seq)
@@ -198,6 +210,7 @@ class Shelf:
                 # A full disk had no room for the position; the file just removed made some. A crash in between finds the batch
                 # missing, and says so.
                 self.save_if_possible()
+        return len(seqs)
 
     def _check(self, seq: int) -> bool:
         octets = self._files.read(self.path(seq))

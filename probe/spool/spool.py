@@ -69,6 +69,7 @@ class Spool:
         counters: Counters,
         config: SpoolConfig | None = None,
         files: Files | None = None,
+        draw_incarnation: Callable[[], int] | None = None,
     ) -> None:
         self.directory = directory
         self._probe = probe
@@ -77,6 +78,8 @@ class Spool:
         self._stage = counters.stage("spool")
         self._config = config or SpoolConfig()
         self._files = files or Disk()
+        # 63 random bits: positive also in stores that know only signed integers.
+        self._draw_incarnation = draw_incarnation or (lambda: secrets.randbits(63) | 1)
         self._lock = threading.RLock()
         self._entries: list[_Entry] = []
         self._entries_lock = threading.Lock()
@@ -98,6 +101,7 @@ class Spool:
             if pointer is None:
                 self._set_strangers_aside()
                 self._begin(self._probe, {}, {})
+                self._files.sync_directory(self.directory.parent)
                 return
             self.incarnation, probe = pointer
             self._shelves = new_shelves(self.directory, probe=probe, incarnation=self.incarnation, files=self._files)
@@ -361,8 +365,7 @@ class Spool:
 
     # ---- incarnations ----------------------------------------------------------------------------------------------
     def _begin(self, probe: str, old: Mapping[Stream, Shelf], accepted: Mapping[Stream, int]) -> None:
-        # 63 random bits: positive also in stores that know only signed integers.
-        incarnation = secrets.randbits(63) | 1
+        incarnation = self._draw_incarnation()
         new = new_shelves(self.directory, probe=probe, incarnation=incarnation, files=self._files)
         if old:
             damaged = carry_over(old, new, probe=probe, incarnation=incarnation, accepted=accepted)
