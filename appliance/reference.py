@@ -1,0 +1,20 @@
+"""Writes the generated pages under docs/reference/: `make docs`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from faultline.records.fields import table
+from faultline.records.reference import fields_page
+
+REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
+
+
+def main() -> None:
+    """Write every generated page."""
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    (REFERENCE / "fields.md").write_text(fields_page(table()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
