@@ -15,7 +15,7 @@ from faultline.reports.sentences import Speaker
 HEIGHT = 210
 LINE_Y = 92
 MARGIN = 34
-SEGMENT_WIDTH, NODE_WIDTH = 118, 62
+SEGMENT_WIDTH, NODE_WIDTH = 118, 94
 NAME_LIMIT = 15
 LINKS = frozenset({ComponentKind.SEGMENT, ComponentKind.LINK, ComponentKind.ROUTE})
 

@@ -1,0 +1,1 @@
+"""The status page and the JSON interface: server-rendered, no script, one strict content security policy."""

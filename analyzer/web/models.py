@@ -1,0 +1,124 @@
+"""What the pages show, already decided: templates only lay it out. Also their JSON; what was not measured is left out there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Protocol
+
+import attrs
+
+from faultline.records.incident import Base, Incident, incident_document
+from faultline.records.terms import LineCode
+from faultline.reports.material import FaultMaterial, LineCard, PathElement, PathVantage, Plot, Suspect
+from faultline.reports.words import Language
+
+
+class LineState(StrEnum):
+    """A line's state, worst first."""
+
+    FAULT = "fault"
+    SUSPICION = "suspicion"
+    UNMEASURED = "unmeasured"
+    PLANNED = "planned"
+    HEALTHY = "healthy"
+
+    @property
+    def badness(self) -> int:
+        """Rank for sorting: larger is worse."""
+        return len(LineState) - list(LineState).index(self)
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class LineRow:
+    """A line in the list."""
+
+    card: LineCard
+    state: LineState
+    incidents: tuple[Incident, ...] = ()
+    """Open ones, leading first."""
+    loss_ratio: float | None = None
+    """Largest loss ratio of test packets in either direction over the newest windows."""
+    round_trip_ns: int | None = None
+    """Median round trip of test packets."""
+    rate_bps: float | None = None
+    """Both directions together, at the busiest vantage."""
+    measured_ns: int | None = None
+    """End of the newest window with a row of this line."""
+    learning_until_ns: int | None = None
+    """Until when delay verdicts wait for a baseline; None: they do not."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class LinesPage:
+    """The first page."""
+
+    rows: tuple[LineRow, ...]
+    """Worst first."""
+    open_incidents: tuple[FaultMaterial, ...]
+    past_incidents: tuple[Incident, ...]
+    """Newest first, a few."""
+    final_until_ns: int | None
+    """End of the newest final window; None before the first."""
+    now_ns: int
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class LinePage:
+    """One line."""
+
+    row: LineRow
+    path: tuple[PathElement, ...]
+    vantages: tuple[PathVantage, ...]
+    suspects: Mapping[Base, Suspect]
+    plots: tuple[Plot, ...]
+    past_incidents: tuple[Incident, ...]
+    final_until_ns: int | None
+    now_ns: int
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class WindowNote:
+    """A final window as the interface tells it."""
+
+    start_ns: int
+    end_ns: int
+    revision: int
+
+
+class Views(Protocol):
+    """The one data-access layer of pages and interface; access control will stand here."""
+
+    def lines_page(self, language: Language) -> LinesPage:
+        """The first page's data."""
+
+    def line_page(self, code: LineCode, language: Language) -> LinePage | None:
+        """A line's data; None when the inventory has none of that code."""
+
+    def material(self, incident: str, language: Language) -> FaultMaterial | None:
+        """An incident with all that reports tell; None when there is none of that id."""
+
+    def incidents(self) -> tuple[Incident, ...]:
+        """All, newest raise first."""
+
+    def windows(self) -> tuple[WindowNote, ...]:
+        """Final windows, newest first, a few."""
+
+
+def line_document(row: LineRow) -> dict[str, Any]:
+    """A line as the interface tells it."""
+    values = attrs.asdict(row, recurse=False) | {
+        "card": None,
+        "code": row.card.code,
+        "customer": row.card.customer,
+        "a_end": row.card.a_end,
+        "z_end": row.card.z_end,
+        "state": row.state.value,
+        "incidents": [incident.id for incident in row.incidents],
+    }
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def incident_entry(incident: Incident) -> dict[str, Any]:
+    """An incident as the interface tells it."""
+    return incident_document(incident)
