@@ -9,11 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Protocol
 
 from faultline.runtime.log import logger
+from faultline.runtime.systemd import notify, watchdog_period_s
 
 
 class Component(Protocol):
@@ -30,10 +32,20 @@ class Component(Protocol):
 
 
 class Service:
-    """Components with one life."""
+    """Components with one life.
 
-    def __init__(self, name: str, components: Sequence[tuple[str, Component]]) -> None:
+    `alive` is asked before systemd's watchdog hears that all is well; a service that does not answer it is restarted by systemd.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        components: Sequence[tuple[str, Component]],
+        *,
+        alive: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.name = name
+        self._alive = alive
         self._components = list(components)
         self._started: list[tuple[str, Component]] = []
         self._stopping = threading.Event()
@@ -76,10 +88,16 @@ class Service:
         previous = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
             self.start()
+            notify("READY=1")
+            period_s = watchdog_period_s()
+            beat_s = time.monotonic()
             # wait() with a timeout keeps the main thread able to run signal handlers.
             while not self._stopping.wait(0.5):
-                pass
+                if period_s is not None and time.monotonic() - beat_s >= period_s and self._alive():
+                    notify("WATCHDOG=1")
+                    beat_s = time.monotonic()
         finally:
+            notify("STOPPING=1")
             self.stop()
             for number, handler in previous.items():
                 signal.signal(number, handler)

@@ -1,7 +1,7 @@
 """Spool and upload against every mishap at once: crashes at any step, lost answers, refusals, a full disk, bit flips, clones.
 
-The collector here is a model of what the real one promises. The invariant, in words: what was appended arrives once or is named by
-a gap record; one identity never has two contents; when the mishaps end, everything arrives and the spool is empty.
+The collector here is a model of what the real one promises. The invariant, in words: what was appended arrives once or is named
+by a gap record; one identity never has two contents; when the mishaps end, everything arrives and the spool is empty.
 """
 
 from __future__ import annotations
