@@ -1,0 +1,92 @@
+"""Does an observation still speak for a verdict entry? The log-likelihood ratio of one observation at the entry's severity.
+
+Goes in: a `faultline-verdict/1` entry and `faultline-evidence/1` observations. Comes out: nats. The localiser weighs all
+hypotheses over all evidence; this asks the narrow question that time needs: is what was found over a longer span still so in
+the newest windows, and since when.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from faultline.records.terms import Mode
+
+BACKGROUND = 5e-5
+"""Loss ratio of a healthy path when the observation brings none: the localiser's default."""
+NEVER = 1e-9
+LEAST_SAMPLES = 5
+"""Fewer delay samples say nothing here."""
+MOST_NATS = 50.0
+"""One observation of a short window never speaks louder than this, so that a single window cannot hide a change point."""
+STUDENT_NU = 4.0
+_LAST = 1 - 1e-6
+
+
+def identity(observation: Mapping[str, Any]) -> Hashable:
+    """What makes two observations of different windows the same view: kind, source and the components looked at."""
+    via = tuple(map(str, observation.get("via", ())))
+    paths = tuple((tuple(map(str, path["via"])), path["weight"]) for path in observation.get("paths", ()))
+    rest = tuple(
+        str(observation.get(key, "")) for key in ("kind", "source", "endpoint", "component", "name", "probe", "round_trip")
+    )
+    return (via, paths, rest)
+
+
+def supporters(entry: Mapping[str, Any], observations: Sequence[Mapping[str, Any]]) -> frozenset[Hashable]:
+    """Identities of the observations that spoke for the entry."""
+    numbers = [row["observation"] for row in entry.get("evidence", ()) if row["nats"] > 0 and isinstance(row["observation"], int)]
+    return frozenset(identity(observations[n]) for n in numbers if 0 <= n < len(observations))
+
+
+def speaks(entry: Mapping[str, Any], observation: Mapping[str, Any]) -> float:
+    """Nats of the observation for the entry against health; 0 for kinds that cannot be dated this way."""
+    mode = Mode(entry["mode"])
+    severity = entry.get("severity") or {}
+    if observation["kind"] == "loss" and mode in {Mode.LOSS, Mode.CONGESTION, Mode.DOWN}:
+        value = 1.0 if mode is Mode.DOWN else severity.get("low", severity.get("value", 0.0))
+        return _bounded(_loss(observation, float(value))) if mode is not Mode.CONGESTION else 0.0
+    if observation["kind"] == "delay" and mode in {Mode.DELAY, Mode.CONGESTION}:
+        return _bounded(_delay(observation, float(severity.get("value", 0.0))))
+    if observation["kind"] in {"counter", "event"}:
+        return _counter(observation)
+    return 0.0
+
+
+def net_nats(entry: Mapping[str, Any], observations: Sequence[Mapping[str, Any]], who: frozenset[Hashable]) -> float:
+    """Sum over the observations with one of these identities."""
+    return math.fsum(speaks(entry, observation) for observation in observations if identity(observation) in who)
+
+
+def _bounded(nats: float) -> float:
+    return max(-MOST_NATS, min(MOST_NATS, nats))
+
+
+def _loss(observation: Mapping[str, Any], added: float) -> float:
+    sent, lost = float(observation["sent"]), float(observation["lost"])
+    background = min(0.5, max(NEVER, observation.get("background") or BACKGROUND))
+    ratio = min(_LAST, 1 - (1 - background) * (1 - max(added, NEVER)))
+    return lost * math.log(ratio / background) + (sent - lost) * math.log((1 - ratio) / (1 - background))
+
+
+def _delay(observation: Mapping[str, Any], added_ms: float) -> float:
+    """Student-t against the baseline, as the localiser has it: healthy at the baseline's median, at fault `added_ms` above it."""
+    baseline = observation.get("baseline")
+    if baseline is None or observation["n"] < LEAST_SAMPLES or added_ms <= 0:
+        return 0.0
+    shift_us = float(observation["median_us"]) - float(baseline["median_us"])
+    added_us = added_ms * 1000
+    spread_us = max(1.858 * float(baseline["mad_us"]) / math.sqrt(float(observation["n"])), 0.05 * added_us)
+    return _student(shift_us / spread_us - added_us / spread_us) - _student(shift_us / spread_us)
+
+
+def _student(z: float) -> float:
+    """Log density of Student's t up to a constant."""
+    return -(STUDENT_NU + 1) / 2 * math.log1p(z * z / STUDENT_NU)
+
+
+def _counter(observation: Mapping[str, Any]) -> float:
+    sensitivity = min(_LAST, max(NEVER, observation.get("sensitivity") or 0.6))
+    alarm = min(_LAST, max(NEVER, observation.get("false_positive_rate") or 0.01))
+    return math.log(sensitivity / alarm) if observation["raised"] else math.log((1 - sensitivity) / (1 - alarm))
