@@ -94,7 +94,7 @@ class FlowPump:
             thread.join()
 
     def quality(self, end_ns: int, *, timeout_s: float) -> Sequence[Mapping[str, Any]]:
-        """The capture's probe_health rows of every interval not yet asked for; waits a little for the one that ends at `end_ns`."""
+        """The capture's probe_health rows of every interval not yet asked for; waits a little for the one that ends then."""
         with self._finished:
             self._finished.wait_for(lambda: any(end >= end_ns for _, end in self._quality) or not self._running(), timeout_s)
             rows = [

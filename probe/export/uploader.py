@@ -57,6 +57,8 @@ class Uploader:
         self._accepted = dict.fromkeys(Stream, 0)
         """Per stream, the highest sequence the collector took of this incarnation since we started."""
         self._offered: dict[Stream, int] = {}
+        self._refused: dict[Stream, int] = {}
+        """Batches refused in a row."""
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -165,7 +167,10 @@ class Uploader:
                 self._log.error("the collector refuses a batch; it is kept in quarantine", stream=stream, seq=seq, reason=reason)
                 self._offered.pop(stream, None)
                 self._stage.drop("rejected")
-                return self._guarded(lambda: self._spool.reject(stream, seq))
+                wait_s = self._guarded(lambda: self._spool.reject(stream, seq))
+                # One poisoned batch must not hold up the next; a collector that refuses everything must not be hammered.
+                refused, self._refused[stream] = self._refused.get(stream, 0), self._refused.get(stream, 0) + 1
+                return wait_s or (self._backoff.failed() if refused else 0.0)
             case Conflict(reason=reason):
                 self._log.error("the collector holds another batch of this identity; a new incarnation begins", reason=reason)
                 return self._begin_again()
@@ -185,6 +190,7 @@ class Uploader:
         self._last_success_s = time.monotonic()
         self._offered.pop(stream, None)
         self._stage.done()
+        self._refused.pop(stream, None)
         self._accepted[stream] = max(seq, self._accepted[stream])
         self._spool.release(stream, contiguous)
         if contiguous >= seq:

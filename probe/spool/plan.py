@@ -6,7 +6,7 @@ In come positions, lists of what is held, and the time; out come decisions. It k
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import attrs
 
@@ -93,24 +93,12 @@ def forget_gaps(position: Position, events_released: int) -> Position:
 def retell(position: Position, events_released: int, events_held: Iterable[int]) -> Position:
     """After a restart: a gap whose record did not survive has not been told."""
     held = set(events_held)
-    return attrs.evolve(
-        position,
-        gaps=tuple(
-            attrs.evolve(gap, told=None) if gap.told is not None and gap.told > events_released and gap.told not in held else gap
-            for gap in position.gaps
-        ),
-    )
+    return untell(position, lambda gap: gap.told is not None and gap.told > events_released and gap.told not in held)
 
 
-def untell(position: Position, lost: Gap) -> Position:
-    """Gaps whose record was in an events batch that is itself given up have not been told."""
-    return attrs.evolve(
-        position,
-        gaps=tuple(
-            attrs.evolve(gap, told=None) if gap.told is not None and lost.first <= gap.told <= lost.last else gap
-            for gap in position.gaps
-        ),
-    )
+def untell(position: Position, lost: Callable[[Gap], bool]) -> Position:
+    """The gaps whose record was lost have not been told."""
+    return attrs.evolve(position, gaps=tuple(attrs.evolve(gap, told=None) if lost(gap) else gap for gap in position.gaps))
 
 
 def missing(position: Position, found: Iterable[int]) -> list[tuple[int, int]]:

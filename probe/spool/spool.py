@@ -85,6 +85,7 @@ class Spool:
         self._entries_lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
         self._shelves: dict[Stream, Shelf] = {}
+        self._holes: set[tuple[Stream, int]] = set()
         self._log = logger("spool")
         self.incarnation = 0
 
@@ -261,15 +262,25 @@ class Spool:
             self._give_up(self._shelves[stream], Gap(first=seq, last=seq, reason="rejected"), keep_files=True)
 
     def fill_hole(self, stream: Stream, contiguous: int) -> None:
-        """The collector waits for what is long released here, its store having gone back in time: say that it never will come."""
+        """The collector waits for what is not here, its store having gone back in time: say (again) that it never comes."""
         with self._lock:
             shelf = self._shelves[stream]
-            released = shelf.position.released
-            if contiguous >= released or any(gap.first <= contiguous + 1 <= gap.last for gap in shelf.position.gaps):
+            lacking = contiguous + 1
+            if lacking in shelf.held or lacking >= shelf.next_seq or (stream, lacking) in self._holes:
                 return
-            self._log.warning("collector misses what it had acknowledged", stream=stream, first=contiguous + 1, last=released)
-            shelf.position = shelf.position.with_gap(Gap(first=contiguous + 1, last=released, reason="missing"))
-            self._save_dirty(shelf)
+            known = next((gap for gap in shelf.position.gaps if gap.first <= lacking <= gap.last), None)
+            if known and (known.told is None or known.told > self._shelves[Stream.EVENTS].position.released):
+                return  # its record is on the way
+            self._holes.add((stream, lacking))
+            last = min((seq for seq in shelf.held if seq > lacking), default=shelf.next_seq) - 1
+            self._log.warning("collector waits for what is not here", stream=stream, first=lacking, last=last)
+            shelf.position = (
+                untell(shelf.position, lambda gap: gap is known)
+                if known
+                else shelf.position.with_gap(Gap(first=lacking, last=last, reason="missing"))
+            )
+            shelf.dirty = True
+            self._save_dirty()
             self._tell_gaps()
 
     def rebirth(self, accepted: Mapping[Stream, int]) -> None:
@@ -280,6 +291,7 @@ class Spool:
         """
         with self._lock:
             self._counters.count("spool_incarnations", reason="conflict")
+            self._holes.clear()
             self._begin(self._probe, self._shelves, accepted)
             self._tell_gaps()
             self._publish_gauges()
@@ -314,9 +326,11 @@ class Spool:
     def _give_up(self, shelf: Shelf, gap: Gap, *, keep_files: bool, tell: bool = True) -> None:
         self._log.warning("batches given up", stream=shelf.stream, first=gap.first, last=gap.last, reason=gap.reason)
         self._stage.drop(gap.reason, shelf.give_up(gap, keep_files=keep_files))
-        if shelf.stream is Stream.EVENTS and gap.reason != "rejected":  # what was refused once would be refused again, for ever
+        if shelf.stream is Stream.EVENTS:
             for other in self._shelves.values():
-                other.position = untell(other.position, gap)
+                other.position = untell(
+                    other.position, lambda known: known.told is not None and gap.first <= known.told <= gap.last
+                )
         if tell:
             self._tell_gaps()
             self._publish_gauges()
@@ -330,7 +344,11 @@ class Spool:
 
     def _tell_gaps(self) -> None:
         """Write one batch of records for all gaps not yet told; what cannot be written now is told with the next append."""
-        untold = [(shelf, gap) for shelf in self._shelves.values() for gap in shelf.position.untold()]
+        if not any(shelf.position.untold() for shelf in self._shelves.values()):
+            return
+        # A gap is told only once it is written down: else a crash would use its numbers again.
+        self._save_dirty()
+        untold = [(shelf, gap) for shelf in self._shelves.values() if not shelf.dirty for gap in shelf.position.untold()]
         if not untold:
             return
         now_ns = self._clock.wall_ns()
@@ -356,11 +374,10 @@ class Spool:
             self._complain("a gap record waits for room", error)
             return
         self._stage.take()
-        for shelf in self._shelves.values():
+        for shelf in {id(shelf): shelf for shelf, _ in untold}.values():
             gaps = tuple(attrs.evolve(gap, told=seq) if gap.told is None else gap for gap in shelf.position.gaps)
-            if gaps != shelf.position.gaps:
-                shelf.position = attrs.evolve(shelf.position, gaps=gaps)
-                shelf.dirty = True
+            shelf.position = attrs.evolve(shelf.position, gaps=gaps)
+            shelf.dirty = True
         self._save_dirty()
 
     # ---- incarnations ----------------------------------------------------------------------------------------------
@@ -436,9 +453,9 @@ class Spool:
                     self._complain("an old incarnation could not be removed", error)
 
     # ---- small things ------------------------------------------------------------------------------------------------
-    def _save_dirty(self, *also: Shelf) -> None:
+    def _save_dirty(self) -> None:
         for shelf in self._shelves.values():
-            if shelf.dirty or shelf in also:
+            if shelf.dirty:
                 try:
                     shelf.save_if_possible()
                 except OSError as error:
