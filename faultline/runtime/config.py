@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar
 
+import attrs
 import cattrs
 import yaml
 from cattrs.errors import (
@@ -103,25 +104,29 @@ def load(path: Path, into: type[T], *, root: str) -> T:
 
 
 def _problems(error: BaseException, path: str) -> list[str]:
-    found: list[str] = []
     if isinstance(error, ClassValidationError):
         noted, bare = error.group_exceptions()
-        for inner, note in noted:
-            found.extend(_problems(inner, f"{path}.{note.name}"))
-        for inner in bare:
-            found.extend(_problems(inner, path))
-    elif isinstance(error, IterableValidationError):
+        fields = {field.name for field in attrs.fields(error.cl)} if attrs.has(error.cl) else set()
+        found = [problem for inner, note in noted for problem in _problems(inner, f"{path}.{note.name}")]
+        return found + [problem for inner in bare for problem in _of_whole(inner, path, fields)]
+    if isinstance(error, IterableValidationError):
         listed, bare = error.group_exceptions()
-        for inner, index in listed:
-            found.extend(_problems(inner, f"{path}[{index.index}]"))
-        for inner in bare:
-            found.extend(_problems(inner, path))
-    elif isinstance(error, ForbiddenExtraKeysError):
-        found.extend(f"{path}.{key}: unknown key" for key in sorted(map(str, error.extra_fields)))
-    elif isinstance(error, KeyError):
-        found.append(f"{path}.{error.args[0]}: required")
-    elif isinstance(error, (TypeError, ValueError)):
-        found.append(f"{path}: {error}")
-    else:
-        found.append(f"{path}: {format_exception(error, None)}")
-    return found
+        found = [problem for inner, index in listed for problem in _problems(inner, f"{path}[{index.index}]")]
+        return found + [problem for inner in bare for problem in _problems(inner, path)]
+    if isinstance(error, ForbiddenExtraKeysError):
+        return [f"{path}.{key}: unknown key" for key in sorted(map(str, error.extra_fields))]
+    if isinstance(error, KeyError):
+        key = str(error.args[0])
+        return [f"{path}: required" if path.endswith(f".{key}") else f"{path}.{key}: required"]
+    if isinstance(error, (TypeError, ValueError)):
+        return [f"{path}: {error.args[0] if error.args else error}"]
+    return [f"{path}: {format_exception(error, None)}"]
+
+
+def _of_whole(error: BaseException, path: str, fields: set[str]) -> list[str]:
+    """Problems found when the parts were right and the whole was made: a validator's message starts with its field."""
+    if isinstance(error, ValueError) and not isinstance(error, ForbiddenExtraKeysError) and error.args:
+        name, _, rest = str(error.args[0]).partition(" ")
+        if name.strip("'") in fields:
+            return [f"{path}.{name.strip(chr(39))}: {rest}"]
+    return _problems(error, path)

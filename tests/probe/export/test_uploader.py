@@ -276,11 +276,11 @@ def test_the_certificate_must_be_for_the_collectors_name(collector: Any, tmp_pat
 @pytest.mark.parametrize(
     ("data", "where"),
     [
-        ({"url": "http://c:1", "token": "t"}, "url must be https"),
+        ({"url": "http://c:1", "token": "t"}, "url: must be https"),
         ({"url": "https://c:1"}, "exactly one of token and token_file"),
         ({"url": "https://c:1", "token": "t", "token_file": "f"}, "exactly one of token and token_file"),
-        ({"url": "https://u@c:1", "token": "t"}, "takes no user"),
-        ({"url": "https://c:1", "token": "two words"}, "printable ASCII"),
+        ({"url": "https://u@c:1", "token": "t"}, "url: takes no user"),
+        ({"url": "https://c:1", "token": "two words"}, "token: must be printable ASCII"),
     ],
 )
 def test_a_bad_way_to_the_collector_is_named(data: dict[str, str], where: str) -> None:
