@@ -1,0 +1,71 @@
+"""Configuration of the analyzer: `analyzer.yaml`, annotated in packaging/examples/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+
+from analyzer.incidents import IncidentRules
+from analyzer.notify.delivery import SyslogTarget
+from faultline.records.terms import SECOND_NS
+from faultline.reports.words import Language
+from faultline.runtime.status import Address
+
+WINDOW_S = 10
+
+
+def _rising_windows(_: object, __: object, value: tuple[int, ...]) -> None:
+    if not value or list(value) != sorted(set(value)) or any(span < WINDOW_S or span % WINDOW_S for span in value):
+        raise ValueError(f"expected rising multiples of {WINDOW_S} s, got {list(value)}")
+
+
+def _listen(_: object, __: object, value: str) -> None:
+    Address.parse(value)
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class EvaluationConfig:
+    """What is looked at, and how often."""
+
+    spans_s: tuple[int, ...] = attrs.field(default=(20, 60, 600), validator=_rising_windows)
+    """Suffix spans in seconds that are localised at each step; multiples of 10, rising."""
+    poll_s: float = attrs.field(default=0.5, validator=attrs.validators.gt(0))
+    """How often to ask whether another window is final."""
+    faults_per_component_hour: float = attrs.field(default=5e-6, validator=attrs.validators.gt(0))
+    """Faults of a directed segment per hour, the one knob with a meaning: 128 a week on 16,000 lines make about 5e-6 each."""
+
+    @property
+    def spans_ns(self) -> tuple[int, ...]:
+        """In nanoseconds."""
+        return tuple(span * SECOND_NS for span in self.spans_s)
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class AnalyzerConfig:
+    """The whole file."""
+
+    data: Path = Path("/var/lib/faultline/analyzer")
+    """The analyzer's own files: the outbox of alarms."""
+    inventory: Path = Path("/etc/faultline/inventory.yaml")
+    """What the operator knows of lines, components and vantages."""
+    listen: str = attrs.field(default="127.0.0.1:8480", validator=_listen)
+    """HOST:PORT of the status page, the interface, /healthz and /metrics."""
+    public_url: str | None = None
+    """Address under which people reach the page; alarms link to it. None: no link."""
+    language: Language = Language.EN
+    """Language of pages for browsers that ask for neither English nor Chinese, and of reports: en or zh."""
+    hostname: str | None = None
+    """Name in syslog messages; None: this host's."""
+    evaluation: EvaluationConfig = attrs.field(factory=EvaluationConfig)
+    """What is looked at, and how often."""
+    incidents: IncidentRules = attrs.field(factory=IncidentRules)
+    """When to raise, revise and clear."""
+    syslog: tuple[SyslogTarget, ...] = ()
+    """Receivers of alarms."""
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse two receivers of one name: they would share a cursor."""
+        names = [target.name for target in self.syslog]
+        if len(set(names)) != len(names):
+            raise ValueError("syslog: two targets have the same name")

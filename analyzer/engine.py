@@ -1,0 +1,195 @@
+"""One step of the answer: a final window in, events and health out. The same code in the service and in virtual time.
+
+Goes in: windows in order. Comes out: what happened to incidents, and what was believed, seen and learned. No clock, no store;
+localisation itself is behind `Judge`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import tzinfo
+from typing import Any, Protocol
+
+import attrs
+
+from analyzer.baselines import Baselines
+from analyzer.findings import Finding
+from analyzer.history import History, Window
+from analyzer.incidents import IncidentBook, IncidentEvent, IncidentRules, Step
+from analyzer.onset import WindowEvidence, onset_ns
+from analyzer.spans import Choice, SpanAnswer, choose, prior_share
+from analyzer.training import Trainer
+from faultline.records.incident import Base, Incident, base_of
+from faultline.records.terms import SECOND_NS, LineCode, TenantId
+
+COUNTS_ONLY_NS = 120 * SECOND_NS
+"""Spans longer than this are memories for small loss rates: counts are added, distributions are not."""
+
+
+class Judge(Protocol):
+    """Evidence and verdict: the inventory and the localiser behind two questions."""
+
+    def evidence(
+        self,
+        windows: Sequence[Window],
+        baselines: Baselines,
+        *,
+        distributions: bool,
+        prior_share: float,
+    ) -> Mapping[str, Any]:
+        """`faultline-evidence/1` of the windows taken together."""
+
+    def locate(self, evidence: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`faultline-verdict/1`."""
+
+    def lines_of(self, bases: Iterable[Base]) -> Mapping[LineCode, TenantId]:
+        """Lines that cross any of the components, with their tenants."""
+
+    def bases_of(self, line: LineCode) -> frozenset[Base]:
+        """Components of a line."""
+
+    def lines(self) -> Mapping[LineCode, tzinfo]:
+        """Every line with its time zone."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class StepOutcome:
+    """What one step decided."""
+
+    window: Window
+    events: tuple[IncidentEvent, ...]
+    touched: tuple[Incident, ...]
+    """Open incidents after the step, to be written again: their verdicts are newer."""
+    choice: Choice
+    suspected: frozenset[Base]
+    """Places that any answer suspects, without being blamed."""
+    observed: frozenset[Base]
+    learning: Mapping[LineCode, int | None]
+    """Until when each line's delay verdicts wait for a baseline; None: they do not."""
+    trained: int
+    """Distributions learned from in this step."""
+
+
+class Engine:
+    """The analyzer's decisions, in order of windows."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        *,
+        spans_ns: Sequence[int],
+        rules: IncidentRules,
+        baselines: Baselines | None = None,
+        open_incidents: Iterable[Incident] = (),
+    ) -> None:
+        self._judge = judge
+        self._spans_ns = sorted(spans_ns)
+        self.baselines = baselines or Baselines()
+        self.book = IncidentBook(rules, open_incidents=open_incidents)
+        self.history = History(keep_ns=self._spans_ns[-1])
+        self._alone: dict[int, WindowEvidence] = {}
+        self._trainer = Trainer(self.baselines)
+
+    def recall(self, window: Window) -> None:
+        """Take in a window that was answered before a restart: memory without a step."""
+        self.history.add(window)
+        self._remember(window)
+
+    def step(self, window: Window) -> StepOutcome:
+        """Take in the next window and answer."""
+        before = self.history.newest
+        self.recall(window)
+        answers = [self._answer(length_ns) for length_ns in self._asked()]
+        choice = choose(answers)
+        newest = min(answers, key=lambda a: a.length_ns)
+        observed = observed_bases(newest.evidence)
+        step = Step(
+            end_ns=window.end_ns,
+            length_ns=window.end_ns - (before.end_ns if before else window.start_ns),
+            findings=tuple(self._finding(entry, choice) for entry in choice.entries),
+            supported=choice.supported,
+            observed=observed,
+            context=self._context(choice),
+        )
+        events = tuple(self.book.observe(step))
+        trained = self._trainer.observe(window, clean=self._is_clean(choice), zones=self._judge.lines())
+        return StepOutcome(
+            window=window,
+            events=events,
+            touched=self.book.open_incidents,
+            choice=choice,
+            suspected=choice.supported,
+            observed=observed,
+            learning={line: self._trainer.learning_until_ns(line, window) for line in self._judge.lines()},
+            trained=trained,
+        )
+
+    def _asked(self) -> list[int]:
+        """Spans worth asking: those that differ, while memory is still short."""
+        asked: dict[int, int] = {}
+        for length_ns in self._spans_ns:
+            asked.setdefault(len(self.history.suffix(length_ns)), length_ns)
+        return list(asked.values())
+
+    def _answer(self, length_ns: int) -> SpanAnswer:
+        windows = self.history.suffix(length_ns)
+        evidence = self._judge.evidence(
+            windows,
+            self.baselines,
+            distributions=length_ns <= COUNTS_ONLY_NS,
+            prior_share=prior_share(len(self._spans_ns)),
+        )
+        return SpanAnswer(length_ns=length_ns, evidence=evidence, answer=self._judge.locate(evidence))
+
+    def _remember(self, window: Window) -> None:
+        evidence = self._judge.evidence([window], self.baselines, distributions=True, prior_share=1.0)
+        self._alone[window.start_ns] = WindowEvidence(
+            start_ns=window.start_ns,
+            end_ns=window.end_ns,
+            observations=evidence["observations"],
+        )
+        kept = {w.start_ns for w in self.history.windows}
+        self._alone = {start: alone for start, alone in sorted(self._alone.items()) if start in kept}
+
+    def _finding(self, entry: Mapping[str, Any], choice: Choice) -> Finding:
+        bases = [base_of(str(c)) for c in entry["components"]]
+        lines = self._judge.lines_of(bases)
+        onset = onset_ns(entry, choice.span.evidence["observations"], list(self._alone.values()))
+        newest = self.history.newest
+        return Finding(
+            verdict=entry,
+            onset_ns=onset if onset is not None else (newest.start_ns if newest else 0),
+            lines=frozenset(lines),
+            tenants=frozenset(lines.values()),
+        )
+
+    def _context(self, choice: Choice) -> Mapping[str, Any]:
+        answer = choice.span.answer
+        context: dict[str, Any] = {"span_s": choice.span.length_ns // SECOND_NS, "window": choice.span.evidence.get("window", {})}
+        for key in ("next_test", "floor"):
+            if answer.get(key):
+                context[key] = answer[key]
+        return context
+
+    def _is_clean(self, choice: Choice) -> Callable[[LineCode], bool]:
+        """A line trains when nothing on it is open, rumoured, planned or suspected."""
+        dirty = frozenset().union(
+            choice.supported,
+            *(incident.bases for incident in self.book.open_incidents),
+            *self.book.rumours,
+        )
+        return lambda line: self._judge.bases_of(line).isdisjoint(dirty)
+
+
+def observed_bases(evidence: Mapping[str, Any]) -> frozenset[Base]:
+    """Components that something measured crossed: where health can be told from ignorance."""
+    seen: set[Base] = set()
+    for observation in evidence.get("observations", ()):
+        if any(observation.get(key) for key in ("sent", "n", "attempts", "seconds")):
+            vias = [observation.get("via", ()), *(path["via"] for path in observation.get("paths", ()))]
+            seen.update(base_of(str(component)) for via in vias for component in via)
+            if "endpoint" in observation:
+                seen.add(base_of(str(observation["endpoint"])))
+        elif observation["kind"] in {"counter", "event"}:
+            seen.add(base_of(str(observation["component"])))
+    return frozenset(seen)

@@ -1,0 +1,123 @@
+"""The newest windows as rows in memory, and their sums over suffix spans.
+
+Goes in: final windows. Comes out: one row a measurement and tag set, added up over a span: counts and histograms add, quality
+takes the worst. Knows nothing of what the rows mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
+
+from faultline.records.histogram import Histogram
+from faultline.records.points import FieldValue
+
+WORST = frozenset({"capture_loss_ratio", "one_sided_ratio", "clock_error_ns"})
+"""Quality over a span is that of its worst window."""
+LEAST = frozenset({"link_up"})
+NEWEST = frozenset({"speed_bps", "clock_class"})
+STATISTICS = ("_n", "_min", "_p50", "_p90", "_p95", "_p99", "_max")
+"""Percentiles never add up: they are read from the added histograms."""
+MASKS = ("_mask",)
+
+RowKey = tuple[str, tuple[tuple[str, str], ...]]
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Row:
+    """One roll-up row with its distributions."""
+
+    measurement: str
+    tags: Mapping[str, str]
+    fields: Mapping[str, FieldValue]
+    histograms: Mapping[str, Histogram] = attrs.field(factory=dict)
+
+    @property
+    def key(self) -> RowKey:
+        """Identity across windows."""
+        return (self.measurement, tuple(sorted(self.tags.items())))
+
+    def count(self, name: str) -> int | None:
+        """An integer field; None when it was not measured."""
+        value = self.fields.get(name)
+        return int(value) if isinstance(value, (int, float)) else None
+
+    def number(self, name: str) -> float | None:
+        """A number field; None when it was not measured."""
+        value = self.fields.get(name)
+        return float(value) if isinstance(value, (int, float)) else None
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Window:
+    """One final window of 10 s."""
+
+    start_ns: int
+    end_ns: int
+    revision: int
+    rows: tuple[Row, ...]
+
+
+class History:
+    """The newest windows, oldest first. A revision replaces its window."""
+
+    def __init__(self, *, keep_ns: int) -> None:
+        self._keep_ns = keep_ns
+        self._windows: dict[int, Window] = {}
+
+    def add(self, window: Window) -> None:
+        """Take a window in; what is older than the memory goes."""
+        self._windows[window.start_ns] = window
+        newest_ns = max(w.end_ns for w in self._windows.values())
+        self._windows = {start: w for start, w in sorted(self._windows.items()) if w.end_ns > newest_ns - self._keep_ns}
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Oldest first."""
+        return tuple(self._windows.values())
+
+    @property
+    def newest(self) -> Window | None:
+        """The newest window."""
+        return next(reversed(self._windows.values()), None)
+
+    def suffix(self, length_ns: int) -> tuple[Window, ...]:
+        """Windows of the last so many nanoseconds, ending with the newest."""
+        newest = self.newest
+        if newest is None:
+            return ()
+        return tuple(w for w in self._windows.values() if w.start_ns >= newest.end_ns - length_ns)
+
+
+def summed(windows: Iterable[Window], *, distributions: bool = True) -> list[Row]:
+    """Rows of the windows added up by measurement and tags, in a stable order; without distributions, counts alone."""
+    gathered: dict[RowKey, list[Row]] = {}
+    for window in windows:
+        for row in window.rows:
+            gathered.setdefault(row.key, []).append(row)
+    return [_added(rows, distributions=distributions) for _, rows in sorted(gathered.items())]
+
+
+def _added(rows: Sequence[Row], *, distributions: bool) -> Row:
+    fields: dict[str, FieldValue] = {}
+    histograms: dict[str, Histogram] = {}
+    for row in rows:
+        for name, value in row.fields.items():
+            if not _derived(name):
+                fields[name] = _join(name, fields.get(name), value)
+        for name, histogram in row.histograms.items() if distributions else ():
+            histograms.setdefault(name, Histogram()).merge(histogram)
+    return Row(measurement=rows[0].measurement, tags=rows[0].tags, fields=fields, histograms=histograms)
+
+
+def _derived(name: str) -> bool:
+    return name.endswith(STATISTICS) or name.endswith(MASKS)
+
+
+def _join(name: str, before: FieldValue | None, value: FieldValue) -> FieldValue:
+    if before is None or name in NEWEST or isinstance(value, str) or isinstance(before, str):
+        return value
+    if name in WORST:
+        return max(before, value)
+    return min(before, value) if name in LEAST else before + value
