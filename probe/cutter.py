@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
 from typing import Any
 
 from faultline.native import encode_records
@@ -23,8 +24,20 @@ Collect = Callable[[int, int], Mapping[str, Rows]]
 """What a source measured in the interval [start_ns, end_ns), as rows by record kind. May raise; the others are still asked."""
 
 _TICK_S = 0.05
+_STEP_NS = SECOND_NS // 2
+"""Slewing does not move the clock by so much in one tick; anything more is a step."""
+_MOST_LATE = 6
+"""Intervals missed because the host held us back are made up for, up to a minute of them; beyond it they are gone."""
 _STALE_NS = 60 * SECOND_NS
 """When batches have waited for so long, the collector is away: heartbeats add nothing to what already waits."""
+
+
+class _Woken(Enum):
+    """Why a wait ended."""
+
+    DUE = auto()
+    STEPPED = auto()
+    STOPPING = auto()
 
 
 class Cutter:
@@ -67,13 +80,13 @@ class Cutter:
         self._thread: threading.Thread | None = None
         self._lag_ns = 0
         self._reading = ClockReading(wall_ns=0, monotonic_ns=0)
-        self._beat_ns = clock.monotonic_ns()
+        self._seen = self._reading
         self._log = logger("cutter")
         self._quiet = QuietBursts()
 
     def start(self) -> None:
         """Begin with the interval under way."""
-        self._reading = self._read_clock()
+        self._reading = self._seen = self._read_clock()
         self._thread = threading.Thread(target=self._run, name="cutter", daemon=True)
         self._thread.start()
 
@@ -86,35 +99,42 @@ class Cutter:
 
     def alive(self) -> bool:
         """Whether the loop has turned lately; what the watchdog asks."""
-        return self._clock.monotonic_ns() - self._beat_ns < 3 * self._length_ns
+        return self._clock.monotonic_ns() - self._seen.monotonic_ns < 3 * self._length_ns
 
     def _run(self) -> None:
         start_ns, end_ns = interval_containing(self._clock.wall_ns(), self._length_ns)
-        while self._wait_until(end_ns + self._settle_ns, not_before_ns=start_ns - self._length_ns):
+        while (woken := self._wait_until(end_ns + self._settle_ns)) is not _Woken.STOPPING:
+            if woken is _Woken.STEPPED:
+                # What was measured until the step belongs to the old time.
+                self._cut(start_ns, min(end_ns, self._seen.wall_ns))
+                start_ns, end_ns = interval_containing(self._clock.wall_ns(), self._length_ns)
+                continue
             self._cut(start_ns, end_ns)
             start_ns, end_ns = end_ns, end_ns + self._length_ns
-            settled_ns = self._clock.wall_ns() - self._settle_ns
-            if settled_ns >= end_ns + self._length_ns or settled_ns < start_ns - self._length_ns:
-                # The clock was stepped, or the host slept: whole intervals are gone or come again.
-                start_ns, end_ns = interval_containing(settled_ns, self._length_ns)
+            if self._clock.wall_ns() > end_ns + _MOST_LATE * self._length_ns:
+                start_ns, end_ns = interval_containing(self._clock.wall_ns(), self._length_ns)
         now_ns = self._clock.wall_ns()
         if now_ns >= end_ns:
             self._cut(start_ns, end_ns)
             start_ns = end_ns
-        if now_ns > start_ns:
-            self._cut(start_ns, now_ns)
+        self._cut(start_ns, now_ns)
 
-    def _wait_until(self, due_ns: int, *, not_before_ns: int) -> bool:
-        """Wait for the wall clock; False when stopping. A clock stepped back by more than an interval ends the wait too."""
-        while not_before_ns <= self._clock.wall_ns() < due_ns:
-            expected_ns = self._clock.monotonic_ns() + int(_TICK_S * SECOND_NS)
+    def _wait_until(self, due_ns: int) -> _Woken:
+        """Wait for the wall clock to show `due_ns`, with an eye on its steps and on how late we wake."""
+        self._seen = self._read_clock()
+        while self._seen.wall_ns < due_ns:
             if self._stopping.wait(_TICK_S):
-                return False
-            self._beat_ns = self._clock.monotonic_ns()
-            self._lag_ns = max(self._lag_ns, self._beat_ns - expected_ns)
-        return not self._stopping.is_set()
+                return _Woken.STOPPING
+            now = self._read_clock()
+            if abs(now.step_since(self._seen)) > _STEP_NS:
+                return _Woken.STEPPED
+            self._lag_ns = max(self._lag_ns, now.monotonic_ns - self._seen.monotonic_ns - int(_TICK_S * SECOND_NS))
+            self._seen = now
+        return _Woken.STOPPING if self._stopping.is_set() else _Woken.DUE
 
     def _cut(self, start_ns: int, end_ns: int) -> None:
+        if end_ns <= start_ns:
+            return
         rows: dict[str, list[Mapping[str, Any]]] = {}
         for name, collect in self._collect.items():
             for kind, found in self._guarded(name, collect, start_ns, end_ns).items():

@@ -235,7 +235,10 @@ class Spool:
                 octets = shelf.read(seq)
                 if octets is not None:
                     return seq, octets
-                self._give_up(shelf, Gap(first=seq, last=seq, reason="corrupt"), keep_files=True)
+                try:
+                    self._give_up(shelf, Gap(first=seq, last=seq, reason="corrupt"), keep_files=True)
+                except OSError as error:
+                    self._complain("a damaged batch cannot be set aside yet", error)
             return None
 
     def holds(self, stream: Stream, seq: int) -> bool:
