@@ -21,7 +21,7 @@ from probe.export.config import CollectorConfig
 from probe.export.link import HttpsLink
 from probe.export.uploader import Uploader
 from probe.spool.spool import Spool
-from tests.probe.export.conftest import make_certificate
+from tests.probe.conftest import make_certificate
 
 FLOWS, EVENTS = Stream.FLOWS, Stream.EVENTS
 TOKEN = "a-token-that-must-not-be-logged"
