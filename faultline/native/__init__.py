@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from faultline.native._native import (
     DecodedBatch,
+    ExportDecoder,
     MalformedError,
     __version__,
     batch_header,
@@ -21,6 +22,7 @@ from faultline.native._native import (
 
 __all__ = [
     "DecodedBatch",
+    "ExportDecoder",
     "MalformedError",
     "__version__",
     "batch_header",

@@ -25,6 +25,27 @@ fn main() {
     let table: Table = text.parse().unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let out = Path::new(&env::var("OUT_DIR").unwrap()).join("records.rs");
     fs::write(out, generate(&table)).unwrap();
+    println!("cargo:rerun-if-changed=elements.tsv");
+    let out = Path::new(&env::var("OUT_DIR").unwrap()).join("elements.rs");
+    fs::write(out, elements_of(&fs::read_to_string("elements.tsv").unwrap())).unwrap();
+}
+
+/// IANA's elements as a table sorted by number.
+fn elements_of(text: &str) -> String {
+    let mut out = String::from("static ELEMENTS: &[(u16, &str, ElementType)] = &[\n");
+    let mut last = 0;
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let parts: Vec<&str> = line.split('\t').collect();
+        let [number, name, kind] = parts[..] else {
+            panic!("elements.tsv: {line}")
+        };
+        let number: u16 = number.parse().unwrap();
+        assert!(number > last, "elements.tsv: {number} after {last}");
+        last = number;
+        let variant = kind[..1].to_uppercase() + &kind[1..];
+        writeln!(out, "    ({number}, {name:?}, ElementType::{variant}),").unwrap();
+    }
+    out + "];\n"
 }
 
 fn generate(table: &Table) -> String {

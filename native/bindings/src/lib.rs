@@ -1,6 +1,7 @@
 //! The Python module `faultline.native._native`: a thin skin over the pure crates.
 
 mod codec;
+mod export;
 mod rows;
 mod stream;
 
@@ -16,6 +17,8 @@ mod _native {
         batch_header, crc32c, decode_batch, encode_records, histogram_encode, seal_batch, zstd_compress, zstd_decompress,
         DecodedBatch, MalformedError,
     };
+    #[pymodule_export]
+    use super::export::ExportDecoder;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

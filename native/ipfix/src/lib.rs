@@ -7,6 +7,7 @@ pub mod batch;
 pub mod columns;
 pub mod decode;
 pub mod encode;
+pub mod export;
 pub mod histogram;
 pub mod message;
 pub mod table;

@@ -1,0 +1,114 @@
+//! What options records say about other records: remembered by scope, joined to the data records that the scope names.
+//!
+//! A scope of an element joins records that hold this element with this value; an interface scope joins by either interface; a scope
+//! that names the exporter or a process of it joins every record of the domain; a template scope joins the records of that template.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::{Fields, Name, Value};
+
+/// Scopes remembered at once.
+const MAX_SCOPES: usize = 16_384;
+/// Fields of one options record that are remembered.
+const MAX_FIELDS: usize = 64;
+
+/// Name under which options of the whole domain are joined.
+const DOMAIN: &str = "domain";
+/// Scopes that speak of the exporter as a whole: RFC 7011's, and `NetFlow` v9's "System".
+const WHOLE: [&str; 6] = [
+    "system",
+    "observationDomainId",
+    "exportingProcessId",
+    "meteringProcessId",
+    "exporterIPv4Address",
+    "exporterIPv6Address",
+];
+const INTERFACES: [&str; 2] = ["ingressInterface", "egressInterface"];
+const VRFS: [&str; 2] = ["ingressVRFID", "egressVRFID"];
+/// Elements that sampler options are joined by, whichever of the two names the data record uses.
+const SAMPLERS: [&str; 2] = ["samplerId", "selectorId"];
+
+/// Options of one observation domain.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// By the data record's element name and the value's text.
+    by_value: HashMap<(Name, String), Fields>,
+    whole: Fields,
+    by_template: HashMap<u64, Fields>,
+}
+
+impl Options {
+    /// Remember an options record: `scope` names the elements of its scope, `record` holds all.
+    pub fn learn(&mut self, scope: &[Name], record: &Fields) {
+        let (keys, said): (Vec<_>, Vec<_>) = record.iter().cloned().partition(|(name, _)| scope.contains(name));
+        let said: Fields = said.into_iter().take(MAX_FIELDS).collect();
+        // A scope of several elements is joined by the first that is not the exporter as a whole.
+        match keys.iter().find(|(name, _)| !WHOLE.contains(&name.as_ref())) {
+            None => merge(&mut self.whole, said),
+            Some((name, Value::Unsigned(template))) if matches!(name.as_ref(), "templateId" | "template") => {
+                if self.by_template.len() < MAX_SCOPES {
+                    merge(self.by_template.entry(*template).or_default(), said);
+                }
+            }
+            Some((name, value)) => {
+                for alias in aliases(name) {
+                    let key = (alias, joint(value));
+                    if self.by_value.len() < MAX_SCOPES || self.by_value.contains_key(&key) {
+                        merge(self.by_value.entry(key).or_default(), said.clone());
+                    }
+                }
+            }
+        }
+    }
+
+    /// The options that apply to a data record.
+    pub fn of(&self, template: u16, record: &Fields) -> Vec<(Name, Fields)> {
+        let mut found = Vec::new();
+        if !self.whole.is_empty() {
+            found.push((Cow::Borrowed(DOMAIN), self.whole.clone()));
+        }
+        if let Some(said) = self.by_template.get(&u64::from(template)) {
+            found.push((Cow::Borrowed("template"), said.clone()));
+        }
+        if self.by_value.is_empty() {
+            return found;
+        }
+        for (name, value) in record {
+            if let Some(said) = self.by_value.get(&(name.clone(), joint(value))) {
+                found.push((name.clone(), said.clone()));
+            }
+        }
+        found
+    }
+}
+
+/// Values are the same when their text is: an interface number may have two octets here and four there.
+fn joint(value: &Value) -> String {
+    match value {
+        Value::Unsigned(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Names under which data records carry what a scope names.
+fn aliases(scope: &Name) -> Vec<Name> {
+    let known: &[&'static str] = match scope.as_ref() {
+        "interface" | "ingressInterface" | "egressInterface" => &INTERFACES,
+        "ingressVRFID" | "egressVRFID" => &VRFS,
+        "samplerId" | "selectorId" => &SAMPLERS,
+        _ => return vec![scope.clone()],
+    };
+    known.iter().map(|name| Cow::Borrowed(*name)).collect()
+}
+
+fn merge(into: &mut Fields, said: Fields) {
+    for (name, value) in said {
+        if let Some(known) = into.iter_mut().find(|(known, _)| *known == name) {
+            known.1 = value;
+        } else if into.len() < MAX_FIELDS {
+            into.push((name, value));
+        }
+    }
+}
