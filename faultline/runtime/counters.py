@@ -64,7 +64,9 @@ class Stage:
             self._held -= count
 
     def drop(self, reason: str, count: int = 1) -> None:
-        """Held units were dropped for a reason (a short snake_case word)."""
+        """Held units were dropped for a reason (a short snake_case word); a count of 0 leaves no trace."""
+        if not count:
+            return
         with self._lock:
             self._dropped[reason] = self._dropped.get(reason, 0) + count
             self._held -= count

@@ -166,6 +166,19 @@ def over_quota(
     return drops
 
 
+def as_gaps(drops: Iterable[Drop]) -> list[tuple[Stream, Gap]]:
+    """Drops as gaps; neighbours of one reason are one gap."""
+    gaps: list[tuple[Stream, Gap]] = []
+    for drop in drops:
+        if gaps:
+            stream, gap = gaps[-1]
+            if stream is drop.stream and gap.reason == drop.reason and gap.last + 1 == drop.seq:
+                gaps[-1] = (stream, attrs.evolve(gap, last=drop.seq))
+                continue
+        gaps.append((drop.stream, Gap(first=drop.seq, last=drop.seq, reason=drop.reason)))
+    return gaps
+
+
 def makes_room_for(stream: Stream, held: Mapping[Stream, Sequence[int]]) -> Drop | None:
     """On a full disk: the one batch to give up for a new one of `stream`.
 

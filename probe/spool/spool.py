@@ -7,7 +7,6 @@ Layout: `incarnation` (which one counts), `<incarnation>/<stream>/<seq>.ipfix` a
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -22,11 +21,11 @@ from faultline.runtime.log import logger
 from probe.spool.batch import Header, gap_messages, seal
 from probe.spool.config import SpoolConfig
 from probe.spool.files import Disk, Files
-from probe.spool.plan import Drop, Gap, Held, PositionError, forget_gaps, makes_room_for, over_quota, retell, untell
+from probe.spool.incarnations import Incarnations, Pointer, PointerError
+from probe.spool.plan import Drop, Gap, Held, PositionError, as_gaps, forget_gaps, makes_room_for, over_quota, retell, untell
 from probe.spool.rebirth import carry_over, new_shelves
 from probe.spool.shelf import NO_ROOM, Shelf
 
-_OWN_NAMES = ("incarnation", "incarnation.tmp", "quarantine", "lock")
 _HEADER_AND_SEAL_OCTETS = 400
 """Upper estimate of what sealing adds to the data messages; the quota needs no better."""
 
@@ -78,6 +77,7 @@ class Spool:
         self._stage = counters.stage("spool")
         self._config = config or SpoolConfig()
         self._files = files or Disk()
+        self._incarnations = Incarnations(directory, self._files)
         # 63 random bits: positive also in stores that know only signed integers.
         self._draw_incarnation = draw_incarnation or (lambda: secrets.randbits(63) | 1)
         self._lock = threading.RLock()
@@ -98,20 +98,27 @@ class Spool:
         """
         with self._lock:
             self._files.make_directory(self.directory)
-            pointer = self._read_pointer()
+            pointer = self._find_incarnation()
             if pointer is None:
-                self._set_strangers_aside()
-                self._begin(self._probe, {}, {})
+                self._incarnations.set_strangers_aside()
+                self._begin({}, {})
                 self._files.sync_directory(self.directory.parent)
                 return
-            self.incarnation, probe = pointer
-            self._shelves = new_shelves(self.directory, probe=probe, incarnation=self.incarnation, files=self._files)
+            self.incarnation = pointer.incarnation
+            self._shelves = new_shelves(self.directory, probe=pointer.probe, incarnation=pointer.incarnation, files=self._files)
             trusted = self._recover_shelves()
-            self._remove_other_incarnations()
-            if not trusted or probe != self._probe:
-                self._begin(self._probe, self._shelves, {})
+            self._remove_others(pointer)
+            if not trusted or pointer.probe != self._probe:
+                self._begin(self._shelves, {})
             self._tell_gaps()
             self._publish_gauges()
+
+    def _find_incarnation(self) -> Pointer | None:
+        try:
+            return self._incarnations.current()
+        except PointerError as error:
+            self._log.error("the incarnation file is damaged; what waited goes to quarantine", reason=str(error))
+            return None
 
     def listen(self, callback: Callable[[], None]) -> None:
         """Call this after every append, from the appending thread."""
@@ -295,7 +302,7 @@ class Spool:
         with self._lock:
             self._counters.count("spool_incarnations", reason="conflict")
             self._holes.clear()
-            self._begin(self._probe, self._shelves, accepted)
+            self._begin(self._shelves, accepted)
             self._tell_gaps()
             self._publish_gauges()
 
@@ -318,7 +325,7 @@ class Spool:
             max_age_ns=max_age_ns,
             now_ns=now_ns,
         )
-        for stream, gap in _joined(drops):
+        for stream, gap in as_gaps(drops):
             self._give_up(self._shelves[stream], gap, keep_files=False, tell=False)
 
     def _drop(self, drop: Drop) -> None:
@@ -384,41 +391,29 @@ class Spool:
         self._save_dirty()
 
     # ---- incarnations ----------------------------------------------------------------------------------------------
-    def _begin(self, probe: str, old: Mapping[Stream, Shelf], accepted: Mapping[Stream, int]) -> None:
+    def _begin(self, old: Mapping[Stream, Shelf], accepted: Mapping[Stream, int]) -> None:
         incarnation = self._draw_incarnation()
-        new = new_shelves(self.directory, probe=probe, incarnation=incarnation, files=self._files)
+        new = new_shelves(self.directory, probe=self._probe, incarnation=incarnation, files=self._files)
+        damaged = 0
         if old:
-            damaged = carry_over(old, new, probe=probe, incarnation=incarnation, accepted=accepted)
-            self._stage.done(sum(seq <= accepted.get(stream, 0) for stream, shelf in old.items() for seq in shelf.held))
-            self._stage.drop("corrupt", damaged)
+            damaged = carry_over(old, new, probe=self._probe, incarnation=incarnation, accepted=accepted)
         else:
             for shelf in new.values():
                 shelf.begin()
-        own = next(iter(new.values())).directory.parent
-        self._files.sync_directory(own)
-        self._files.sync_directory(self.directory)
-        self._write_pointer(incarnation, probe)
-        self._log.info(
-            "new incarnation", incarnation=f"{incarnation:016x}", carried_over=sum(len(shelf.held) for shelf in new.values())
-        )
+        pointer = Pointer(incarnation=incarnation, probe=self._probe)
+        self._incarnations.point_to(pointer)
+        self._stage.done(sum(seq <= accepted.get(stream, 0) for stream, shelf in old.items() for seq in shelf.held))
+        self._stage.drop("corrupt", damaged)
         self.incarnation, self._shelves = incarnation, new
-        self._remove_other_incarnations()
+        carried_over = sum(len(shelf.held) for shelf in new.values())
+        self._log.info("new incarnation", incarnation=pointer.directory, carried_over=carried_over)
+        self._remove_others(pointer)
 
-    def _read_pointer(self) -> tuple[int, str] | None:
+    def _remove_others(self, pointer: Pointer) -> None:
         try:
-            pointer = json.loads(self._files.read(self.directory / "incarnation"))
-            return int(pointer["incarnation"], 16), str(pointer["probe"])
-        except FileNotFoundError:
-            return None
-        except (ValueError, TypeError, KeyError) as error:
-            self._log.error("the incarnation file is damaged; what waited goes to quarantine", reason=str(error))
-            return None
-
-    def _write_pointer(self, incarnation: int, probe: str) -> None:
-        line = json.dumps({"incarnation": f"{incarnation:016x}", "probe": probe}).encode() + b"\n"
-        self._files.write(self.directory / "incarnation.tmp", line)
-        self._files.rename(self.directory / "incarnation.tmp", self.directory / "incarnation")
-        self._files.sync_directory(self.directory)
+            self._incarnations.remove_others(pointer)
+        except OSError as error:
+            self._complain("an old incarnation could not be removed", error)
 
     def _recover_shelves(self) -> bool:
         trusted = True
@@ -440,20 +435,6 @@ class Spool:
         for shelf in self._shelves.values():
             shelf.position = retell(shelf.position, events.position.released, events.held)
         return trusted
-
-    def _set_strangers_aside(self) -> None:
-        for name in self._files.names(self.directory):
-            if name not in _OWN_NAMES:
-                self._files.make_directory(self.directory / "quarantine")
-                self._files.rename(self.directory / name, self.directory / "quarantine" / name)
-
-    def _remove_other_incarnations(self) -> None:
-        for name in self._files.names(self.directory):
-            if name not in _OWN_NAMES and name != f"{self.incarnation:016x}":
-                try:
-                    self._files.remove_directory(self.directory / name)
-                except OSError as error:
-                    self._complain("an old incarnation could not be removed", error)
 
     # ---- small things ------------------------------------------------------------------------------------------------
     def _save_dirty(self) -> None:
@@ -478,16 +459,3 @@ class Spool:
 def _depth(shelf: Shelf) -> Depth:
     oldest_ns = next(iter(shelf.held.values())).closed_ns if shelf.held else None
     return Depth(batches=len(shelf.held), octets=shelf.octets, oldest_ns=oldest_ns)
-
-
-def _joined(drops: list[Drop]) -> list[tuple[Stream, Gap]]:
-    """Neighbouring drops of one reason as one gap."""
-    joined: list[tuple[Stream, Gap]] = []
-    for drop in drops:
-        if joined:
-            stream, gap = joined[-1]
-            if stream is drop.stream and gap.reason == drop.reason and gap.last + 1 == drop.seq:
-                joined[-1] = (stream, attrs.evolve(gap, last=drop.seq))
-                continue
-        joined.append((drop.stream, Gap(first=drop.seq, last=drop.seq, reason=drop.reason)))
-    return joined
