@@ -16,7 +16,7 @@ from analyzer.baselines import Baselines
 from analyzer.findings import Finding
 from analyzer.history import History, Window
 from analyzer.incidents import IncidentBook, IncidentEvent, IncidentRules, Step
-from analyzer.onset import WindowEvidence, onset_ns
+from analyzer.lasting import Stretch, WindowEvidence, stretch_of
 from analyzer.spans import Choice, SpanAnswer, choose, prior_share
 from analyzer.training import Trainer
 from faultline.records.incident import Base, Incident, base_of
@@ -100,13 +100,13 @@ class Engine:
         before = self.history.newest
         self.recall(window)
         answers = [self._answer(length_ns) for length_ns in self._asked()]
-        choice = choose(answers)
+        choice = choose(answers, list(self._alone.values()))
         newest = min(answers, key=lambda a: a.length_ns)
         observed = observed_bases(newest.evidence)
         step = Step(
             end_ns=window.end_ns,
             length_ns=window.end_ns - (before.end_ns if before else window.start_ns),
-            findings=tuple(self._finding(entry, choice) for entry in choice.entries),
+            findings=tuple(self._finding(entry, stretch, choice) for entry, stretch in choice.entries),
             supported=choice.supported,
             observed=observed,
             context=self._context(choice),
@@ -151,14 +151,14 @@ class Engine:
         kept = {w.start_ns for w in self.history.windows}
         self._alone = {start: alone for start, alone in sorted(self._alone.items()) if start in kept}
 
-    def _finding(self, entry: Mapping[str, Any], choice: Choice) -> Finding:
-        bases = [base_of(str(c)) for c in entry["components"]]
-        lines = self._judge.lines_of(bases)
-        onset = onset_ns(entry, choice.span.evidence["observations"], list(self._alone.values()))
+    def _finding(self, entry: Mapping[str, Any], stretch: Stretch | None, choice: Choice) -> Finding:
+        lines = self._judge.lines_of([base_of(str(c)) for c in entry["components"]])
+        # The span bounds what the entry was made from, not since when it is so: the whole memory dates it.
+        whole = stretch_of(entry, choice.span.evidence["observations"], list(self._alone.values())) or stretch
         newest = self.history.newest
         return Finding(
             verdict=entry,
-            onset_ns=onset if onset is not None else (newest.start_ns if newest else 0),
+            onset_ns=whole.start_ns if whole else (newest.start_ns if newest else 0),
             lines=frozenset(lines),
             tenants=frozenset(lines.values()),
         )

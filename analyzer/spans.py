@@ -1,11 +1,10 @@
 """Which stretch of time answers: a fault of now, neither diluted by the healthy past nor kept alive by a past that is over.
 
-Goes in: the localiser's answer over each suffix span (say the last 20 s, 60 s, 10 min) with its evidence. Comes out: the
-answer that counts, and which places any span still suspects. The rule is decision record 0010:
+Goes in: the localiser's answer over each suffix span (say the last 20 s, 60 s, 10 min) with its evidence, and the evidence of single
+windows. Comes out: the answer that counts, and which places any span still suspects. The rule is decision record 0010:
 
-- span s asks: did a fault begin s ago and last until now? An entry whose own witnesses, in the shortest span, speak against it
-  by more than `GONE_NATS` is over and does not count;
-- of the spans that blame, the one whose leading entry has the largest net evidence answers: a healthy past only lowers it;
+- an entry whose own witnesses contradict it since its stretch ended is over (`lasting`) and does not count;
+- of the spans that still blame, the one whose leading entry has the largest net evidence answers: a healthy past only lowers it;
 - asking K spans is K chances to be wrong: the prior of each is divided by K (`prior_share`).
 """
 
@@ -17,11 +16,8 @@ from typing import Any
 
 import attrs
 
-from analyzer.support import net_nats, supporters
+from analyzer.lasting import Stretch, WindowEvidence, stretch_of
 from faultline.records.incident import Base, base_of
-
-GONE_NATS = 3.0
-"""Twenty to one: the newest windows contradict the entry."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -40,12 +36,12 @@ class Choice:
     """What a step believes."""
 
     span: SpanAnswer
-    entries: tuple[Mapping[str, Any], ...]
-    """Entries that blame or are planned and are not over; most certain first."""
+    entries: tuple[tuple[Mapping[str, Any], Stretch | None], ...]
+    """Entries that blame or are planned and are not over, with since when; most certain first."""
     supported: frozenset[Base]
     """Places that any entry of any span, not over, suspects: blaming or not."""
     over: int
-    """Entries set aside because the newest windows contradict them."""
+    """Entries set aside because they are over."""
 
 
 def prior_share(spans: int) -> float:
@@ -53,40 +49,41 @@ def prior_share(spans: int) -> float:
     return 1.0 / max(1, spans)
 
 
-def choose(answers: Sequence[SpanAnswer]) -> Choice:
-    """Pick among answers over suffix spans of the same end.
+def choose(answers: Sequence[SpanAnswer], windows: Sequence[WindowEvidence]) -> Choice:
+    """Pick among answers over suffix spans of the same end. `windows` are single ones, oldest first, as far back as the longest span.
 
     Raises:
         ValueError: no answer was given.
     """
     if not answers:
         raise ValueError("no span was answered")
-    newest = min(answers, key=lambda a: a.length_ns).evidence.get("observations", ())
-    alive = {id(a): [entry for entry in a.answer["verdicts"] if not is_over(entry, a, newest)] for a in answers}
-    over = sum(len(a.answer["verdicts"]) - len(alive[id(a)]) for a in answers)
-    supported = frozenset(base_of(str(c)) for entries in alive.values() for entry in entries for c in entry["components"])
-    telling = [a for a in answers if any(_counts(entry) for entry in alive[id(a)])]
+    dated = {a.length_ns: [(entry, _stretch(entry, a, windows)) for entry in a.answer["verdicts"]] for a in answers}
+    alive = {length: [(e, s) for e, s in entries if s is None or not s.over] for length, entries in dated.items()}
+    over = sum(len(dated[length]) - len(alive[length]) for length in dated)
+    supported = frozenset(base_of(str(c)) for entries in alive.values() for entry, _ in entries for c in entry["components"])
+    telling = [a for a in answers if any(_counts(entry) for entry, _ in alive[a.length_ns])]
     # Where nothing blames, the longest span has seen the most packets and knows best how healthy it is.
     span = (
-        max(telling, key=lambda a: (_strength(alive[id(a)]), -a.length_ns))
+        max(telling, key=lambda a: (_strength(alive[a.length_ns]), -a.length_ns))
         if telling
         else max(answers, key=lambda a: a.length_ns)
     )
-    return Choice(span=span, entries=tuple(entry for entry in alive[id(span)] if _counts(entry)), supported=supported, over=over)
+    entries = tuple((entry, stretch) for entry, stretch in alive[span.length_ns] if _counts(entry))
+    return Choice(span=span, entries=entries, supported=supported, over=over)
 
 
-def is_over(entry: Mapping[str, Any], answer: SpanAnswer, newest: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the observations that made the entry, looked at in the newest span alone, contradict it."""
-    who = supporters(entry, answer.evidence.get("observations", ()))
-    return bool(who) and net_nats(entry, newest, who) < -GONE_NATS
+def _stretch(entry: Mapping[str, Any], answer: SpanAnswer, windows: Sequence[WindowEvidence]) -> Stretch | None:
+    end_ns = windows[-1].end_ns if windows else 0
+    inside = [w for w in windows if w.start_ns >= end_ns - answer.length_ns]
+    return stretch_of(entry, answer.evidence.get("observations", ()), inside)
 
 
 def _counts(entry: Mapping[str, Any]) -> bool:
     return bool(entry.get("blames") or entry.get("planned"))
 
 
-def _strength(entries: Sequence[Mapping[str, Any]]) -> float:
-    return max(entry_nats(entry) for entry in entries if _counts(entry))
+def _strength(entries: Sequence[tuple[Mapping[str, Any], Stretch | None]]) -> float:
+    return max(entry_nats(entry) for entry, _ in entries if _counts(entry))
 
 
 def entry_nats(entry: Mapping[str, Any]) -> float:

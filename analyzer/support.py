@@ -40,23 +40,18 @@ def supporters(entry: Mapping[str, Any], observations: Sequence[Mapping[str, Any
     return frozenset(identity(observations[n]) for n in numbers if 0 <= n < len(observations))
 
 
-def speaks(entry: Mapping[str, Any], observation: Mapping[str, Any]) -> float:
-    """Nats of the observation for the entry against health; 0 for kinds that cannot be dated this way."""
+def speaks(entry: Mapping[str, Any], observation: Mapping[str, Any], scale: float = 1.0) -> float:
+    """Nats of the observation for the entry, its severity scaled, against health; 0 for kinds that cannot be dated this way."""
     mode = Mode(entry["mode"])
     severity = entry.get("severity") or {}
     if observation["kind"] == "loss" and mode in {Mode.LOSS, Mode.CONGESTION, Mode.DOWN}:
-        value = 1.0 if mode is Mode.DOWN else severity.get("low", severity.get("value", 0.0))
-        return _bounded(_loss(observation, float(value))) if mode is not Mode.CONGESTION else 0.0
+        value = 1.0 if mode is Mode.DOWN else float(severity.get("value", 0.0)) * scale
+        return _bounded(_loss(observation, value)) if mode is not Mode.CONGESTION else 0.0
     if observation["kind"] == "delay" and mode in {Mode.DELAY, Mode.CONGESTION}:
-        return _bounded(_delay(observation, float(severity.get("value", 0.0))))
+        return _bounded(_delay(observation, float(severity.get("value", 0.0)) * scale))
     if observation["kind"] in {"counter", "event"}:
         return _counter(observation)
     return 0.0
-
-
-def net_nats(entry: Mapping[str, Any], observations: Sequence[Mapping[str, Any]], who: frozenset[Hashable]) -> float:
-    """Sum over the observations with one of these identities."""
-    return math.fsum(speaks(entry, observation) for observation in observations if identity(observation) in who)
 
 
 def _bounded(nats: float) -> float:
@@ -66,7 +61,7 @@ def _bounded(nats: float) -> float:
 def _loss(observation: Mapping[str, Any], added: float) -> float:
     sent, lost = float(observation["sent"]), float(observation["lost"])
     background = min(0.5, max(NEVER, observation.get("background") or BACKGROUND))
-    ratio = min(_LAST, 1 - (1 - background) * (1 - max(added, NEVER)))
+    ratio = min(_LAST, 1 - (1 - background) * (1 - min(1.0, max(added, NEVER))))
     return lost * math.log(ratio / background) + (sent - lost) * math.log((1 - ratio) / (1 - background))
 
 

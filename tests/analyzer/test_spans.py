@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.onset import WindowEvidence, onset_ns
-from analyzer.spans import SpanAnswer, choose, is_over, prior_share
+from analyzer.lasting import WindowEvidence, stretch_of
+from analyzer.spans import SpanAnswer, choose, prior_share
 from faultline.records.terms import SECOND_NS
 
 
@@ -56,42 +57,67 @@ def make_answer(seconds: int, observation: dict[str, Any], *entries: dict[str, A
     )
 
 
+def make_windows(lost: list[int], sent: int = 1000) -> list[WindowEvidence]:
+    """Windows of 10 s from 0 on."""
+    return [
+        WindowEvidence(start_ns=n * 10 * SECOND_NS, end_ns=(n + 1) * 10 * SECOND_NS, observations=[make_loss(count, sent=sent)])
+        for n, count in enumerate(lost)
+    ]
+
+
 def test_a_fresh_fault_is_not_diluted_by_healthy_history() -> None:
     """The span with the larger net evidence answers, though the longer one blames too."""
     short = make_answer(20, make_loss(20), make_entry(40.0))
     long = make_answer(60, make_loss(20, sent=6000), make_entry(25.0, value=0.003))
-    assert choose([long, short]).span is short
+    assert choose([long, short], make_windows([0, 0, 0, 0, 10, 10])).span is short
 
 
 def test_a_small_rate_is_found_by_the_long_memory() -> None:
     """What the short spans cannot see yet does not contradict what ten minutes show."""
     long = make_answer(600, make_loss(60, sent=60_000), make_entry(30.0, value=0.001))
     short = make_answer(20, make_loss(0))
-    choice = choose([short, long])
+    choice = choose([short, long], make_windows([1, 2, 0, 1, 1, 0, 1, 2, 1, 1] * 6))
     assert choice.span is long
-    assert [entry["components"] for entry in choice.entries] == [["loop>"]]
+    assert [entry["components"] for entry, _ in choice.entries] == [["loop>"]]
 
 
-def test_a_fault_that_is_over_is_set_aside() -> None:
-    """Ten minutes still show 5 % loss, the last 20 s show none of 2,000: nothing is blamed or suspected any more."""
-    long = make_answer(600, make_loss(3000, sent=60_000), make_entry(900.0, value=0.05))
-    short = make_answer(20, make_loss(0))
-    choice = choose([short, long])
-    assert (choice.entries, choice.supported, choice.over) == ((), frozenset(), 1)
+def test_a_fault_that_is_over_is_set_aside_however_long_the_memory() -> None:
+    """Three bad windows long ago and two clean ones since: neither the minute nor ten minutes still blame or suspect."""
+    windows = make_windows([0] * 50 + [10, 10, 10, 0, 0])
+    long = make_answer(600, make_loss(30, sent=55_000), make_entry(60.0, value=0.0005))
+    short = make_answer(60, make_loss(30, sent=6000), make_entry(90.0, value=0.005))
+    choice = choose([short, long], windows)
+    assert (choice.entries, choice.supported, choice.over) == ((), frozenset(), 2)
 
 
 def test_a_delay_that_is_over_is_set_aside() -> None:
     """Back at the baseline's median means over; still above it does not."""
+
+    def windows(*medians_us: float) -> list[WindowEvidence]:
+        ten_s = 10 * SECOND_NS
+        return [
+            WindowEvidence(start_ns=n * ten_s, end_ns=(n + 1) * ten_s, observations=[make_delay(median)])
+            for n, median in enumerate(medians_us)
+        ]
+
     entry = make_entry(mode="delay", value=4.0)
-    answer = make_answer(60, make_delay(9000), entry)
-    assert is_over(entry, answer, [make_delay(5010)])
-    assert not is_over(entry, answer, [make_delay(8900)])
+    gone = stretch_of(entry, [make_delay(9000)], windows(5000, 9000, 9100, 5010))
+    assert gone is not None
+    assert gone.over
+    lasting = stretch_of(entry, [make_delay(9000)], windows(5000, 9000, 9100, 8900))
+    assert lasting is not None
+    assert (lasting.over, lasting.start_ns) == (False, 10 * SECOND_NS)
 
 
 def test_silence_of_the_witnesses_is_no_contradiction() -> None:
-    """When the newest span has no such observation, the entry stands."""
-    entry = make_entry()
-    assert not is_over(entry, make_answer(60, make_loss(60), entry), [])
+    """When the newest windows have no such observation, the entry stands."""
+    windows = make_windows([0, 10, 10])
+    silent = [
+        WindowEvidence(start_ns=w.start_ns + 30 * SECOND_NS, end_ns=w.end_ns + 30 * SECOND_NS, observations=[]) for w in windows
+    ]
+    stretch = stretch_of(make_entry(), [make_loss(20)], windows + silent)
+    assert stretch is not None
+    assert not stretch.over
 
 
 def test_where_nothing_blames_the_longest_span_answers_and_suspicion_is_kept() -> None:
@@ -99,7 +125,7 @@ def test_where_nothing_blames_the_longest_span_answers_and_suspicion_is_kept() -
     weak = make_entry(3.0, blames=False)
     short = make_answer(20, make_loss(3), weak)
     long = make_answer(60, make_loss(3, sent=6000))
-    choice = choose([short, long])
+    choice = choose([short, long], make_windows([0, 0, 0, 0, 1, 2]))
     assert choice.span is long
     assert choice.entries == ()
     assert choice.supported == {"loop"}
@@ -109,35 +135,45 @@ def test_asking_more_often_makes_each_answer_dearer() -> None:
     """Three spans: a third of the prior each. No span at all is a defect."""
     assert prior_share(3) == pytest.approx(1 / 3)
     with pytest.raises(ValueError, match="no span"):
-        choose([])
-
-
-def make_windows(lost: list[int]) -> list[WindowEvidence]:
-    """Windows of 10 s from 0 on."""
-    return [
-        WindowEvidence(start_ns=n * 10 * SECOND_NS, end_ns=(n + 1) * 10 * SECOND_NS, observations=[make_loss(count, sent=1000)])
-        for n, count in enumerate(lost)
-    ]
+        choose([], [])
 
 
 def test_the_onset_is_the_first_window_of_the_loss() -> None:
     """Five clean windows, then 1 %: the sixth."""
-    assert onset_ns(make_entry(), [make_loss(30)], make_windows([0] * 5 + [10, 9, 12])) == 50 * SECOND_NS
+    stretch = stretch_of(make_entry(), [make_loss(30)], make_windows([0] * 5 + [10, 9, 12]))
+    assert stretch is not None
+    assert (stretch.start_ns, stretch.end_ns) == (50 * SECOND_NS, 80 * SECOND_NS)
 
 
 def test_one_lost_packet_long_ago_is_not_the_onset() -> None:
     """Background loss before the fault does not pull its beginning back."""
-    assert onset_ns(make_entry(), [make_loss(30)], make_windows([0, 1, 0, 0, 0, 0, 10, 12])) == 60 * SECOND_NS
+    stretch = stretch_of(make_entry(), [make_loss(30)], make_windows([0, 1, 0, 0, 0, 0, 10, 12]))
+    assert stretch is not None
+    assert stretch.start_ns == 60 * SECOND_NS
 
 
-def test_without_windows_there_is_no_onset() -> None:
+def test_without_windows_that_speak_for_it_there_is_no_onset() -> None:
     """Absent, not zero."""
-    assert onset_ns(make_entry(), [make_loss(30)], []) is None
+    assert stretch_of(make_entry(), [make_loss(30)], []) is None
+    assert stretch_of(make_entry(), [make_loss(30)], make_windows([0, 0])) is None
 
 
 @given(st.integers(0, 25), st.integers(1, 10), st.integers(5, 40))
 def test_a_clean_step_is_dated_exactly(before: int, after: int, lost: int) -> None:
-    """However long the healthy past and the fault, a step without background is found at its window."""
-    windows = make_windows([0] * before + [lost] * after)
-    entry = make_entry(value=lost / 1000)
-    assert onset_ns(entry, [make_loss(30)], windows) == before * 10 * SECOND_NS
+    """However long the healthy past and the fault, a step without background is found at its window and lasts."""
+    stretch = stretch_of(make_entry(value=lost / 1000), [make_loss(30)], make_windows([0] * before + [lost] * after))
+    assert stretch is not None
+    assert stretch.start_ns == before * 10 * SECOND_NS
+    assert not stretch.over
+
+
+@given(st.integers(0, 2**32), st.sampled_from([0.001, 0.003, 0.01, 0.05]))
+def test_a_steady_rate_is_hardly_ever_taken_for_over(seed: int, rate: float) -> None:
+    """Random counts of a constant rate over ten minutes: the worst stretch rarely ends so early that the rest contradicts half of it."""
+    rng = random.Random(seed)
+    over = 0
+    for _ in range(20):
+        counts = [sum(rng.random() < rate for _ in range(500)) for _ in range(60)]
+        stretch = stretch_of(make_entry(value=rate), [make_loss(30)], make_windows(counts, sent=500))
+        over += bool(stretch and stretch.over)
+    assert over <= 4

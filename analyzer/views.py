@@ -1,0 +1,256 @@
+"""The data-access layer of pages, interface and reports: stored rows and incidents in, page models out.
+
+It reads for each request and keeps nothing; access control will stand here, before anything is read.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import attrs
+
+from analyzer.network import LineFacts, Network
+from analyzer.plots import STEP_NS, bits_per_second, busiest_vantage, line_plots
+from analyzer.web.models import LinePage, LineRow, LinesPage, LineState, WindowNote
+from faultline.records.incident import Base, Incident, IncidentState
+from faultline.records.points import Point
+from faultline.records.terms import SECOND_NS, LineCode
+from faultline.reports.material import FaultMaterial, PathVantage, Plot, QualityRow
+from faultline.reports.path_picture import suspects_of
+from faultline.reports.words import Language
+from faultline.runtime.clock import Clock
+
+PAGE_NS = 15 * 60 * SECOND_NS
+BEFORE_NS = 5 * 60 * SECOND_NS
+"""An incident's plots begin this long before its onset."""
+AFTER_NS = 10 * 60 * SECOND_NS
+"""And end this long after its end, or after its onset when it is long."""
+RECENT_NS = 60 * SECOND_NS
+"""Figures of the list are over the newest minute."""
+SILENT_NS = 45 * SECOND_NS
+"""Without a row for this long before the newest final window a line is not measured."""
+PAST = 10
+LINE_MEASUREMENTS = ("line_traffic", "line_quality", "session")
+
+
+class Stored(Protocol):
+    """What views read; `analyzer.reading` implements it over the real stores."""
+
+    def points(self, measurement: str, *, start_ns: int, end_ns: int, line: LineCode | None = None) -> Sequence[Point]:
+        """10 s rows with start in [start_ns, end_ns), rising."""
+
+    def final_windows(self, *, limit: int) -> Sequence[WindowNote]:
+        """Newest first."""
+
+    def incidents(self) -> Sequence[Incident]:
+        """All, newest raise first."""
+
+    def incident(self, incident: str) -> Incident | None:
+        """One, or None."""
+
+    def evidence(self, incident: str) -> Mapping[str, Any] | None:
+        """The evidence document of an incident's verdict."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Belief:
+    """What the newest step holds of lines, beside incidents."""
+
+    suspected: frozenset[Base] = frozenset()
+    learning: Mapping[LineCode, int | None] = attrs.field(factory=dict)
+
+
+class StoredViews:
+    """`analyzer.web.models.Views` over the stores."""
+
+    def __init__(self, *, network: Network, stored: Stored, belief: Callable[[], Belief], clock: Clock) -> None:
+        self._network = network
+        self._stored = stored
+        self._belief = belief
+        self._clock = clock
+
+    def lines_page(self, language: Language) -> LinesPage:
+        """The first page's data."""
+        incidents = self._stored.incidents()
+        until_ns = self._final_until_ns()
+        rows = [self._row(facts, incidents, until_ns) for facts in self._network.lines.values()]
+        rows.sort(key=lambda r: (-r.state.badness, -(r.loss_ratio or 0.0), r.card.code))
+        opened = [self.material(i.id, language) for i in incidents if i.state is IncidentState.OPEN]
+        return LinesPage(
+            rows=tuple(rows),
+            open_incidents=tuple(m for m in opened if m is not None),
+            past_incidents=tuple(i for i in incidents if i.state is IncidentState.CLEARED)[:PAST],
+            final_until_ns=until_ns,
+            now_ns=self._clock.wall_ns(),
+        )
+
+    def line_page(self, code: LineCode, language: Language) -> LinePage | None:
+        """A line's data; None when the inventory has none of that code."""
+        facts = self._network.lines.get(code)
+        if facts is None:
+            return None
+        incidents = [i for i in self._stored.incidents() if code in i.lines]
+        until_ns = self._final_until_ns()
+        row = self._row(facts, incidents, until_ns)
+        end_ns = until_ns if until_ns is not None else self._clock.wall_ns() // STEP_NS * STEP_NS
+        return LinePage(
+            row=row,
+            path=facts.path,
+            vantages=self._vantages(facts, end_ns),
+            suspects=suspects_of([entry for i in row.incidents for entry in (i.verdict, *i.further)]),
+            plots=self._plots(facts, end_ns - PAGE_NS, end_ns, language),
+            past_incidents=tuple(i for i in incidents if i.state is IncidentState.CLEARED)[:PAST],
+            final_until_ns=until_ns,
+            now_ns=self._clock.wall_ns(),
+        )
+
+    def material(self, incident: str, language: Language) -> FaultMaterial | None:
+        """An incident with all that reports tell; None when there is none of that id."""
+        found = self._stored.incident(incident)
+        if found is None:
+            return None
+        known = [self._network.lines[code] for code in found.lines if code in self._network.lines]
+        lead = known[0] if known else None
+        start_ns = found.onset_ns - BEFORE_NS
+        end_ns = max(found.onset_ns, min(found.updated_ns, found.onset_ns + AFTER_NS)) + STEP_NS
+        return FaultMaterial(
+            incident=found,
+            line=lead.card if lead else None,
+            other_lines=tuple(facts.card for facts in known[1:]),
+            path=lead.path if lead else (),
+            vantages=self._vantages(lead, found.updated_ns) if lead else (),
+            evidence=self._stored.evidence(incident),
+            plots=self._plots(lead, start_ns, end_ns, language) if lead else (),
+            quality=self._quality(lead, start_ns, end_ns) if lead else (),
+            made_ns=self._clock.wall_ns(),
+        )
+
+    def incidents(self) -> tuple[Incident, ...]:
+        """All, newest raise first."""
+        return tuple(self._stored.incidents())
+
+    def windows(self) -> tuple[WindowNote, ...]:
+        """Final windows, newest first, a few."""
+        return tuple(self._stored.final_windows(limit=60))
+
+    def _final_until_ns(self) -> int | None:
+        newest = self._stored.final_windows(limit=1)
+        return newest[0].end_ns if newest else None
+
+    def _points(self, line: LineCode, start_ns: int, end_ns: int) -> list[Point]:
+        found: list[Point] = []
+        for measurement in LINE_MEASUREMENTS:
+            found += self._stored.points(measurement, start_ns=start_ns, end_ns=end_ns, line=line)
+        return found
+
+    def _plots(self, facts: LineFacts, start_ns: int, end_ns: int, language: Language) -> tuple[Plot, ...]:
+        points = self._points(facts.card.code, start_ns, end_ns)
+        return line_plots(points, start_ns=start_ns, end_ns=end_ns, language=language, from_z=facts.from_z)
+
+    def _row(self, facts: LineFacts, incidents: Sequence[Incident], until_ns: int | None) -> LineRow:
+        code = facts.card.code
+        mine = tuple(i for i in incidents if i.state is IncidentState.OPEN and code in i.lines)
+        points = self._points(code, until_ns - RECENT_NS, until_ns) if until_ns is not None else []
+        measured_ns = max((p.time_ns + STEP_NS for p in points), default=None)
+        belief = self._belief()
+        return LineRow(
+            card=facts.card,
+            state=_state(
+                mine, suspected=not facts.bases.isdisjoint(belief.suspected), measured_ns=measured_ns, until_ns=until_ns
+            ),
+            incidents=mine,
+            loss_ratio=_loss_ratio(points),
+            round_trip_ns=_round_trip_ns(points),
+            rate_bps=_rate_bps(points),
+            measured_ns=measured_ns,
+            learning_until_ns=belief.learning.get(code),
+        )
+
+    def _vantages(self, facts: LineFacts, until_ns: int) -> tuple[PathVantage, ...]:
+        """A vantage whose rows stopped is drawn as silent."""
+        points = self._stored.points("line_quality", start_ns=until_ns - SILENT_NS, end_ns=until_ns, line=facts.card.code)
+        heard = {p.tags.get("vantage") for p in points}
+        return tuple(attrs.evolve(v, silent=bool(heard) and v.name not in heard) for v in facts.vantages)
+
+    def _quality(self, facts: LineFacts, start_ns: int, end_ns: int) -> tuple[QualityRow, ...]:
+        """Worst figures over the plotted time, of each session and each vantage of the line."""
+        points = self._points(facts.card.code, start_ns, end_ns)
+        expected = len({p.time_ns for p in points})
+        rows = []
+        for tag, measurement in (("session", "session"), ("vantage", "line_quality")):
+            groups: dict[str, list[Point]] = {}
+            for point in points:
+                if point.measurement == measurement:
+                    groups.setdefault(point.tags.get(tag, ""), []).append(point)
+            rows += [_quality_row(name, group, expected) for name, group in sorted(groups.items())]
+        return tuple(rows)
+
+
+def _state(open_incidents: Sequence[Incident], *, suspected: bool, measured_ns: int | None, until_ns: int | None) -> LineState:
+    if any(not incident.planned for incident in open_incidents):
+        return LineState.FAULT
+    if open_incidents:
+        return LineState.PLANNED
+    if measured_ns is None or until_ns is None or until_ns - measured_ns >= SILENT_NS:
+        return LineState.UNMEASURED
+    return LineState.SUSPICION if suspected else LineState.HEALTHY
+
+
+def _sum(points: Sequence[Point], name: str) -> float | None:
+    values = [float(v) for p in points if isinstance(v := p.fields.get(name), (int, float))]
+    return sum(values) if values else None
+
+
+def _worst(points: Sequence[Point], name: str) -> float | None:
+    return max((float(v) for p in points if isinstance(v := p.fields.get(name), (int, float))), default=None)
+
+
+def _loss_ratio(points: Sequence[Point]) -> float | None:
+    """The worst of all sessions and directions."""
+    sessions: dict[str, list[Point]] = {}
+    for point in points:
+        if point.measurement == "session":
+            sessions.setdefault(point.tags.get("session", ""), []).append(point)
+    ratios = []
+    for group in sessions.values():
+        sent = _sum(group, "sent")
+        for name in ("lost_forward", "lost_reverse"):
+            lost = _sum(group, name)
+            if sent and lost is not None:
+                ratios.append(lost / sent)
+    return max(ratios, default=None)
+
+
+def _round_trip_ns(points: Sequence[Point]) -> int | None:
+    """The longest session's median: end to end."""
+    sessions: dict[str, list[float]] = {}
+    for point in points:
+        value = point.fields.get("rtt_p50")
+        if point.measurement == "session" and isinstance(value, (int, float)):
+            sessions.setdefault(point.tags.get("session", ""), []).append(float(value))
+    return max((int(statistics.median(values)) for values in sessions.values()), default=None)
+
+
+def _rate_bps(points: Sequence[Point]) -> float | None:
+    """Both directions together, at the busiest vantage, over the windows that have a row."""
+    vantage = busiest_vantage(points)
+    mine = [p for p in points if p.measurement == "line_traffic" and p.tags.get("vantage") == vantage]
+    windows = len({p.time_ns for p in mine})
+    return sum(bits_per_second(p) or 0.0 for p in mine) / windows if windows else None
+
+
+def _quality_row(name: str, points: Sequence[Point], expected: int) -> QualityRow:
+    clock = _worst(points, "clock_error_ns")
+    suspect = _sum(points, "suspect")
+    classes = [str(p.fields["clock_class"]) for p in points if "clock_class" in p.fields]
+    return QualityRow(
+        name=name,
+        clock_class=classes[-1] if classes else None,
+        clock_error_ns=int(clock) if clock is not None else None,
+        capture_loss_ratio=_worst(points, "capture_loss_ratio"),
+        one_sided_ratio=_worst(points, "one_sided_ratio"),
+        suspect=int(suspect) if suspect is not None else None,
+        missing_windows=max(0, expected - len({p.time_ns for p in points})),
+    )

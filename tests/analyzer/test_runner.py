@@ -1,0 +1,335 @@
+"""The analyzer from windows to words, over stores in memory and a judge simple enough to check by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, tzinfo
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from analyzer.baselines import Baselines, View
+from analyzer.history import Row, Window, summed
+from analyzer.incidents import IncidentRules
+from analyzer.network import LineFacts, Network
+from analyzer.notify.notifier import Notifier
+from analyzer.notify.outbox import Outbox
+from analyzer.runner import BACKLOG_NS, Analyzer
+from analyzer.web.models import WindowNote
+from faultline.records.histogram import Histogram
+from faultline.records.incident import Base, Incident, IncidentState
+from faultline.records.points import Point
+from faultline.records.terms import SECOND_NS, ComponentKind, LineCode, Owner, TenantId
+from faultline.reports.material import LineCard, PathElement
+from faultline.runtime.counters import Counters
+
+BEGIN_NS = 1_767_225_600 * SECOND_NS
+TEN_S = 10 * SECOND_NS
+LINE = LineCode("L1")
+PLACES = {"loop": Owner.ACCESS, "core": Owner.CARRIER_CORE}
+NETWORK = Network(
+    lines={
+        LINE: LineFacts(
+            card=LineCard(code=LINE, customer="Bank"),
+            tenant=TenantId("bank"),
+            path=tuple(PathElement(base=Base(b), name=b, kind=ComponentKind.SEGMENT, owner=o) for b, o in PLACES.items()),
+        ),
+    },
+)
+
+
+class OneSessionEach:
+    """A judge for a line with one session over each segment: the segment of the lossy session is to blame."""
+
+    def evidence(
+        self,
+        windows: Sequence[Window],
+        baselines: Baselines,
+        *,
+        distributions: bool,
+        prior_share: float,
+    ) -> Mapping[str, Any]:
+        del baselines, prior_share
+        observations = [
+            {
+                "kind": "loss",
+                "source": "active",
+                "via": [f"{row.tags['session']}>"],
+                "sent": row.count("sent"),
+                "lost": row.count("lost_forward"),
+            }
+            for row in summed(windows, distributions=distributions)
+            if row.count("sent")
+        ]
+        return {"observations": observations, "window": {}}
+
+    def locate(self, evidence: Mapping[str, Any]) -> Mapping[str, Any]:
+        verdicts = []
+        for number, seen in enumerate(evidence["observations"]):
+            ratio = seen["lost"] / seen["sent"]
+            nats = seen["lost"] * math.log(max(ratio, 5e-5) / 5e-5) - (seen["sent"] - seen["lost"]) * ratio
+            if nats > 10:
+                verdicts.append(
+                    {
+                        "components": seen["via"],
+                        "mode": "loss",
+                        "owner": PLACES[seen["via"][0][:-1]].value,
+                        "confidence": 0.95,
+                        "planned": False,
+                        "blames": True,
+                        "text": "loss",
+                        "severity": {"value": ratio, "low": ratio / 2, "high": ratio * 2},
+                        "evidence": [{"observation": number, "nats": nats, "text": f"{seen['lost']} lost"}],
+                    },
+                )
+        return {"verdicts": verdicts, "insufficient": False}
+
+    def lines_of(self, bases: Iterable[Base]) -> Mapping[LineCode, TenantId]:
+        return NETWORK.lines_of(bases)
+
+    def bases_of(self, line: LineCode) -> frozenset[Base]:
+        return NETWORK.bases_of(line)
+
+    def lines(self) -> Mapping[LineCode, tzinfo]:
+        return {LINE: UTC}
+
+
+@attrs.define
+class MemoryStores:
+    """Stores in memory: the double of `analyzer.reading`."""
+
+    windows: dict[int, Window] = attrs.field(factory=dict)
+    points: dict[Any, Point] = attrs.field(factory=dict)
+    kept: dict[str, Incident] = attrs.field(factory=dict)
+    kept_evidence: dict[str, Mapping[str, Any]] = attrs.field(factory=dict)
+    kept_baselines: dict[View, Mapping[str, Any]] = attrs.field(factory=dict)
+    answered: int | None = None
+
+    def final_after(self, end_ns: int | None) -> Sequence[WindowNote]:
+        return [
+            WindowNote(start_ns=w.start_ns, end_ns=w.end_ns, revision=w.revision)
+            for _, w in sorted(self.windows.items())
+            if end_ns is None or w.end_ns > end_ns
+        ]
+
+    def window(self, note: WindowNote) -> Window:
+        return self.windows[note.start_ns]
+
+    def write(self, points: Sequence[Point]) -> None:
+        self.points.update({point.identity: point for point in points})
+
+    def put_incident(self, incident: Incident, evidence: Mapping[str, Any] | None) -> None:
+        self.kept[incident.id] = incident
+        if evidence is not None:
+            self.kept_evidence[incident.id] = evidence
+
+    def incidents(self) -> Sequence[Incident]:
+        return sorted(self.kept.values(), key=lambda i: -i.raised_ns)
+
+    def put_baselines(self, documents: Sequence[tuple[View, Mapping[str, Any]]]) -> None:
+        self.kept_baselines.update(documents)
+
+    def baselines(self) -> Sequence[Mapping[str, Any]]:
+        return list(self.kept_baselines.values())
+
+    def answered_until_ns(self) -> int | None:
+        return self.answered
+
+    def put_answered(self, end_ns: int) -> None:
+        self.answered = end_ns
+
+
+class Ground:
+    """A line in virtual time: each window has what was lost on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.stores = MemoryStores()
+        self.counters = Counters()
+        self.outbox = Outbox(folder / "outbox.sqlite")
+        self.notifier = Notifier(network=NETWORK, outbox=self.outbox, deliveries=(), public_url="https://noc.example/")
+        self.notifier.start()
+        self.outbox.join("noc")
+        self.now_ns = BEGIN_NS
+        self.analyzer = self.another()
+
+    def another(self) -> Analyzer:
+        """An analyzer over the same stores, as after a restart."""
+        return Analyzer(
+            stores=self.stores,
+            judge=OneSessionEach(),
+            network=NETWORK,
+            spans_ns=(20 * SECOND_NS, 60 * SECOND_NS, 600 * SECOND_NS),
+            rules=IncidentRules(clear_after_s=30),
+            notifier=self.notifier,
+            counters=self.counters,
+        )
+
+    def window(self, *, times: int = 1, sent: int = 1000, **lost: int) -> list[str]:
+        """Let windows pass; returns what was said, e.g. `raise loop>`."""
+        said: list[str] = []
+        for _ in range(times):
+            self.fill(sent=sent, **lost)
+            report = self.analyzer.step(self.now_ns)
+            said += [f"{event.kind.value} {event.incident.components[0]}" for event in report.events]
+        return said
+
+    def fill(self, *, sent: int = 1000, **lost: int) -> None:
+        rows = tuple(
+            Row(
+                measurement="session",
+                tags={"line": LINE, "session": place},
+                fields={"sent": sent, "lost_forward": lost.get(place, 0), "lost_reverse": 0},
+                histograms={"forward_delay": Histogram([5_000_000, 5_100_000] * 20)},
+            )
+            for place in PLACES
+        )
+        start = self.now_ns
+        self.now_ns += TEN_S
+        self.stores.windows[start] = Window(start_ns=start, end_ns=self.now_ns, revision=1, rows=rows)
+
+    def told(self) -> list[str]:
+        """Messages in the outbox, in order."""
+        texts = []
+        while entry := self.outbox.next_for("noc"):
+            texts.append(entry.body["en"]["text"])
+            self.outbox.told("noc", entry.sequence)
+        return texts
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterable[Ground]:
+    """A line with two sessions."""
+    made = Ground(tmp_path)
+    yield made
+    made.notifier.stop()
+
+
+def test_a_fresh_fault_is_raised_at_its_second_window_with_its_begin(ground: Ground) -> None:
+    """Ten minutes of health, then 1 %: named 20 s after it began, and dated to its first window."""
+    assert ground.window(times=60) == []
+    begin_ns = ground.now_ns
+    assert ground.window(loop=10) == []
+    assert ground.window(loop=10) == ["raise loop>"]
+    (incident,) = ground.stores.incidents()
+    assert incident.onset_ns == begin_ns
+    assert incident.raised_ns - incident.onset_ns == 20 * SECOND_NS
+    assert incident.context["span_s"] == 20
+
+
+def test_people_are_told_of_raise_and_clear_with_the_link(ground: Ground) -> None:
+    """Two alarms in the outbox, in order."""
+    ground.window(times=10)
+    ground.window(times=3, loop=10)
+    assert ground.window(times=6)[-1:] == ["clear loop>"]
+    raised, cleared = ground.told()
+    assert raised.startswith("FAULT ")
+    assert "https://noc.example/incidents/F2026" in raised
+    assert cleared.startswith("CLEARED ")
+
+
+def test_health_returns_without_waiting_for_the_long_memory(ground: Ground) -> None:
+    """Ten minutes still hold the loss, but the newest windows contradict it: cleared after the hold-down of 30 s."""
+    ground.window(times=30)
+    ground.window(times=6, loop=50)
+    last_bad_ns = ground.now_ns
+    said = ground.window(times=8)
+    assert said == ["clear loop>"]
+    (incident,) = ground.stores.incidents()
+    assert incident.cleared_ns is not None
+    assert incident.cleared_ns - last_bad_ns <= 60 * SECOND_NS
+
+
+def test_background_loss_is_never_raised(ground: Ground) -> None:
+    """One packet in 20,000 now and then is what a healthy line does."""
+    for _ in range(5):
+        assert ground.window(times=9) == []
+        assert ground.window(loop=1) == []
+
+
+def test_a_second_fault_opens_its_own_incident(ground: Ground) -> None:
+    """The first goes on, the second is raised beside it."""
+    ground.window(times=10)
+    assert ground.window(times=3, loop=10) == ["raise loop>"]
+    assert ground.window(times=3, loop=10, core=20) == ["raise core>"]
+    assert len([i for i in ground.stores.incidents() if i.state is IncidentState.OPEN]) == 2
+
+
+def test_a_restart_keeps_incident_baselines_and_place(ground: Ground) -> None:
+    """The next life neither raises again nor answers a window twice nor forgets what is usual."""
+    ground.window(times=10)
+    ground.window(times=3, loop=10)
+    ground.analyzer.keep()
+    learned = dict(ground.stores.kept_baselines)
+    answered = ground.counters.stage("windows").snapshot().out
+    ground.analyzer = ground.another()
+    assert ground.window(times=2, loop=10) == []
+    assert ground.counters.stage("windows").snapshot().out == answered + 2
+    assert learned
+    assert len(ground.told()) == 1
+    assert "clear loop>" in ground.window(times=8)
+
+
+def test_an_alarm_swallowed_by_a_crash_is_told_after_the_restart(ground: Ground) -> None:
+    """The incident was stored, the outbox was not written: the next start makes up for it, once."""
+    ground.window(times=10)
+    notifier, ground.notifier = ground.notifier, None  # type: ignore[assignment]
+    ground.analyzer = ground.another()
+    ground.window(times=3, loop=10)
+    assert len(ground.stores.incidents()) == 1
+    ground.notifier = notifier
+    assert ground.told() == []
+    for _ in range(2):
+        ground.analyzer = ground.another()
+        ground.window(loop=10)
+    assert len(ground.told()) == 1
+
+
+def test_windows_inside_a_fault_do_not_teach(ground: Ground) -> None:
+    """Versions of a view's baseline stand still while its line has an incident, from the window before the first finding on."""
+    ground.window(times=10)
+    ground.analyzer.keep()
+    version = {view: document["version"] for view, document in ground.stores.kept_baselines.items()}
+    ground.window(times=6, loop=10)
+    ground.analyzer.keep()
+    assert {view: document["version"] for view, document in ground.stores.kept_baselines.items()} == version
+
+
+def test_each_step_writes_health_and_the_worst_lines(ground: Ground) -> None:
+    """Components that were measured have a state each window; the faulty one says so; the line leads the wall."""
+    ground.window(times=3)
+    ground.window(times=2, loop=10)
+    start_ns = ground.now_ns - TEN_S
+    health = {
+        p.tags["component"]: p.fields
+        for p in ground.stores.points.values()
+        if p.measurement == "segment_health" and p.time_ns == start_ns
+    }
+    assert health["loop"]["state"] == 3
+    assert health["loop"]["probability"] == 0.95
+    assert health["core"] == {"state": 0, "owner": "carrier_core"}
+    wall = [p for p in ground.stores.points.values() if p.measurement == "worst_lines" and p.time_ns == start_ns]
+    assert [(p.tags["rank"], p.fields["line"], p.fields["state"]) for p in wall] == [("01", "L1", 3)]
+    (event,) = [p for p in ground.stores.points.values() if p.measurement == "incident"]
+    assert event.fields["event"] == "raise"
+
+
+def test_learning_is_said_until_the_first_baseline_stands(ground: Ground) -> None:
+    """A moment at first, nothing once two clean windows taught."""
+    ground.window()
+    assert ground.analyzer.belief.learning == {LINE: BEGIN_NS + 3 * TEN_S}
+    ground.window(times=2)
+    assert ground.analyzer.belief.learning == {LINE: None}
+
+
+def test_windows_older_than_the_memory_are_dropped_and_counted(ground: Ground) -> None:
+    """After a long stop the stage still balances, with the reason."""
+    ground.window(times=2)
+    ground.fill()
+    ground.now_ns += BACKLOG_NS + TEN_S
+    ground.analyzer.step(ground.now_ns)
+    shot = ground.counters.stage("windows").snapshot()
+    assert shot.dropped == {"beyond_memory": 1}
+    assert shot.balanced
