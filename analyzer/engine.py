@@ -155,6 +155,8 @@ class Engine:
         lines = self._judge.lines_of([base_of(str(c)) for c in entry["components"]])
         # The span bounds what the entry was made from, not since when it is so: the whole memory dates it.
         whole = stretch_of(entry, choice.span.evidence["observations"], list(self._alone.values())) or stretch
+        if whole and stretch and whole.end_ns <= stretch.start_ns:
+            whole = stretch  # an earlier fault of the same place was worse; it is not this one
         newest = self.history.newest
         return Finding(
             verdict=entry,

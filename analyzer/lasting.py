@@ -2,7 +2,7 @@
 
 Goes in: an entry, the observations its evidence numbers refer to, and the evidence of each single window, oldest first. Comes
 out: the stretch with the largest summed evidence (maximum subarray, Bentley 1984; the maximum-likelihood interval of a step that
-came and went), over a small grid of severities, because a long span dilutes the severity of a short fault. Resolution: one window.
+came and went), over a grid of severities, because a long span dilutes the severity of a short fault. Resolution: one window.
 
 An entry is over when the windows after its stretch speak against even half its severity by more than `GONE_NATS`. Half, because
 the stretch was chosen for being the worst one and overstates a rate that is in truth steady.

@@ -1,6 +1,6 @@
 """Which stretch of time answers: a fault of now, neither diluted by the healthy past nor kept alive by a past that is over.
 
-Goes in: the localiser's answer over each suffix span (say the last 20 s, 60 s, 10 min) with its evidence, and the evidence of single
+Goes in: the localiser's answer over each suffix span (say 20 s, 60 s, 10 min) with its evidence, and the evidence of single
 windows. Comes out: the answer that counts, and which places any span still suspects. The rule is decision record 0010:
 
 - an entry whose own witnesses contradict it since its stretch ended is over (`lasting`) and does not count;
@@ -50,7 +50,9 @@ def prior_share(spans: int) -> float:
 
 
 def choose(answers: Sequence[SpanAnswer], windows: Sequence[WindowEvidence]) -> Choice:
-    """Pick among answers over suffix spans of the same end. `windows` are single ones, oldest first, as far back as the longest span.
+    """Pick among answers over suffix spans of the same end.
+
+    `windows` are single ones, oldest first, as far back as the longest span.
 
     Raises:
         ValueError: no answer was given.
@@ -63,11 +65,9 @@ def choose(answers: Sequence[SpanAnswer], windows: Sequence[WindowEvidence]) -> 
     supported = frozenset(base_of(str(c)) for entries in alive.values() for entry, _ in entries for c in entry["components"])
     telling = [a for a in answers if any(_counts(entry) for entry, _ in alive[a.length_ns])]
     # Where nothing blames, the longest span has seen the most packets and knows best how healthy it is.
-    span = (
-        max(telling, key=lambda a: (_strength(alive[a.length_ns]), -a.length_ns))
-        if telling
-        else max(answers, key=lambda a: a.length_ns)
-    )
+    span = max(answers, key=lambda a: a.length_ns)
+    if telling:
+        span = max(telling, key=lambda a: (_strength(alive[a.length_ns]), -a.length_ns))
     entries = tuple((entry, stretch) for entry, stretch in alive[span.length_ns] if _counts(entry))
     return Choice(span=span, entries=entries, supported=supported, over=over)
 
