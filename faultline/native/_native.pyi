@@ -80,25 +80,25 @@ def histogram_encode(values: Sequence[int]) -> bytes:
 class ExportDecoder:
     """NetFlow v5/v9, IPFIX and sFlow v5 datagrams or files to the rows of `collector decode`.
 
-    Templates, options and sequence numbers are remembered across calls, by exporter, protocol and observation domain. What cannot be
-    read is counted, told by `take_problems` and left out; nothing beside it is lost. No octets make it raise.
+    Templates, options and sequence numbers are remembered across calls, by exporter, protocol and observation domain. What
+    cannot be read is counted, told by `take_problems` and left out; nothing beside it is lost. No octets make it raise.
     """
 
     def __new__(cls) -> ExportDecoder: ...
     def datagram(self, octets: bytes, exporter: str) -> list[dict[str, Any]]:
         """The rows of one datagram, or of a file of IPFIX messages (RFC 5655), and of sets that waited for its templates.
 
-        Keys: exporter (for sFlow the agent), protocol, domain, sequence, template, export_ns, record (IANA name or `PEN/id` to value;
-        octets in hexadecimal, lists as lists), options (by the element or `domain` that joined them). Further: scope (names of the scope
-        elements, on options records), system_init_ns (v5 and v9: where `...SysUpTime` counts from), sample (sFlow: flow, counters,
-        drops), held (the record waited for its template).
+        Keys: exporter (for sFlow the agent), protocol, domain, sequence, template, export_ns, record (IANA name or `PEN/id` to
+        value; octets in hexadecimal, lists as lists), options (by the element or `domain` that joined them). Further: scope
+        (names of the scope elements, on options records), system_init_ns (v5 and v9: where `...SysUpTime` counts from), sample
+        (sFlow: flow, counters, drops), held (the record waited for its template).
         """
 
     def summary(self) -> dict[str, Any]:
         """Counts since the decoder was made.
 
-        Keys: datagrams, records, unknown_templates (sets), held (waiting now), held_decoded, held_dropped, malformed (by reason) and
-        sequence_gaps by protocol: gaps, lost in `unit`, late, restarts.
+        Keys: datagrams, records, unknown_templates (sets), held (waiting now), held_decoded, held_dropped, malformed (by
+        reason) and sequence_gaps by protocol: gaps, lost in `unit`, late, restarts.
         """
 
     def take_problems(self) -> list[str]:

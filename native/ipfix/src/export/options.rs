@@ -1,7 +1,9 @@
 //! What options records say about other records: remembered by scope, joined to the data records that the scope names.
 //!
-//! A scope of an element joins records that hold this element with this value; an interface scope joins by either interface; a scope
-//! that names the exporter or a process of it joins every record of the domain; a template scope joins the records of that template.
+//! A scope of an element joins records that hold this element with this value; an interface scope joins by either interface; a
+//! template scope joins the records of that template. A scope that names the exporter or a process of it joins every record of the
+//! domain, unless the record is a row of a table (Cisco's interfaces, applications and samplers come under scope "System"): then the
+//! table's own key joins.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,6 +28,17 @@ const WHOLE: [&str; 6] = [
 ];
 const INTERFACES: [&str; 2] = ["ingressInterface", "egressInterface"];
 const VRFS: [&str; 2] = ["ingressVRFID", "egressVRFID"];
+/// Keys of tables that come under a scope of the whole exporter.
+const TABLE_KEYS: [&str; 8] = [
+    "applicationId",
+    "ingressInterface",
+    "egressInterface",
+    "samplerId",
+    "selectorId",
+    "ingressVRFID",
+    "egressVRFID",
+    "classId",
+];
 /// Elements that sampler options are joined by, whichever of the two names the data record uses.
 const SAMPLERS: [&str; 2] = ["samplerId", "selectorId"];
 
@@ -41,10 +54,17 @@ pub struct Options {
 impl Options {
     /// Remember an options record: `scope` names the elements of its scope, `record` holds all.
     pub fn learn(&mut self, scope: &[Name], record: &Fields) {
-        let (keys, said): (Vec<_>, Vec<_>) = record.iter().cloned().partition(|(name, _)| scope.contains(name));
-        let said: Fields = said.into_iter().take(MAX_FIELDS).collect();
         // A scope of several elements is joined by the first that is not the exporter as a whole.
-        match keys.iter().find(|(name, _)| !WHOLE.contains(&name.as_ref())) {
+        let scoped = record
+            .iter()
+            .find(|(name, _)| scope.contains(name) && !WHOLE.contains(&name.as_ref()));
+        let key = scoped.or_else(|| record.iter().find(|(name, _)| TABLE_KEYS.contains(&name.as_ref())));
+        let known = key.map_or_else(Vec::new, |(name, _)| aliases(name));
+        let said = record
+            .iter()
+            .filter(|(name, _)| !scope.contains(name) && !known.contains(name));
+        let said: Fields = said.take(MAX_FIELDS).cloned().collect();
+        match key {
             None => merge(&mut self.whole, said),
             Some((name, Value::Unsigned(template))) if matches!(name.as_ref(), "templateId" | "template") => {
                 if self.by_template.len() < MAX_SCOPES {
@@ -52,7 +72,7 @@ impl Options {
                 }
             }
             Some((name, value)) => {
-                for alias in aliases(name) {
+                for alias in known {
                     let key = (alias, joint(value));
                     if self.by_value.len() < MAX_SCOPES || self.by_value.contains_key(&key) {
                         merge(self.by_value.entry(key).or_default(), said.clone());

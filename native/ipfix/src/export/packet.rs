@@ -8,7 +8,7 @@ use super::session::{Domain, Header, SessionKey};
 use super::templates::{self, Known};
 use super::{Bad, Call, Fields, Name, Protocol, Row, Value};
 use crate::message::{u32_at, Message, Set, Sets};
-use crate::message::{OPTIONS_TEMPLATE_SET, SET_HEADER, TEMPLATE_SET};
+use crate::message::{MESSAGE_HEADER, OPTIONS_TEMPLATE_SET, SET_HEADER, TEMPLATE_SET};
 use crate::template::read_templates;
 
 const SECOND_NS: i64 = 1_000_000_000;
@@ -26,7 +26,14 @@ struct Records {
 impl Call<'_> {
     /// One IPFIX message at `at`; gives where the next one starts.
     pub(super) fn ipfix(&mut self, octets: &[u8], at: usize) -> Result<usize, Bad> {
-        let message = Message::read(octets, at).map_err(Bad::of("malformed message"))?;
+        let mut message = Message::read(octets, at).map_err(Bad::of("malformed message"))?;
+        let left = octets.len() - at - message.octets.len();
+        if (1..MESSAGE_HEADER).contains(&left) {
+            // Too few for another message: an exporter that counts its own octets wrong. The sets say where they end.
+            let detail = format!("message length {}, {left} octets more are there", message.octets.len());
+            self.bad.push(Bad::at("wrong message length", at + 2, detail));
+            message.octets = &octets[at..];
+        }
         let key = self.key(Protocol::Ipfix, message.domain());
         let header = Header {
             sequence: message.sequence(),

@@ -266,9 +266,7 @@ fn flow_structure(format: u32, xdr: &mut Xdr<'_>, record: &mut Fields) -> Result
         }
         3 | 4 => sampled_ip(format == 4, xdr, record)?,
         1001 => {
-            push(record, "vlanId", u64::from(xdr.number()?));
-            push(record, "dot1qPriority", u64::from(xdr.number()?));
-            push(record, "postVlanId", u64::from(xdr.number()?));
+            counters(&[("vlanId", 4), ("dot1qPriority", 4), ("postVlanId", 4)], xdr, record)?;
         }
         1002 => {
             next_hop(xdr, record, ["ipNextHopIPv4Address", "ipNextHopIPv6Address"])?;
