@@ -24,6 +24,7 @@ Collect = Callable[[int, int], Mapping[str, Rows]]
 """What a source measured in the interval [start_ns, end_ns), as rows by record kind. May raise; the others are still asked."""
 
 _TICK_S = 0.05
+_ONE_MOMENT_NS = SECOND_NS // 100
 _STEP_NS = SECOND_NS // 2
 """Slewing does not move the clock by so much in one tick; anything more is a step."""
 _MOST_LATE = 6
@@ -81,13 +82,15 @@ class Cutter:
         self._lag_ns = 0
         self._reading = ClockReading(wall_ns=0, monotonic_ns=0)
         self._seen = self._reading
+        self._before_step_ns = 0
         self._log = logger("cutter")
         self._quiet = QuietBursts()
 
     def start(self) -> None:
         """Begin with the interval under way."""
         self._reading = self._seen = self._read_clock()
-        self._thread = threading.Thread(target=self._run, name="cutter", daemon=True)
+        first = interval_containing(self._seen.wall_ns, self._length_ns)
+        self._thread = threading.Thread(target=self._run, args=first, name="cutter", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -101,18 +104,17 @@ class Cutter:
         """Whether the loop has turned lately; what the watchdog asks."""
         return self._clock.monotonic_ns() - self._seen.monotonic_ns < 3 * self._length_ns
 
-    def _run(self) -> None:
-        start_ns, end_ns = interval_containing(self._clock.wall_ns(), self._length_ns)
+    def _run(self, start_ns: int, end_ns: int) -> None:
         while (woken := self._wait_until(end_ns + self._settle_ns)) is not _Woken.STOPPING:
             if woken is _Woken.STEPPED:
                 # What was measured until the step belongs to the old time.
-                self._cut(start_ns, min(end_ns, self._seen.wall_ns))
-                start_ns, end_ns = interval_containing(self._clock.wall_ns(), self._length_ns)
+                self._cut(start_ns, min(end_ns, self._before_step_ns))
+                start_ns, end_ns = interval_containing(self._seen.wall_ns, self._length_ns)
                 continue
             self._cut(start_ns, end_ns)
             start_ns, end_ns = end_ns, end_ns + self._length_ns
-            if self._clock.wall_ns() > end_ns + _MOST_LATE * self._length_ns:
-                start_ns, end_ns = interval_containing(self._clock.wall_ns(), self._length_ns)
+            if self._seen.wall_ns > end_ns + _MOST_LATE * self._length_ns:
+                start_ns, end_ns = interval_containing(self._seen.wall_ns, self._length_ns)
         now_ns = self._clock.wall_ns()
         if now_ns >= end_ns:
             self._cut(start_ns, end_ns)
@@ -121,16 +123,18 @@ class Cutter:
 
     def _wait_until(self, due_ns: int) -> _Woken:
         """Wait for the wall clock to show `due_ns`, with an eye on its steps and on how late we wake."""
-        self._seen = self._read_clock()
-        while self._seen.wall_ns < due_ns:
-            if self._stopping.wait(_TICK_S):
-                return _Woken.STOPPING
+        while True:
             now = self._read_clock()
-            if abs(now.step_since(self._seen)) > _STEP_NS:
+            before, self._seen = self._seen, now
+            if abs(now.step_since(before)) > _STEP_NS:
+                self._before_step_ns = before.wall_ns
                 return _Woken.STEPPED
-            self._lag_ns = max(self._lag_ns, now.monotonic_ns - self._seen.monotonic_ns - int(_TICK_S * SECOND_NS))
-            self._seen = now
-        return _Woken.STOPPING if self._stopping.is_set() else _Woken.DUE
+            if self._stopping.is_set():
+                return _Woken.STOPPING
+            if now.wall_ns >= due_ns:
+                return _Woken.DUE
+            self._stopping.wait(_TICK_S)
+            self._lag_ns = max(self._lag_ns, self._clock.monotonic_ns() - now.monotonic_ns - int(_TICK_S * SECOND_NS))
 
     def _cut(self, start_ns: int, end_ns: int) -> None:
         if end_ns <= start_ns:
@@ -180,7 +184,12 @@ class Cutter:
             return {}
 
     def _read_clock(self) -> ClockReading:
-        return ClockReading(wall_ns=self._clock.wall_ns(), monotonic_ns=self._clock.monotonic_ns())
+        """Both clocks at one moment: read again when we were held back between the two."""
+        while True:
+            earlier_ns = self._clock.monotonic_ns()
+            reading = ClockReading(wall_ns=self._clock.wall_ns(), monotonic_ns=self._clock.monotonic_ns())
+            if reading.monotonic_ns - earlier_ns < _ONE_MOMENT_NS:
+                return reading
 
     def _guarded(self, name: str, collect: Collect, start_ns: int, end_ns: int) -> Mapping[str, Rows]:
         try:

@@ -32,22 +32,23 @@ class VirtualClock:
     """A clock that a test or the simulator moves by hand."""
 
     def __init__(self, wall_ns: int, monotonic_ns: int = 0) -> None:
-        self._wall_ns = wall_ns
-        self._monotonic_ns = monotonic_ns
+        # One value for both, so that a reader in another thread never sees one clock moved and the other not.
+        self._now = (wall_ns, monotonic_ns)
 
     def wall_ns(self) -> int:
         """The virtual wall time."""
-        return self._wall_ns
+        return self._now[0]
 
     def monotonic_ns(self) -> int:
         """The virtual monotonic time."""
-        return self._monotonic_ns
+        return self._now[1]
 
     def advance(self, duration_ns: int) -> None:
         """Let time pass on both clocks."""
-        self._wall_ns += duration_ns
-        self._monotonic_ns += duration_ns
+        wall_ns, monotonic_ns = self._now
+        self._now = (wall_ns + duration_ns, monotonic_ns + duration_ns)
 
     def step(self, offset_ns: int) -> None:
         """Step the wall clock alone, as a bad time server does."""
-        self._wall_ns += offset_ns
+        wall_ns, monotonic_ns = self._now
+        self._now = (wall_ns + offset_ns, monotonic_ns)
