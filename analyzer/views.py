@@ -82,6 +82,7 @@ class StoredViews:
             rows=tuple(rows),
             open_incidents=tuple(m for m in opened if m is not None),
             past_incidents=tuple(i for i in incidents if i.state is IncidentState.CLEARED)[:PAST],
+            names=self._network.names(),
             final_until_ns=until_ns,
             now_ns=self._clock.wall_ns(),
         )

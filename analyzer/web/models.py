@@ -58,6 +58,8 @@ class LinesPage:
     open_incidents: tuple[FaultMaterial, ...]
     past_incidents: tuple[Incident, ...]
     """Newest first, a few."""
+    names: Mapping[str, str] = attrs.field(factory=dict)
+    """Names of components."""
     final_until_ns: int | None
     """End of the newest final window; None before the first."""
     now_ns: int

@@ -12,11 +12,14 @@ from faultline.reports.material import PathElement, PathVantage, Suspect
 from faultline.reports.numbers import confidence
 from faultline.reports.sentences import Speaker
 
-HEIGHT = 210
-LINE_Y = 92
+HEIGHT = 184
+LINE_Y = 66
 MARGIN = 34
 SEGMENT_WIDTH, NODE_WIDTH = 118, 94
-NAME_LIMIT = 15
+NAME_LIMIT = {SEGMENT_WIDTH: 19, NODE_WIDTH: 15}
+"""Characters that fit below an element of that width."""
+WEAK = 0.2
+"""Suspects below this are outlined, not filled."""
 LINKS = frozenset({ComponentKind.SEGMENT, ComponentKind.LINK, ComponentKind.ROUTE})
 
 
@@ -96,7 +99,7 @@ def _element(speaker: Speaker, element: PathElement, left: float, suspect: Suspe
     parts = [_link(left, _width(element)) if _is_link(element) else _node(left, middle)]
     if suspect is not None:
         parts.append(_suspicion(element, left, suspect))
-    parts.append(tag("text", _short(element.name), x=middle, y=LINE_Y + 36, text_anchor="middle", class_="name"))
+    parts.append(tag("text", _short(element.name, _width(element)), x=middle, y=LINE_Y + 36, text_anchor="middle", class_="name"))
     shown = suspect.probability if suspect else 0.0
     full = f"{element.name}: {speaker.owner(element.owner.value)}"
     return tag(
@@ -178,6 +181,7 @@ def _pill(middle: float, probability: float) -> Markup:
         tag("rect", x=middle - width / 2, y=LINE_Y - 48, width=width, height=22, rx=11, class_="pill"),
         tag("path", d=f"M{middle - 5} {LINE_Y - 26.5}h10l-5 6z", class_="pill"),
         tag("text", label, x=middle, y=LINE_Y - 32.5, text_anchor="middle", class_="pill-word"),
+        class_="weak" if probability < WEAK else None,
     )
 
 
@@ -225,7 +229,7 @@ def _vantages(
                 tag("title", label),
                 tag("line", x1=x, x2=x, y1=LINE_Y + 80, y2=LINE_Y + 88, class_="probe-stem"),
                 tag("path", d=f"M{x} {LINE_Y + 79}l6 9h-12z", class_="probe silent" if vantage.silent else "probe"),
-                tag("text", _short(vantage.name), x=x, y=LINE_Y + 104, text_anchor="middle", class_="probe-name"),
+                tag("text", _short(vantage.name, NODE_WIDTH), x=x, y=LINE_Y + 104, text_anchor="middle", class_="probe-name"),
                 data_vantage=vantage.name,
             ),
         )
@@ -238,8 +242,9 @@ def _x_of(position: float, elements: Sequence[PathElement], lefts: Sequence[floa
     return lefts[number] + _width(elements[number]) * share if elements else MARGIN
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= NAME_LIMIT else name[: NAME_LIMIT - 1] + "…"
+def _short(name: str, width: int) -> str:
+    limit = NAME_LIMIT[width]
+    return name if len(name) <= limit else name[: limit - 1] + "…"
 
 
 def _fit(name: str, width: float) -> str:
