@@ -6,6 +6,7 @@ not silently become a default) and collects all mistakes, so a person fixes a fi
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,6 +55,8 @@ def converter() -> cattrs.Converter:
     made.register_structure_hook(int, exactly(int))
     made.register_structure_hook(float, exactly(float, int))
     made.register_structure_hook(bool, exactly(bool))
+    # The hook for `str` would also catch every StrEnum and let values outside its closed list through.
+    made.register_structure_hook(StrEnum, lambda value, into: into(exactly(str)(value, str)))
     made.register_structure_hook(Path, lambda value, _: Path(exactly(str)(value, str)).expanduser())
     return made
 

@@ -1,0 +1,53 @@
+"""The analyzer's configuration: the annotated example is true, and mistakes are named by their key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import pytest
+import yaml
+
+from analyzer.config import AnalyzerConfig
+from analyzer.notify.delivery import Transport
+from faultline.runtime.config import ConfigError, load, structure
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "packaging" / "examples" / "analyzer.yaml"
+
+
+def test_the_annotated_example_loads_and_names_every_key() -> None:
+    """A key that the code has and the example does not would be unknown to its readers."""
+    settings = load(EXAMPLE, AnalyzerConfig, root="analyzer")
+    assert [target.transport for target in settings.syslog] == [Transport.UDP, Transport.TLS]
+    document = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    assert set(document) == {field.name for field in attrs.fields(AnalyzerConfig)}
+    for name in ("evaluation", "incidents"):
+        assert set(document[name]) == {field.name for field in attrs.fields(type(getattr(settings, name)))}, name
+
+
+def test_what_the_example_calls_a_default_is_one() -> None:
+    """Values are the defaults unless the comment says otherwise: receivers, address and host name are examples."""
+    settings = load(EXAMPLE, AnalyzerConfig, root="analyzer")
+    assert attrs.evolve(settings, syslog=(), public_url=None, hostname=None) == AnalyzerConfig()
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ({"listn": "x"}, "analyzer.listn: unknown key"),
+        ({"listen": "8480"}, "expected HOST:PORT"),
+        ({"evaluation": {"spans_s": [60, 20]}}, "rising multiples of 10 s"),
+        ({"evaluation": {"spans_s": [15]}}, "rising multiples of 10 s"),
+        ({"evaluation": {"spans_s": []}}, "rising multiples of 10 s"),
+        ({"incidents": {"raise_needed": 4, "raise_of": 3}}, "analyzer.incidents.raise_needed: 4 is more than raise_of 3"),
+        ({"syslog": [{"name": "a", "address": "h:1"}, {"name": "a", "address": "h:2"}]}, "two targets have the same name"),
+        ({"syslog": [{"name": "a", "address": "h:1", "transport": "pigeon"}]}, "'pigeon' is not a valid Transport"),
+        ({"language": "fr"}, "'fr' is not a valid Language"),
+    ],
+)
+def test_a_mistake_is_named_by_its_key(document: dict[str, object], problem: str) -> None:
+    """The message holds the path or the rule, and the command ends with 2."""
+    with pytest.raises(ConfigError) as caught:
+        structure(document, AnalyzerConfig, root="analyzer", where="analyzer.yaml")
+    assert problem in caught.value.message
+    assert caught.value.code == 2
