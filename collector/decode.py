@@ -72,7 +72,8 @@ def decode(
 
 def decode_files(files: Iterable[Path], *, exporter: str, form: Format, out: TextIO) -> list[str]:
     """Write the rows of all files and the summary; gives what went wrong with files as a whole."""
-    from collector.export_files import CutError, Passed, datagrams  # noqa: PLC0415 - dpkt and the native module only when used
+    from collector.capture_files import CutError  # noqa: PLC0415
+    from collector.export_files import Passed, datagrams  # noqa: PLC0415 - dpkt and the native module only when used
     from faultline.native import ExportDecoder  # noqa: PLC0415
 
     decoder, passed, failures = ExportDecoder(), Passed(), list[str]()

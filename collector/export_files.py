@@ -17,20 +17,14 @@ from typing import Any, BinaryIO
 import attrs
 import dpkt
 
-CAPTURE_MAGIC = frozenset(
-    bytes.fromhex(magic) for magic in ("a1b2c3d4", "d4c3b2a1", "a1b23c4d", "4d3cb2a1", "0a0d0d0a", "a1b2cd34", "34cdb2a1")
-)
-"""pcap in both byte orders, with microseconds, nanoseconds or Kuznetzov's extra fields, and pcapng."""
+from collector.capture_files import CutError, frames, is_capture
+
 IPFIX_VERSION = b"\x00\x0a"
 NETFLOW_VERSIONS = (5, 9, 10)
 SFLOW_VERSION = b"\x00\x00\x00\x05"
 MAX_RAW_OCTETS = 64 << 20
 """A raw file that is not IPFIX is one datagram or a few; what is larger is something else."""
 _HEADER = struct.Struct("!HH")
-
-
-class CutError(ValueError):
-    """The file ends in the middle of something; the message says where."""
 
 
 @attrs.define(slots=True, kw_only=True)
@@ -59,27 +53,17 @@ def datagrams(path: Path, *, exporter: str, passed: Passed) -> Iterator[tuple[st
     """
     with _opened(path) as file:
         start = file.read(4)
-        if start in CAPTURE_MAGIC:
-            yield from _of_capture(_Rejoined(start, file), passed)
+        if is_capture(start):
+            yield from _of_capture(frames(start, file), passed)
         elif start[:2] == IPFIX_VERSION:
             yield from ((exporter, message) for message in _ipfix_messages(start, file))
-        elif start:
+        elif not start:
+            raise CutError("the file is empty")
+        else:
             content = start + file.read(MAX_RAW_OCTETS)
             if len(content) > MAX_RAW_OCTETS:
                 raise CutError(f"more than {MAX_RAW_OCTETS} octets without being a capture or an IPFIX file")
             yield exporter, content
-
-
-class _Rejoined:
-    """A file whose first octets were read already."""
-
-    def __init__(self, start: bytes, file: BinaryIO) -> None:
-        self._start = start
-        self._file = file
-
-    def read(self, count: int) -> bytes:
-        taken, self._start = self._start[:count], self._start[count:]
-        return taken + self._file.read(count - len(taken)) if len(taken) < count else taken
 
 
 def _ipfix_messages(start: bytes, file: BinaryIO) -> Iterator[bytes]:
@@ -98,9 +82,9 @@ def _ipfix_messages(start: bytes, file: BinaryIO) -> Iterator[bytes]:
     yield message + header + file.read(MAX_RAW_OCTETS)
 
 
-def _of_capture(file: _Rejoined, passed: Passed) -> Iterator[tuple[str, bytes]]:
+def _of_capture(found: Iterator[tuple[int, bytes]], passed: Passed) -> Iterator[tuple[str, bytes]]:
     """UDP payloads of a capture that look like export, whatever their port."""
-    for link, frame in _frames(file):
+    for link, frame in found:
         ip = _ip_of(link, frame)
         if isinstance(ip, dpkt.ip.IP) and (ip.mf or ip.offset):
             passed.fragments += 1
@@ -109,17 +93,6 @@ def _of_capture(file: _Rejoined, passed: Passed) -> Iterator[tuple[str, bytes]]:
             yield socket.inet_ntop(family, ip.src), bytes(ip.data.data)
         else:
             passed.other_packets += 1
-
-
-def _frames(file: _Rejoined) -> Iterator[tuple[int, bytes]]:
-    number = 0
-    try:
-        reader = dpkt.pcap.UniversalReader(file)
-        for _, frame in reader:
-            number += 1
-            yield reader.datalink(), frame
-    except (dpkt.dpkt.Error, ValueError, struct.error) as wrong:
-        raise CutError(f"after {number} packets: {wrong or type(wrong).__name__}") from wrong
 
 
 def _ip_of(link: int, frame: bytes) -> Any:
