@@ -1,0 +1,208 @@
+"""Page models from stored rows: states, figures, plots, gaps, and silent vantages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from analyzer.network import LineFacts, Network
+from analyzer.plots import line_plots
+from analyzer.views import Belief, StoredViews
+from analyzer.web.models import LineState, WindowNote
+from faultline.records.incident import Base, Incident, IncidentId, IncidentState
+from faultline.records.points import FieldValue, Point
+from faultline.records.terms import SECOND_NS, ComponentKind, Level, LineCode, Owner, TenantId
+from faultline.reports.material import LineCard, PathElement, PathVantage
+from faultline.reports.words import Language
+from faultline.runtime.clock import VirtualClock
+
+NOW_NS = 1_767_225_600 * SECOND_NS
+TEN_S = 10 * SECOND_NS
+TENANT = TenantId("bank")
+
+
+def make_point(measurement: str, line: str, ago: int, tags: Mapping[str, str] | None = None, **fields: FieldValue) -> Point:
+    """A 10 s row whose window began `ago` windows before now."""
+    return Point(
+        measurement=measurement,
+        level=Level.TEN_SECONDS,
+        tenant=TENANT,
+        tags={"line": line, **(tags or {})},
+        time_ns=NOW_NS - ago * TEN_S,
+        fields=fields,
+    )
+
+
+def make_session(line: str, ago: int, *, lost: int = 0, rtt_ms: float = 5.0, name: str = "s1") -> Point:
+    """1,000 test packets."""
+    fields: dict[str, FieldValue] = {
+        "sent": 1000,
+        "lost_forward": lost,
+        "lost_reverse": 0,
+        "rtt_p50": int(rtt_ms * 1e6),
+        "forward_delay_p50": int(rtt_ms * 0.4e6),
+        "reverse_delay_p50": int(rtt_ms * 0.6e6),
+        "clock_error_ns": 900_000,
+    }
+    return make_point("session", line, ago, {"session": name}, **fields)
+
+
+def make_incident(line: str, *, planned: bool = False) -> Incident:
+    """An open incident on the line's loop."""
+    return Incident(
+        id=IncidentId(f"F-{line}"),
+        tenants=(TENANT,),
+        lines=(LineCode(line),),
+        state=IncidentState.OPEN,
+        planned=planned,
+        notified=not planned,
+        onset_ns=NOW_NS - 30 * SECOND_NS,
+        raised_ns=NOW_NS - 10 * SECOND_NS,
+        updated_ns=NOW_NS,
+        verdict={"components": ["loop>"], "mode": "loss", "owner": "access", "confidence": 0.9},
+    )
+
+
+@attrs.define
+class StoredRows:
+    """Rows in memory."""
+
+    rows: list[Point] = attrs.field(factory=list)
+    all_incidents: list[Incident] = attrs.field(factory=list)
+    final: bool = True
+
+    def points(self, measurement: str, *, start_ns: int, end_ns: int, line: LineCode | None = None) -> Sequence[Point]:
+        return [
+            p
+            for p in self.rows
+            if p.measurement == measurement and start_ns <= p.time_ns < end_ns and line in {None, p.tags.get("line")}
+        ]
+
+    def final_windows(self, *, limit: int) -> Sequence[WindowNote]:
+        return [WindowNote(start_ns=NOW_NS - TEN_S, end_ns=NOW_NS, revision=1)][:limit] if self.final else []
+
+    def incidents(self) -> Sequence[Incident]:
+        return self.all_incidents
+
+    def incident(self, incident: str) -> Incident | None:
+        return next((i for i in self.all_incidents if i.id == incident), None)
+
+    def evidence(self, incident: str) -> Mapping[str, Any] | None:
+        del incident
+        return None
+
+
+def make_views(stored: StoredRows, *codes: str, belief: Belief | None = None) -> StoredViews:
+    """Views over lines of those codes, each with a loop and two vantages."""
+    path = (PathElement(base=Base("loop"), name="loop", kind=ComponentKind.SEGMENT, owner=Owner.ACCESS),)
+    lines = {
+        LineCode(code): LineFacts(
+            card=LineCard(code=LineCode(code), customer=f"customer of {code}"),
+            tenant=TENANT,
+            path=path,
+            vantages=(PathVantage(name="ce", position=0.0), PathVantage(name="pe", position=1.0)),
+        )
+        for code in codes
+    }
+    held = belief or Belief()
+    return StoredViews(network=Network(lines=lines), stored=stored, belief=lambda: held, clock=VirtualClock(NOW_NS))
+
+
+def test_lines_come_worst_first() -> None:
+    """Fault, suspicion, not measured, planned, healthy; within a state the lossier line first."""
+    stored = StoredRows(all_incidents=[make_incident("fault"), make_incident("planned", planned=True)])
+    for code, lost in (("fault", 10), ("planned", 0), ("good", 0), ("lossy", 2)):
+        stored.rows += [make_session(code, ago, lost=lost) for ago in range(1, 6)]
+    page = make_views(stored, "good", "planned", "silent", "lossy", "fault").lines_page(Language.EN)
+    assert [(row.card.code, row.state) for row in page.rows] == [
+        ("fault", LineState.FAULT),
+        ("silent", LineState.UNMEASURED),
+        ("planned", LineState.PLANNED),
+        ("lossy", LineState.HEALTHY),
+        ("good", LineState.HEALTHY),
+    ]
+
+
+def test_a_suspicion_shows_without_being_an_incident() -> None:
+    """What the newest step suspects colours the lines that cross it."""
+    stored = StoredRows(rows=[make_session("L1", 1)])
+    belief = Belief(suspected=frozenset({Base("loop")}), learning={LineCode("L1"): 7})
+    (row,) = make_views(stored, "L1", belief=belief).lines_page(Language.EN).rows
+    assert (row.state, row.learning_until_ns) == (LineState.SUSPICION, 7)
+
+
+def test_figures_come_from_the_newest_minute_and_are_absent_when_not_measured() -> None:
+    """Loss of the worst direction, the longest round trip, both directions of traffic at one vantage."""
+    rows = [make_session("L1", ago, lost=5, name="s1") for ago in range(1, 7)]
+    rows += [make_session("L1", ago, rtt_ms=9.0, name="s2") for ago in range(1, 7)]
+    rows += [make_session("L1", 30, lost=1000)]
+    for direction in ("a_to_z", "z_to_a"):
+        for vantage, octets in (("ce", 1_000_000), ("pe", 999_000)):
+            rows += [
+                make_point("line_traffic", "L1", ago, {"vantage": vantage, "direction": direction}, octets=octets)
+                for ago in (1, 2)
+            ]
+    full, empty = make_views(StoredRows(rows=rows), "L1", "L2").lines_page(Language.EN).rows[::-1]
+    assert full.card.code == "L1"
+    assert full.loss_ratio == 0.005
+    assert full.round_trip_ns == 9_000_000
+    assert full.rate_bps == 2 * 1_000_000 * 8 / 10
+    assert (empty.loss_ratio, empty.round_trip_ns, empty.rate_bps, empty.measured_ns) == (None, None, None, None)
+
+
+def test_before_the_first_final_window_nothing_is_measured() -> None:
+    """No window, no figure, no age."""
+    page = make_views(StoredRows(final=False), "L1").lines_page(Language.EN)
+    assert page.final_until_ns is None
+    assert page.rows[0].state is LineState.UNMEASURED
+
+
+def test_plots_show_gaps_and_leave_out_what_was_not_measured() -> None:
+    """Two missing windows are missing points; no traffic row means no traffic plot."""
+    stored = StoredRows(rows=[make_session("L1", ago) for ago in range(30, 0, -1) if ago not in {10, 11}])
+    page = make_views(stored, "L1").line_page(LineCode("L1"), Language.EN)
+    assert page is not None
+    assert [plot.title for plot in page.plots] == ["Loss ratio of test packets", "One-way delay of test packets"]
+    assert all(len(series.points) == 28 for plot in page.plots for series in plot.series)
+
+
+def test_a_session_from_z_has_its_directions_turned() -> None:
+    """Forward of a sender at Z is Z to A."""
+    points = [make_session("L1", 1, lost=10)]
+    kwargs = {"start_ns": NOW_NS - TEN_S, "end_ns": NOW_NS, "language": Language.EN}
+    (plot, _) = line_plots(points, **kwargs)  # type: ignore[arg-type]
+    assert {s.label: s.points[0][1] for s in plot.series} == {"s1 A → Z": 0.01, "s1 Z → A": 0.0}
+    (turned, _) = line_plots(points, from_z=frozenset({"s1"}), **kwargs)  # type: ignore[arg-type]
+    assert {s.label: s.points[0][1] for s in turned.series} == {"s1 Z → A": 0.01, "s1 A → Z": 0.0}
+
+
+def test_a_vantage_whose_rows_stopped_is_silent() -> None:
+    """One is heard, the other is not; when none is heard nothing is claimed."""
+    heard = make_point("line_quality", "L1", 1, {"vantage": "ce", "direction": "a_to_z"}, tcp_segments=10)
+    page = make_views(StoredRows(rows=[heard]), "L1").line_page(LineCode("L1"), Language.EN)
+    assert page is not None
+    assert [(v.name, v.silent) for v in page.vantages] == [("ce", False), ("pe", True)]
+    nothing = make_views(StoredRows(), "L1").line_page(LineCode("L1"), Language.EN)
+    assert nothing is not None
+    assert not any(v.silent for v in nothing.vantages)
+
+
+def test_an_incidents_material_has_its_line_its_plots_and_the_quality_of_its_instruments() -> None:
+    """The worst clock error and the missing windows of each session over the plotted time."""
+    stored = StoredRows(rows=[make_session("L1", ago) for ago in range(20, 0, -1)], all_incidents=[make_incident("L1")])
+    stored.rows += [make_session("L1", ago, name="s2") for ago in range(20, 3, -1)]
+    material = make_views(stored, "L1").material("F-L1", Language.EN)
+    assert material is not None
+    assert material.line is not None
+    assert material.line.customer == "customer of L1"
+    assert {(q.name, q.clock_error_ns, q.missing_windows) for q in material.quality} == {("s1", 900_000, 0), ("s2", 900_000, 3)}
+    assert make_views(stored, "L1").material("none", Language.EN) is None
+
+
+def test_an_incident_of_a_line_that_left_the_inventory_is_still_told() -> None:
+    """Without the line's card, and without failing."""
+    material = make_views(StoredRows(all_incidents=[make_incident("gone")]), "L1").material("F-gone", Language.EN)
+    assert material is not None
+    assert material.line is None
