@@ -52,6 +52,7 @@ class Cutter:
         host_facts: clock class and error, where known.
         heartbeat: streams that no one else feeds.
         settle_s: how long replies to the interval's last test packets may still come.
+        before_last: called at the stop before the last cut, so that what a source gives at its own end is still in it.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Cutter:
         heartbeat: Sequence[Stream],
         interval_s: int,
         settle_s: float,
+        before_last: Callable[[], None] | None = None,
     ) -> None:
         self._spool = spool
         self._clock = clock
@@ -77,6 +79,7 @@ class Cutter:
         self._heartbeat = heartbeat
         self._length_ns = interval_s * SECOND_NS
         self._settle_ns = int(settle_s * SECOND_NS)
+        self._before_last = before_last
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._lag_ns = 0
@@ -95,6 +98,8 @@ class Cutter:
 
     def stop(self) -> None:
         """Cut the interval under way and put it into the spool."""
+        if self._before_last:
+            self._before_last()
         self._stopping.set()
         thread, self._thread = self._thread, None
         if thread is not None:

@@ -1,0 +1,116 @@
+"""The probe service: its parts, and how they are joined. Read from top to bottom, it is the way the data takes.
+
+Capture feeds the flow pump, which feeds the spool at once; the cutter asks every other source once an interval and feeds the
+spool too; the uploader empties it towards the collector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from faultline.records.terms import ProbeId, Stream
+from faultline.runtime.clock import Clock, SystemClock
+from faultline.runtime.console import CommandError
+from faultline.runtime.counters import Counters
+from faultline.runtime.lifecycle import Component, Service
+from faultline.runtime.status import Address, StatusServer
+from probe.config import CaptureConfig, ProbeConfig
+from probe.cutter import Collect, Cutter
+from probe.export.link import HttpsLink
+from probe.export.uploader import Uploader
+from probe.flow_pump import FlowPump, Meter
+from probe.lock import StateLock
+from probe.spool.spool import Spool
+
+_SETTLE_S = 1.05
+"""A reply may come up to a second after its test packet; then the interval's sessions are final."""
+_QUALITY_WAIT_S = 0.3
+"""How long a cut waits for the capture's own account of the interval."""
+
+
+class SpoolLife:
+    """The spool as a component: it opens, and at the end everything appended is on disk already."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+
+    def start(self) -> None:
+        """Begin, or go on where a crash left off.
+
+        Raises:
+            CommandError: the directory cannot be used.
+        """
+        try:
+            self._spool.open()
+        except OSError as error:
+            raise CommandError(
+                f"probe.state_dir: {self._spool.directory}: {error.strerror or error}",
+                hint="free some space, or give the directory to the probe's user",
+            ) from None
+
+    def stop(self) -> None:
+        """Nothing to do."""
+
+
+def build(config: ProbeConfig, *, clock: Clock | None = None) -> Service:
+    """The service of a configuration, not yet started."""
+    clock = clock or SystemClock()
+    counters = Counters()
+    spool = Spool(config.state_dir / "spool", ProbeId(config.probe), clock=clock, counters=counters, config=config.spool)
+    uploader = Uploader(
+        spool, lambda: HttpsLink(config.collector), clock=clock, counters=counters, drain_s=config.collector.drain_s
+    )
+    # What is joined first stops last: the uploader still sends what pump and cutter put into the spool at their stop.
+    parts: list[tuple[str, Component]] = [
+        ("lock", StateLock(config.state_dir)),
+        ("spool", SpoolLife(spool)),
+        ("upload", uploader),
+    ]
+
+    collect: dict[str, Collect] = {}
+    pump: FlowPump | None = None
+    if config.capture.interfaces:
+        pump = FlowPump(lambda: make_meter(config.capture, config.interval_s), spool=spool, counters=counters)
+        parts.append(("flows", pump))
+
+    def quality(_: int, end_ns: int) -> Sequence[Mapping[str, Any]]:
+        return pump.quality(end_ns, timeout_s=_QUALITY_WAIT_S) if pump else ()
+
+    cutter = Cutter(
+        spool=spool,
+        clock=clock,
+        counters=counters,
+        collect=collect,
+        quality=quality,
+        host_facts=dict,
+        heartbeat=(Stream.EVENTS,) if pump else (Stream.EVENTS, Stream.FLOWS),
+        interval_s=config.interval_s,
+        settle_s=_SETTLE_S,
+        before_last=pump.stop if pump else None,
+    )
+    parts.append(("cutter", cutter))
+
+    def problems() -> list[str]:
+        stuck = [] if cutter.alive() else ["cutter: has not turned for three intervals"]
+        return [*stuck, *(pump.problems() if pump else ()), *uploader.problems()]
+
+    if config.status.listen is not None:
+        parts.append(("status", StatusServer(Address.parse(config.status.listen), counters=counters, problems=problems)))
+    return Service("probe", parts, alive=cutter.alive)
+
+
+def make_meter(capture: CaptureConfig, interval_s: int) -> Meter:
+    """A live meter of the configured interfaces; opens the capture sockets."""
+    from faultline.native import LiveMeter  # noqa: PLC0415 - opens nothing until a probe captures
+
+    ring = {} if capture.ring_octets is None else {"ring_octets": capture.ring_octets}
+    return LiveMeter(
+        [(interface.name, interface.observation_point or interface.name) for interface in capture.interfaces],
+        interval_s=interval_s,
+        idle_timeout_s=capture.idle_timeout_s,
+        max_flows=capture.max_flows,
+        promiscuous=capture.promiscuous,
+        exclude_ports=capture.exclude_ports,
+        **ring,
+    )
