@@ -19,6 +19,8 @@ mod _native {
     };
     #[pymodule_export]
     use super::export::ExportDecoder;
+    #[pymodule_export]
+    use super::stream::Table;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -71,7 +71,7 @@ impl Options {
                     merge(self.by_template.entry(*template).or_default(), said);
                 }
             }
-            Some((name, value)) => {
+            Some((_, value)) => {
                 for alias in known {
                     let key = (alias, joint(value));
                     if self.by_value.len() < MAX_SCOPES || self.by_value.contains_key(&key) {
