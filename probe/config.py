@@ -48,8 +48,8 @@ class CaptureConfig:
     """A flow without packets for so long has ended."""
     max_flows: int = attrs.field(default=65536, validator=[attrs.validators.ge(16), attrs.validators.le(1 << 24)])
     """Flows held at once; beyond it the longest idle are cut early and counted."""
-    ring_octets: int | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.ge(1 << 20)))
-    """Capture ring of each interface; none: the meter's default."""
+    ring_octets: int = attrs.field(default=64 << 20, validator=attrs.validators.ge(1 << 20))
+    """Capture ring of each interface."""
     exclude_ports: list[int] = attrs.field(
         factory=list,
         validator=attrs.validators.deep_iterable(attrs.validators.and_(attrs.validators.ge(1), attrs.validators.le(65535))),
@@ -61,12 +61,16 @@ class CaptureConfig:
 class StatusConfig:
     """Where /healthz, /metrics and /stages are served."""
 
-    listen: str | None = "127.0.0.1:9464"
+    listen: str | None = attrs.field(default="127.0.0.1:9464")
     """HOST:PORT; none: not served."""
 
-    def __attrs_post_init__(self) -> None:
-        if self.listen is not None:
-            Address.parse(self.listen)
+    @listen.validator
+    def _check_listen(self, _: object, value: str | None) -> None:
+        try:
+            if value is not None:
+                Address.parse(value)
+        except ValueError as error:
+            raise ValueError(f"listen {error}") from None
 
 
 @attrs.frozen(slots=True, kw_only=True)

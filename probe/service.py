@@ -15,6 +15,7 @@ from faultline.runtime.console import CommandError
 from faultline.runtime.counters import Counters
 from faultline.runtime.lifecycle import Component, Service
 from faultline.runtime.status import Address, StatusServer
+from probe.clock_quality import clock_quality
 from probe.config import CaptureConfig, ProbeConfig
 from probe.cutter import Collect, Cutter
 from probe.export.link import HttpsLink
@@ -83,7 +84,7 @@ def build(config: ProbeConfig, *, clock: Clock | None = None) -> Service:
         counters=counters,
         collect=collect,
         quality=quality,
-        host_facts=dict,
+        host_facts=clock_facts,
         heartbeat=(Stream.EVENTS,) if pump else (Stream.EVENTS, Stream.FLOWS),
         interval_s=config.interval_s,
         settle_s=_SETTLE_S,
@@ -100,11 +101,16 @@ def build(config: ProbeConfig, *, clock: Clock | None = None) -> Service:
     return Service("probe", parts, alive=cutter.alive)
 
 
+def clock_facts() -> dict[str, Any]:
+    """What probe_health says of the host's clock."""
+    quality = clock_quality()
+    return {"clock_class": quality.clock_class, "clock_error_ns": quality.error_ns}
+
+
 def make_meter(capture: CaptureConfig, interval_s: int) -> Meter:
     """A live meter of the configured interfaces; opens the capture sockets."""
-    from faultline.native import LiveMeter  # noqa: PLC0415 - opens nothing until a probe captures
+    from faultline.native._native import LiveMeter  # noqa: PLC0415 - a probe that does not capture does without it
 
-    ring = {} if capture.ring_octets is None else {"ring_octets": capture.ring_octets}
     return LiveMeter(
         [(interface.name, interface.observation_point or interface.name) for interface in capture.interfaces],
         interval_s=interval_s,
@@ -112,5 +118,5 @@ def make_meter(capture: CaptureConfig, interval_s: int) -> Meter:
         max_flows=capture.max_flows,
         promiscuous=capture.promiscuous,
         exclude_ports=capture.exclude_ports,
-        **ring,
+        ring_octets=capture.ring_octets,
     )

@@ -26,7 +26,7 @@ from faultline.native import decode_batch, zstd_decompress
 from faultline.records.terms import SECOND_NS, ProbeId, Stream
 from faultline.runtime.clock import VirtualClock
 from faultline.runtime.counters import Counters
-from probe.spool.batch import read_header
+from probe.spool.batch import Header, read_header
 from probe.spool.config import SpoolConfig
 from probe.spool.spool import Spool
 
@@ -285,10 +285,15 @@ class Seen:
     moods: list[Callable[[Any], bool]] = attrs.field(factory=list)
     """Each is called once with the request handler, before the batch is looked at; True: it has answered."""
     gaps: set[tuple[int, str, int]] = attrs.field(factory=set)
+    conflicts: list[tuple[int, str, int]] = attrs.field(factory=list)
+    """Identities that came with two contents."""
+    on_batch: Callable[[Header], Any] = lambda _: None
 
     def take(self, identity: tuple[int, str, int], octets: bytes) -> None:
         """Keep a batch and what its gap records say."""
-        self.batches.setdefault(identity, octets)
+        if self.batches.setdefault(identity, octets) != octets:
+            self.conflicts.append(identity)
+        self.on_batch(read_header(octets))
         batch = decode_batch(octets)
         for row in pa.table(batch.table("gap")).to_pylist() if "gap" in batch.kinds() else []:
             first, last = row["gap_first_seq"], row["gap_last_seq"]
@@ -325,6 +330,9 @@ def collector(tmp_path: Path) -> Iterator[Seen]:
             self.take()
             contiguous = seen.contiguous(header.incarnation, header.stream)
             self.answer(200, {"stream": header.stream, "incarnation": header.incarnation, "contiguous": contiguous})
+
+        def do_GET(self) -> None:
+            self.answer(200, {"status": "able", "problems": []})
 
         def answer(self, status: int, document: dict[str, Any], **headers: str) -> None:
             body = json.dumps(document).encode()
