@@ -1,4 +1,4 @@
-"""How fast flow records become a sealed batch and columns again, and foreign export becomes rows: records a second, one core."""
+"""How fast flow records become a sealed batch and columns again, and foreign export becomes rows, on one core."""
 
 from __future__ import annotations
 

@@ -235,6 +235,15 @@ def test_a_scope_of_the_whole_exporter_joins_every_record() -> None:
     assert "options" not in other
 
 
+def test_running_counts_of_the_exporter_are_not_joined() -> None:
+    """What an exporter has sent so far (RFC 7011, 4) is a row of its own and no property of any flow."""
+    options = one_set(3, options_template(400, 1, (144, 4), (41, 8), (34, 4))) + one_set(400, struct.pack("!IQI", 7, 99, 10))
+    flow = one_set(2, template(256, (2, 4))) + one_set(256, bytes(4))
+    said, row = decode(ipfix(options, flow))
+    assert said["record"]["exportedMessageTotalCount"] == 99
+    assert row["options"] == {"domain": {"samplingInterval": 10}}
+
+
 def test_rows_of_a_table_under_the_system_scope_are_joined_by_their_key() -> None:
     """Cisco tells interfaces and applications under scope "System": the table's own key joins, not the last row for all."""
     options = one_set(1, struct.pack("!HHHHHHHHH", 300, 4, 8, 1, 4, 10, 4, 82, 4) + b"\0\0")

@@ -90,7 +90,7 @@ fn a_row_that_fails_leaves_nothing_behind() {
     encoder.set_octets(link_event::EVENT, b"link_up");
     assert_eq!(encoder.commit(), Err(RowError::Missing("interface")));
     set_required(&mut encoder, 1);
-    encoder.set_octets(link_event::EVENT, &[b'x'; 70_000]);
+    encoder.set_octets(link_event::EVENT, &vec![b'x'; 70_000]);
     assert!(matches!(encoder.commit(), Err(RowError::TooLong(octets)) if octets > 70_000));
     assert!(encoder.set_time(link_event::EVENT_NS, i64::MAX).is_err());
     encoder.abandon();

@@ -6,12 +6,14 @@
 //! table's own key joins.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Fields, Name, Value};
 
-/// Scopes remembered at once.
-const MAX_SCOPES: usize = 16_384;
+/// Scopes remembered at once, of all exporters.
+pub const MAX_SCOPES: usize = 65_536;
+/// Octets of a text that is joined.
+const MAX_TEXT: usize = 512;
 /// Fields of one options record that are remembered.
 const MAX_FIELDS: usize = 64;
 
@@ -47,35 +49,37 @@ const SAMPLERS: [&str; 2] = ["samplerId", "selectorId"];
 pub struct Options {
     /// By the data record's element name and the value's text.
     by_value: HashMap<(Name, String), Fields>,
+    /// The names in `by_value`.
+    joined: HashSet<Name>,
     whole: Fields,
     by_template: HashMap<u64, Fields>,
 }
 
 impl Options {
-    /// Remember an options record: `scope` names the elements of its scope, `record` holds all.
-    pub fn learn(&mut self, scope: &[Name], record: &Fields) {
+    /// Remember an options record: `scope` names the elements of its scope, `record` holds all, `room` is how many more scopes
+    /// there is memory for.
+    pub fn learn(&mut self, scope: &[Name], record: &Fields, room: &mut usize) {
         // A scope of several elements is joined by the first that is not the exporter as a whole.
-        let scoped = record
-            .iter()
-            .find(|(name, _)| scope.contains(name) && !WHOLE.contains(&name.as_ref()));
+        let mut fields = record.iter();
+        let scoped = fields.find(|(name, _)| scope.contains(name) && !WHOLE.contains(&name.as_ref()));
         let key = scoped.or_else(|| record.iter().find(|(name, _)| TABLE_KEYS.contains(&name.as_ref())));
         let known = key.map_or_else(Vec::new, |(name, _)| aliases(name));
-        let said = record
-            .iter()
-            .filter(|(name, _)| !scope.contains(name) && !known.contains(name));
-        let said: Fields = said.take(MAX_FIELDS).cloned().collect();
+        let tells = |(name, value): &&(Name, Value)| !scope.contains(name) && !known.contains(name) && is_property(name, value);
+        let said: Fields = record.iter().filter(tells).take(MAX_FIELDS).cloned().collect();
         match key {
+            _ if said.is_empty() => {}
             None => merge(&mut self.whole, said),
             Some((name, Value::Unsigned(template))) if matches!(name.as_ref(), "templateId" | "template") => {
-                if self.by_template.len() < MAX_SCOPES {
+                if self.by_template.contains_key(template) || take(room) {
                     merge(self.by_template.entry(*template).or_default(), said);
                 }
             }
             Some((_, value)) => {
                 for alias in known {
-                    let key = (alias, joint(value));
-                    if self.by_value.len() < MAX_SCOPES || self.by_value.contains_key(&key) {
+                    let key = (alias.clone(), joint(value));
+                    if self.by_value.contains_key(&key) || take(room) {
                         merge(self.by_value.entry(key).or_default(), said.clone());
+                        self.joined.insert(alias);
                     }
                 }
             }
@@ -91,16 +95,32 @@ impl Options {
         if let Some(said) = self.by_template.get(&u64::from(template)) {
             found.push((Cow::Borrowed("template"), said.clone()));
         }
-        if self.by_value.is_empty() {
+        if self.joined.is_empty() {
             return found;
         }
-        for (name, value) in record {
+        for (name, value) in record.iter().filter(|(name, _)| self.joined.contains(name)) {
             if let Some(said) = self.by_value.get(&(name.clone(), joint(value))) {
                 found.push((name.clone(), said.clone()));
             }
         }
         found
     }
+}
+
+/// Whether an option says what something is. The exporter's running counts (RFC 7011, 4) are in their own rows, and long texts too.
+fn is_property(name: &Name, value: &Value) -> bool {
+    match value {
+        _ if name.ends_with("TotalCount") => false,
+        Value::Text(text) => text.len() <= MAX_TEXT,
+        Value::List(_) | Value::Record(_) => false,
+        _ => true,
+    }
+}
+
+fn take(room: &mut usize) -> bool {
+    let some = *room > 0;
+    *room -= usize::from(some);
+    some
 }
 
 /// Values are the same when their text is: an interface number may have two octets here and four there.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::held::HeldSet;
 use super::lists::value_of;
-use super::session::{Domain, Header, SessionKey};
+use super::session::{Domain, Header, Session, SessionKey};
 use super::templates::{self, Known};
 use super::{Bad, Call, Fields, Name, Protocol, Row, Value};
 use crate::message::{u32_at, Message, Set, Sets};
@@ -193,9 +193,8 @@ impl Call<'_> {
 
     fn emit(&mut self, key: &SessionKey, header: Header, records: Records, held: bool) {
         let Records { fields, template } = records;
-        let Some(domain) = self.session.domains.get_mut(key) else {
-            return;
-        };
+        let Session { domains, room, .. } = &mut *self.session;
+        let Some(domain) = domains.get_mut(key) else { return };
         let scope: Vec<Name> = template.fields[..template.scope]
             .iter()
             .map(|field| field.name.clone())
@@ -203,7 +202,7 @@ impl Call<'_> {
         for record in fields {
             if template.options {
                 domain.learn_type(&record);
-                domain.options.learn(&scope, &record);
+                domain.options.learn(&scope, &record, room);
             }
             let options = if template.options {
                 Vec::new()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::elements::{element, type_of_number, ElementType};
 use super::held::Held;
-use super::options::Options;
+use super::options::{Options, MAX_SCOPES};
 use super::sequence::Sequences;
 use super::templates::Known;
 use super::{Fields, Protocol, Value};
@@ -67,12 +67,26 @@ impl Domain {
 }
 
 /// Everything remembered.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Session {
     pub domains: HashMap<SessionKey, Domain>,
+    /// Option scopes that there is still memory for.
+    pub room: usize,
     pub held: Held,
     pub sequences: Sequences,
     fields: usize,
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            domains: HashMap::new(),
+            room: MAX_SCOPES,
+            held: Held::default(),
+            sequences: Sequences::default(),
+            fields: 0,
+        }
+    }
 }
 
 impl Session {
