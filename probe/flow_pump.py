@@ -87,8 +87,9 @@ class FlowPump:
     def stop(self) -> None:
         """End the capture; the interval under way is cut short and kept."""
         self._stopping.set()
-        if self._meter is not None:
-            self._meter.stop()
+        meter, self._meter = self._meter, None
+        if meter is not None:
+            meter.stop()
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.join()

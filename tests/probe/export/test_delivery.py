@@ -196,5 +196,5 @@ class Delivery(RuleBasedStateMachine):
         assert self.bench.counters.stage("upload").snapshot().balanced
 
 
-Delivery.TestCase.settings = settings(max_examples=40, stateful_step_count=20, deadline=None, report_multiple_bugs=False)
+Delivery.TestCase.settings = settings(stateful_step_count=25, report_multiple_bugs=False)
 TestDelivery = Delivery.TestCase
