@@ -147,13 +147,13 @@ def test_kill_9_loses_nothing_and_doubles_nothing(collector: Any, tmp_path: Path
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"colector": {}}, "probe.colector: unknown key"),
+        ({"collectors": {}}, "probe.collectors: unknown key"),
         ({"interval_s": 7}, "probe.interval_s: must be 1, 2, 5 or 10, got 7"),
         ({"probe": ""}, "probe.probe: must be 1 to 64 printable characters"),
         ({"status": {"listen": "9464"}}, "probe.status.listen: expected HOST:PORT"),
         ({"spool": {"max_octets": 5}}, "probe.spool.max_octets: must be >= 1048576: 5"),
         ({"capture": {"interfaces": [{"name": "a"}, {"name": "a"}]}}, "probe.capture.interfaces: names a more than once"),
-        ({"capture": {"interfaces": [{"nam": "a"}]}}, "probe.capture.interfaces[0].nam: unknown key"),
+        ({"capture": {"interfaces": [{"label": "a"}]}}, "probe.capture.interfaces[0].label: unknown key"),
         ({"log": {"level": "loud"}}, "probe.log.level: "),
     ],
 )

@@ -44,9 +44,9 @@ def test_what_is_written_is_what_is_read() -> None:
 
 def test_every_mistake_is_found_in_one_round() -> None:
     """Unknown key, wrong type, missing key, value out of range: each with its path."""
-    found = problems({"nmae": "x", "inner": {"port": 0}, "many": [{}, {"port": "7"}], "on": 1})
+    found = problems({"title": "x", "inner": {"port": 0}, "many": [{}, {"port": "7"}], "on": 1})
     text = "\n".join(found)
-    for path in ("probe.nmae: unknown key", "probe.name: required", "probe.many[1].port: expected int, got str"):
+    for path in ("probe.title: unknown key", "probe.name: required", "probe.many[1].port: expected int, got str"):
         assert path in text
     assert "probe.on: expected bool" in text
     assert "probe.inner.port: must be > 0: 0" in found
