@@ -156,8 +156,7 @@ class Cutter:
         self._append(Stream.MEASUREMENTS, messages, records, start_ns, end_ns)
         depth = self._spool.depth()
         for stream in self._heartbeat:
-            oldest_ns = depth[stream].oldest_ns
-            if oldest_ns is None or end_ns - oldest_ns < _STALE_NS:
+            if (depth[stream].waiting_ns or 0) < _STALE_NS:
                 self._append(stream, b"", 0, None, end_ns)
 
     def _append(self, stream: Stream, messages: bytes, records: int, first_ns: int | None, end_ns: int) -> None:

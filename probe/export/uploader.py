@@ -227,5 +227,4 @@ class Uploader:
             self._log.warning(event, reason=reason, held_back=held_back or None, waited_s=round(self._waiting_s(), 1))
 
     def _waiting_s(self) -> float:
-        oldest = [depth.oldest_ns for depth in self._spool.depth().values() if depth.oldest_ns is not None]
-        return max(0.0, (self._clock.wall_ns() - min(oldest)) / SECOND_NS) if oldest else 0.0
+        return max(depth.waiting_ns or 0 for depth in self._spool.depth().values()) / SECOND_NS

@@ -120,8 +120,8 @@ class Held:
     """A batch waiting in the spool."""
 
     octets: int
-    closed_ns: int
-    """Wall clock when it was closed."""
+    since_ns: int
+    """Monotonic clock when it was closed: a wall clock that is set right by fifty years must not make a batch old."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -143,8 +143,7 @@ def over_quota(
 ) -> list[Drop]:
     """What must go before `incoming_octets` more fit.
 
-    `held` lists the batches of each stream, oldest first; `now_ns` is the wall clock. A batch from the future (the clock was
-    stepped back) is not old.
+    `held` lists the batches of each stream, oldest first; `now_ns` is the monotonic clock.
     """
     drops: list[Drop] = []
     total = incoming_octets
@@ -152,7 +151,7 @@ def over_quota(
     for stream in DROP_ORDER:
         batches = list(held.get(stream, ()))
         old = 0
-        while old < len(batches) and now_ns - batches[old][1].closed_ns > max_age_ns:
+        while old < len(batches) and now_ns - batches[old][1].since_ns > max_age_ns:
             drops.append(Drop(stream=stream, seq=batches[old][0], reason="age"))
             old += 1
         rest[stream] = batches[old:]

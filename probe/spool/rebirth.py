@@ -12,23 +12,32 @@ from pathlib import Path
 import attrs
 
 from faultline.records.terms import Stream
+from faultline.runtime.clock import Clock
 from probe.spool.batch import data_messages, read_header, seal
 from probe.spool.files import Files
+from probe.spool.incarnations import Pointer
 from probe.spool.plan import Gap, Held, Position, renumber
 from probe.spool.shelf import Shelf
 
 
-def new_shelves(directory: Path, *, probe: str, incarnation: int, files: Files) -> dict[Stream, Shelf]:
+def new_shelves(directory: Path, pointer: Pointer, *, files: Files, clock: Clock) -> dict[Stream, Shelf]:
     """The shelves of an incarnation, not yet begun or read."""
-    own = directory / f"{incarnation:016x}"
     return {
-        stream: Shelf(stream, own / stream, directory / "quarantine", files, probe=probe, incarnation=incarnation)
+        stream: Shelf(
+            stream,
+            directory / pointer.directory / stream,
+            quarantine=directory / "quarantine",
+            files=files,
+            clock=clock,
+            probe=pointer.probe,
+            incarnation=pointer.incarnation,
+        )
         for stream in Stream
     }
 
 
 def carry_over(
-    old: Mapping[Stream, Shelf], new: Mapping[Stream, Shelf], *, probe: str, incarnation: int, accepted: Mapping[Stream, int]
+    old: Mapping[Stream, Shelf], new: Mapping[Stream, Shelf], pointer: Pointer, *, accepted: Mapping[Stream, int]
 ) -> int:
     """Fill the new shelves from the old ones.
 
@@ -46,7 +55,7 @@ def carry_over(
         for item in renumber(source.held, source.position.gaps, accepted=accepted.get(stream, 0)):
             target.next_seq = item.new + 1
             octets = None if item.old is None else source.read(item.old)
-            if octets is None:
+            if item.old is None or octets is None:
                 damaged += item.old is not None
                 position = position.with_gap(Gap(first=item.new, last=item.new, reason=item.gap_reason or "corrupt"))
                 continue
@@ -54,9 +63,9 @@ def carry_over(
             messages = data_messages(octets)
             if stream is Stream.EVENTS and item.old in telling:
                 header, messages = attrs.evolve(header, records=0), b""
-            again = seal(attrs.evolve(header, probe=probe, incarnation=incarnation, seq=item.new), messages)
+            again = seal(attrs.evolve(header, probe=pointer.probe, incarnation=pointer.incarnation, seq=item.new), messages)
             target.stage(item.new, again)
-            staged.append((item.new, Held(octets=len(again), closed_ns=header.wall_ns)))
+            staged.append((item.new, Held(octets=len(again), since_ns=source.held[item.old].since_ns)))
         target.position = position
         target.publish(staged)
         target.save()

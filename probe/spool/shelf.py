@@ -14,6 +14,7 @@ from pathlib import Path
 import attrs
 
 from faultline.records.terms import Stream
+from faultline.runtime.clock import Clock
 from probe.spool.batch import read_header
 from probe.spool.files import Files
 from probe.spool.plan import Gap, Held, Position, PositionError, missing
@@ -37,7 +38,9 @@ class Recovered:
 class Shelf:
     """The batches of one stream of one incarnation."""
 
-    def __init__(self, stream: Stream, directory: Path, quarantine: Path, files: Files, *, probe: str, incarnation: int) -> None:
+    def __init__(
+        self, stream: Stream, directory: Path, *, quarantine: Path, files: Files, clock: Clock, probe: str, incarnation: int
+    ) -> None:
         self.stream = stream
         self.directory = directory
         self.held: dict[int, Held] = {}
@@ -48,6 +51,7 @@ class Shelf:
         """The position on disk is older than the one in memory."""
         self._quarantine = quarantine
         self._files = files
+        self._clock = clock
         self._incarnation = incarnation
         self._identity = (probe, incarnation, stream)
 
@@ -217,7 +221,8 @@ class Shelf:
         if not self._is_ours(octets, seq):
             return False
         header = read_header(octets)
-        self._hold(seq, Held(octets=len(octets), closed_ns=header.wall_ns))
+        age_ns = max(0, self._clock.wall_ns() - header.wall_ns)
+        self._hold(seq, Held(octets=len(octets), since_ns=self._clock.monotonic_ns() - age_ns))
         self.position = attrs.evolve(self.position, watermark_ns=max(self.position.watermark_ns, header.watermark_ns))
         return True
 

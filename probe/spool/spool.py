@@ -36,8 +36,8 @@ class Depth:
 
     batches: int
     octets: int
-    oldest_ns: int | None
-    """Wall clock when the oldest waiting batch was closed; None when nothing waits."""
+    waiting_ns: int | None
+    """How long the oldest batch has waited; None when nothing waits."""
 
 
 @attrs.define(slots=True, kw_only=True, eq=False)
@@ -105,7 +105,7 @@ class Spool:
                 self._files.sync_directory(self.directory.parent)
                 return
             self.incarnation = pointer.incarnation
-            self._shelves = new_shelves(self.directory, probe=pointer.probe, incarnation=pointer.incarnation, files=self._files)
+            self._shelves = new_shelves(self.directory, pointer, files=self._files, clock=self._clock)
             trusted = self._recover_shelves()
             self._remove_others(pointer)
             if not trusted or pointer.probe != self._probe:
@@ -161,7 +161,7 @@ class Spool:
     def _commit(self, entries: list[_Entry]) -> None:
         now_ns = self._clock.wall_ns()
         try:
-            self._keep_quota(sum(len(entry.messages) + _HEADER_AND_SEAL_OCTETS for entry in entries), now_ns)
+            self._keep_quota(sum(len(entry.messages) + _HEADER_AND_SEAL_OCTETS for entry in entries))
         except OSError as error:
             self._complain("old batches could not be removed", error)
         staged: dict[Stream, list[tuple[_Entry, int, Held]]] = {}
@@ -191,7 +191,7 @@ class Spool:
             return None
         entry.seq = seq
         shelf.position = attrs.evolve(shelf.position, watermark_ns=max(shelf.position.watermark_ns, entry.watermark_ns))
-        return seq, Held(octets=len(octets), closed_ns=now_ns)
+        return seq, Held(octets=len(octets), since_ns=self._clock.monotonic_ns())
 
     def _sealed(self, entry: _Entry, seq: int, now_ns: int) -> bytes:
         header = Header(
@@ -309,21 +309,22 @@ class Spool:
     def depth(self) -> dict[Stream, Depth]:
         """What waits, per stream."""
         with self._lock:
-            return {stream: _depth(shelf) for stream, shelf in self._shelves.items()}
+            now_ns = self._clock.monotonic_ns()
+            return {stream: _depth(shelf, now_ns) for stream, shelf in self._shelves.items()}
 
     # ---- giving up -------------------------------------------------------------------------------------------------
-    def _keep_quota(self, incoming_octets: int, now_ns: int) -> None:
+    def _keep_quota(self, incoming_octets: int) -> None:
         max_age_ns = int(self._config.max_age_s * SECOND_NS)
         total = incoming_octets + sum(shelf.octets for shelf in self._shelves.values())
-        oldest_ns = [next(iter(shelf.held.values())).closed_ns for shelf in self._shelves.values() if shelf.held]
-        if total <= self._config.max_octets and all(now_ns - closed_ns <= max_age_ns for closed_ns in oldest_ns):
+        ages_ns = [depth.waiting_ns or 0 for depth in self.depth().values()]
+        if total <= self._config.max_octets and max(ages_ns) <= max_age_ns:
             return
         drops = over_quota(
             {stream: list(shelf.held.items()) for stream, shelf in self._shelves.items()},
             incoming_octets=incoming_octets,
             max_octets=self._config.max_octets,
             max_age_ns=max_age_ns,
-            now_ns=now_ns,
+            now_ns=self._clock.monotonic_ns(),
         )
         for stream, gap in as_gaps(drops):
             self._give_up(self._shelves[stream], gap, keep_files=False, tell=False)
@@ -379,7 +380,7 @@ class Spool:
         try:
             octets = self._sealed(entry, seq, now_ns)
             events.stage(seq, octets)
-            events.publish([(seq, Held(octets=len(octets), closed_ns=now_ns))])
+            events.publish([(seq, Held(octets=len(octets), since_ns=self._clock.monotonic_ns()))])
         except OSError as error:
             self._complain("a gap record waits for room", error)
             return
@@ -392,19 +393,18 @@ class Spool:
 
     # ---- incarnations ----------------------------------------------------------------------------------------------
     def _begin(self, old: Mapping[Stream, Shelf], accepted: Mapping[Stream, int]) -> None:
-        incarnation = self._draw_incarnation()
-        new = new_shelves(self.directory, probe=self._probe, incarnation=incarnation, files=self._files)
+        pointer = Pointer(incarnation=self._draw_incarnation(), probe=self._probe)
+        new = new_shelves(self.directory, pointer, files=self._files, clock=self._clock)
         damaged = 0
         if old:
-            damaged = carry_over(old, new, probe=self._probe, incarnation=incarnation, accepted=accepted)
+            damaged = carry_over(old, new, pointer, accepted=accepted)
         else:
             for shelf in new.values():
                 shelf.begin()
-        pointer = Pointer(incarnation=incarnation, probe=self._probe)
         self._incarnations.point_to(pointer)
         self._stage.done(sum(seq <= accepted.get(stream, 0) for stream, shelf in old.items() for seq in shelf.held))
         self._stage.drop("corrupt", damaged)
-        self.incarnation, self._shelves = incarnation, new
+        self.incarnation, self._shelves = pointer.incarnation, new
         carried_over = sum(len(shelf.held) for shelf in new.values())
         self._log.info("new incarnation", incarnation=pointer.directory, carried_over=carried_over)
         self._remove_others(pointer)
@@ -456,6 +456,6 @@ class Spool:
             self._counters.gauge("spool_octets", depth.octets, stream=stream)
 
 
-def _depth(shelf: Shelf) -> Depth:
-    oldest_ns = next(iter(shelf.held.values())).closed_ns if shelf.held else None
-    return Depth(batches=len(shelf.held), octets=shelf.octets, oldest_ns=oldest_ns)
+def _depth(shelf: Shelf, now_ns: int) -> Depth:
+    waiting_ns = now_ns - next(iter(shelf.held.values())).since_ns if shelf.held else None
+    return Depth(batches=len(shelf.held), octets=shelf.octets, waiting_ns=waiting_ns)

@@ -67,7 +67,7 @@ def test_a_stray_file_with_an_enormous_number_costs_nothing() -> None:
     assert missing(Position(released=3, last=3), [10**19]) == [(4, 10**19 - 1)]
 
 
-held_lists = st.lists(st.builds(Held, octets=st.integers(1, 50), closed_ns=st.integers(0, 100)), max_size=6).map(
+held_lists = st.lists(st.builds(Held, octets=st.integers(1, 50), since_ns=st.integers(0, 100)), max_size=6).map(
     lambda batches: list(enumerate(batches, start=1))
 )
 
@@ -90,7 +90,7 @@ def test_the_quota_holds_and_takes_no_more_than_it_must(
         seq, batch = left[drop.stream].pop(0)
         assert seq == drop.seq
         if drop.reason == "age":
-            assert now - batch.closed_ns > age
+            assert now - batch.since_ns > age
         else:
             assert total > limit
             earlier = list(Stream)[: list(Stream).index(drop.stream)]
