@@ -151,8 +151,8 @@ def test_values_come_in_every_length_and_direction() -> None:
     long = b"d" * 300
     data = (
         b"\x01\x00\x00"
-         b"\x04eth0"
-         b"\xff"
+        b"\x04eth0"
+        b"\xff"
         + struct.pack("!H", 300)
         + long
         + struct.pack("!I", 9)
