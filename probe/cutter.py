@@ -153,11 +153,11 @@ class Cutter:
             *health_rows(quality.get("quality", []), self._host(), start_ns=start_ns, end_ns=end_ns),
         ]
         messages, records = self._encoded(rows, end_ns // SECOND_NS)
-        self._append(Stream.MEASUREMENTS, messages, records, start_ns, end_ns)
         depth = self._spool.depth()
         for stream in self._heartbeat:
             if (depth[stream].waiting_ns or 0) < _STALE_NS:
                 self._append(stream, b"", 0, None, end_ns)
+        self._append(Stream.MEASUREMENTS, messages, records, start_ns, end_ns)
 
     def _append(self, stream: Stream, messages: bytes, records: int, first_ns: int | None, end_ns: int) -> None:
         last_ns = None if first_ns is None else end_ns

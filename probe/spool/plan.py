@@ -90,10 +90,15 @@ def forget_gaps(position: Position, events_released: int) -> Position:
     return position if kept == position.gaps else attrs.evolve(position, gaps=kept)
 
 
-def retell(position: Position, events_released: int, events_held: Iterable[int]) -> Position:
-    """After a restart: a gap whose record did not survive has not been told."""
+def retell(position: Position, events: Position, events_held: Iterable[int]) -> Position:
+    """After a restart: a gap whose record neither waits nor was acknowledged has not been told."""
     held = set(events_held)
-    return untell(position, lambda gap: gap.told is not None and gap.told > events_released and gap.told not in held)
+
+    def lost(gap: Gap) -> bool:
+        given_up = any(other.first <= (gap.told or 0) <= other.last for other in events.gaps)
+        return gap.told is not None and gap.told not in held and (gap.told > events.released or given_up)
+
+    return untell(position, lost)
 
 
 def untell(position: Position, lost: Callable[[Gap], bool]) -> Position:

@@ -339,9 +339,9 @@ class Spool:
         self._stage.drop(gap.reason, shelf.give_up(gap, keep_files=keep_files))
         if shelf.stream is Stream.EVENTS:
             for other in self._shelves.values():
-                other.position = untell(
-                    other.position, lambda known: known.told is not None and gap.first <= known.told <= gap.last
-                )
+                before = other.position
+                other.position = untell(before, lambda known: known.told is not None and gap.first <= known.told <= gap.last)
+                other.dirty |= other.position != before
         if tell:
             self._tell_gaps()
             self._publish_gauges()
@@ -433,7 +433,7 @@ class Spool:
                 self._counters.count("spool_torn", found.torn)
         events = self._shelves[Stream.EVENTS]
         for shelf in self._shelves.values():
-            shelf.position = retell(shelf.position, events.position.released, events.held)
+            shelf.position = retell(shelf.position, events.position, events.held)
         return trusted
 
     # ---- small things ------------------------------------------------------------------------------------------------
