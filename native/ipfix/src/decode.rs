@@ -214,7 +214,14 @@ pub fn count_records(message: &Message<'_>, templates: &mut Templates) -> Result
         }
         let template = templates.get(&(message.domain(), set.id));
         let template = template.ok_or_else(|| Malformed::at(set.offset, format!("set {}: no template before it", set.id)))?;
-        let minimum = template.minimum().max(1);
+        let minimum = template.minimum();
+        if minimum == 0 {
+            // Its records would never end.
+            return Err(Malformed::at(
+                set.offset,
+                format!("set {}: its records have no octets", set.id),
+            ));
+        }
         let mut at = 0;
         while set.content.len() - at >= minimum {
             spans.clear();

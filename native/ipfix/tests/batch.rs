@@ -123,6 +123,17 @@ fn a_batch_is_numbered_sealed_and_opened() {
 }
 
 #[test]
+fn records_of_no_octets_are_refused_and_not_counted_for_ever() {
+    let mut octets = Vec::new();
+    let start = ipfix::message::open_message(&mut octets, 1, 0, 0);
+    ipfix::message::put_set(&mut octets, 2, &[1, 0, 0, 1, 0, 1, 0, 0]);
+    ipfix::message::put_set(&mut octets, 256, &[0; 8]);
+    ipfix::message::close_message(&mut octets, start);
+    let problem = batch::number_messages(&mut octets).unwrap_err();
+    assert!(problem.reason.ends_with("its records have no octets"));
+}
+
+#[test]
 fn template_ids_of_kinds_do_not_meet() {
     for record in ipfix::table::RECORDS {
         let mut encoder = encoder(record.name);

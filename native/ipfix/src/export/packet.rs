@@ -229,7 +229,8 @@ impl Call<'_> {
 
 /// The records of a data set; what is shorter than any record is padding.
 pub(super) fn read_records(domain: &Domain, template: &Known, content: &[u8], depth: usize) -> Result<Vec<Fields>, Bad> {
-    let minimum = template.minimum().max(1);
+    let minimum = template.minimum();
+    debug_assert!(minimum > 0, "learn() refuses templates whose records have no octets");
     let (mut records, mut spans, mut at) = (Vec::new(), Vec::new(), 0);
     while content.len() - at >= minimum {
         if is_padding(template, &content[at..]) {
