@@ -271,8 +271,10 @@ class MadeMeter:
         except queue.Empty:
             return None
 
+    last_end_s = START_S + 99
+
     def stop(self) -> None:
-        self.interval(START_S + 99)
+        self.interval(self.last_end_s)
 
 
 def test_flow_records_go_into_the_spool_as_soon_as_an_interval_ends(bench: Bench) -> None:

@@ -16,13 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pyarrow as pa
 import pytest
 import yaml
 
+import probe.service
+from faultline.native import decode_batch
 from faultline.runtime.config import ConfigError
 from probe.config import read_config
 from probe.service import build
 from probe.spool.batch import read_header
+from tests.probe.test_cutter import MadeMeter
 
 ROOT = Path(__file__).resolve().parents[2]
 SECOND_NS = 1_000_000_000
@@ -114,6 +118,22 @@ def test_a_running_probe_says_how_it_is(collector: Any, tmp_path: Path) -> None:
         assert all(stage["balanced"] for stage in stages)
     finally:
         service.stop()
+
+
+def test_what_the_capture_gives_at_its_end_still_reaches_the_collector(
+    collector: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the stop the capture ends first, then the last cut is made, then the upload drains: flows and their quality arrive."""
+    meter = MadeMeter()
+    monkeypatch.setattr(probe.service, "make_meter", lambda *_: meter)
+    service = build(read_config(write_config(tmp_path, collector, capture={"interfaces": [{"name": "lo"}]})))
+    service.start()
+    eventually(lambda: len(sequences(collector, "measurements")) >= 1)
+    service.stop()
+    assert len(sequences(collector, "flows")) == 1  # no heartbeats beside the capture's own batches
+    batches = [octets for (_, stream, _), octets in collector.batches.items() if stream == "measurements"]
+    rows = [row for octets in batches for row in pa.table(decode_batch(octets).table("probe_health")).to_pylist()]
+    assert [row["capture_received"] for row in rows if row["observation_point"] == "branch"] == [meter.last_end_s]
 
 
 @pytest.mark.e2e
