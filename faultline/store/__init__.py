@@ -1,4 +1,4 @@
-"""Where roll-ups, state and flows are kept: schema, migrations, one read and write interface over SQLite, InfluxDB and Parquet."""
+"""Where roll-ups, state and flows are kept: schema, migrations, one interface over SQLite, InfluxDB and Parquet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The few things stores ask of a file system, each with what survives a power cut stated. Tests put one that dies in its place."""
+"""The few things stores ask of a file system, each with what survives a power cut. Tests put one in its place that dies."""
 
 from __future__ import annotations
 

@@ -143,8 +143,8 @@ class Ledger:
         key = batch.identity.key
         with self._state.transaction() as db:
             db.execute(
-                "INSERT INTO batches (probe, incarnation, stream, seq, digest, octets, records, received_ns, wall_ns, monotonic_ns,"
-                " watermark_ns, correction_ns, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO batches (probe, incarnation, stream, seq, digest, octets, records, received_ns, wall_ns,"
+                " monotonic_ns, watermark_ns, correction_ns, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *key,
                     batch.digest,
