@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -21,6 +22,27 @@ app = typer.Typer(
 @app.callback()
 def _collector() -> None:
     """At the centre: take in, decode, enrich, roll up, store."""
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Option("--config", "-c", help="collector.yaml; see packaging/examples/.")],
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Read the configuration, say whether it is right, and exit.")] = False,
+) -> None:
+    """The collector service: takes batches in until SIGTERM, keeps windows, roll-ups and flows."""
+    from collector.config import read_config  # noqa: PLC0415 - see the module's docstring
+
+    settings = read_config(config)
+    if check:
+        console.say(f"{config}: right")
+        return
+    from collector.service import build  # noqa: PLC0415
+    from faultline.runtime import log  # noqa: PLC0415
+
+    log.configure(level=settings.log.level, json=settings.log.json, service="collector")
+    service, _ = build(settings)
+    service.run()
 
 
 decode.register(app)

@@ -68,6 +68,7 @@ class LedgerRow:
     watermark_ns: int
     correction_ns: int
     payload: str | None
+    state: BatchState
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -107,7 +108,7 @@ class ConflictError(Exception):
     """The same identity with other octets: two machines share one spool."""
 
 
-_ROW = "id, probe, incarnation, stream, seq, received_ns, wall_ns, watermark_ns, correction_ns, payload"
+_ROW = "id, probe, incarnation, stream, seq, received_ns, wall_ns, watermark_ns, correction_ns, payload, state"
 _MAX_SEQ = (1 << 63) - 1
 
 
@@ -138,8 +139,11 @@ class Ledger:
         with self._state.reading() as db:
             return _gap_end(db, identity) is not None
 
-    def accept(self, batch: NewBatch, gaps: Sequence[Gap] = ()) -> int:
-        """Enter a new batch and the gaps it tells; durable on return. Gives its stream's contiguous sequence."""
+    def accept(self, batch: NewBatch, gaps: Sequence[Gap] = (), *, clock: str | None = None) -> int:
+        """Enter a new batch, the gaps it tells and what is known of its probe's clock; durable on return.
+
+        Gives its stream's contiguous sequence.
+        """
         key = batch.identity.key
         with self._state.transaction() as db:
             db.execute(
@@ -158,6 +162,8 @@ class Ledger:
                     batch.payload,
                 ),
             )
+            if clock is not None:
+                db.execute("INSERT OR REPLACE INTO clocks VALUES (?, ?, ?)", (*key[:2], clock))
             for gap in gaps:
                 self._tell(db, batch, gap)
             for stream in {batch.identity.stream, *(gap.stream for gap in gaps)}:
@@ -173,6 +179,14 @@ class Ledger:
             (probe, incarnation, gap.stream.value, gap.first_seq, gap.last_seq, gap.reason, batch.received_ns),
         )
 
+    def clock(self, probe: str, incarnation: int) -> str | None:
+        """What was kept of an incarnation's clock."""
+        with self._state.reading() as db:
+            row = db.execute(
+                "SELECT document FROM clocks WHERE probe = ? AND incarnation = ?", (probe, f"{incarnation:016x}")
+            ).fetchone()
+        return str(row[0]) if row else None
+
     def heard(self, identity: Identity, now_ns: int) -> None:
         """A batch known already came again: its stream lives."""
         with self._state.transaction() as db:
@@ -181,14 +195,17 @@ class Ledger:
                 (now_ns, *identity.key[:3]),
             )
 
-    def waiting(self, *, after_id: int = 0, limit: int = 256) -> list[LedgerRow]:
-        """Batches not yet in final windows, in the order they came."""
+    def first_waiting(self) -> int | None:
+        """Number of the oldest batch that is not yet in final windows."""
         with self._state.reading() as db:
-            rows = db.execute(
-                f"SELECT {_ROW} FROM batches WHERE state = 0 AND id > ? ORDER BY id LIMIT ?",  # noqa: S608 - a constant
-                (after_id, limit),
-            ).fetchall()
-        return [_ledger_row(row) for row in rows]
+            (first,) = db.execute("SELECT min(id) FROM batches WHERE state = 0").fetchone()
+        return None if first is None else int(first)
+
+    def newest(self) -> int:
+        """Number of the newest batch; 0 before the first."""
+        with self._state.reading() as db:
+            (newest,) = db.execute("SELECT coalesce(max(id), 0) FROM batches").fetchone()
+        return int(newest)
 
     def row(self, batch: int) -> LedgerRow | None:
         """One batch by its number in the ledger."""
@@ -282,7 +299,7 @@ class Ledger:
             return db.execute(f"DELETE FROM batches WHERE id IN ({old})", (received_ns,)).rowcount  # noqa: S608 - a constant
 
 
-def _ledger_row(row: tuple[int, str, str, str, int, int, int, int, int, str | None]) -> LedgerRow:
+def _ledger_row(row: tuple[int, str, str, str, int, int, int, int, int, str | None, int]) -> LedgerRow:
     return LedgerRow(
         id=row[0],
         identity=Identity(probe=row[1], incarnation=int(row[2], 16), stream=Stream(row[3]), seq=row[4]),
@@ -291,6 +308,7 @@ def _ledger_row(row: tuple[int, str, str, str, int, int, int, int, int, str | No
         watermark_ns=row[7],
         correction_ns=row[8],
         payload=row[9],
+        state=BatchState(row[10]),
     )
 
 

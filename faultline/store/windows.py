@@ -134,6 +134,11 @@ class WindowBook:
                 "INSERT OR IGNORE INTO contributions VALUES (?, ?, ?)", [(start_ns, batch, now_ns) for batch in batches]
             )
 
+    def note_link_events(self, events: Iterable[tuple[int, str, str, str]]) -> None:
+        """Keep (time, probe, interface, event); noting one again is harmless."""
+        with self._state.transaction() as db:
+            db.executemany("INSERT OR IGNORE INTO link_events (event_ns, probe, interface, event) VALUES (?, ?, ?, ?)", events)
+
     def windows_of(self, batch: int) -> set[int]:
         """Starts of the final 10 s windows a batch is in."""
         with self._state.reading() as db:

@@ -1,0 +1,1 @@
+"""From probes and addresses to vantages, lines, tenants and directions."""

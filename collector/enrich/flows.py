@@ -1,0 +1,78 @@
+"""Flow tables get their columns tenant, line, vantage and forward direction: looked up once a distinct (point, addresses).
+
+Goes in: the Arrow table of a batch and its probe. Comes out: the places found, and for each row the number of its place. No loop
+over rows.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from collector.enrich.places import Place, Places
+
+UNNAMED_POINT = "-"
+"""Observation point of records that name none."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Placed:
+    """A flow table with its places."""
+
+    table: pa.Table
+    places: tuple[Place, ...]
+    points: tuple[str, ...]
+    """Observation point of each place."""
+    index: NDArray[np.int64]
+    """For each row the number of its place."""
+
+
+def place_flows(table: pa.Table, *, probe: str, places: Places) -> Placed:
+    """Find the place of every row."""
+    points, point_codes = _encoded(pc.fill_null(table.column("observation_point"), UNNAMED_POINT))
+    sources, source_codes = _encoded(table.column("source_address"))
+    destinations, destination_codes = _encoded(table.column("destination_address"))
+    combined = (point_codes * len(sources) + source_codes) * len(destinations) + destination_codes
+    distinct, index = np.unique(combined, return_inverse=True)
+    numbers: dict[tuple[Place, str], int] = {}
+    place_of_pair = np.zeros(len(distinct), np.int64)
+    for pair, code in enumerate(distinct.tolist()):
+        rest, destination = divmod(code, len(destinations))
+        point, source = divmod(rest, len(sources))
+        name = str(points[point])
+        place = places.place(probe, name, sources[source], destinations[destination])
+        place_of_pair[pair] = numbers.setdefault((place, name), len(numbers))
+    return Placed(
+        table=table,
+        places=tuple(place for place, _ in numbers),
+        points=tuple(name for _, name in numbers),
+        index=place_of_pair[index],
+    )
+
+
+def archived(placed: Placed, *, probe: str, correction_ns: int) -> pa.Table:
+    """The table as the archive keeps it: places beside the records, times corrected, and what was added to them."""
+    table = placed.table
+    for name in ("start_ns", "end_ns", "flow_start_ns", "interval_start_ns") if correction_ns else ():
+        at = table.schema.get_field_index(name)
+        table = table.set_column(at, name, pc.add(table.column(name), correction_ns))
+    rows = table.num_rows
+    index = pa.array(placed.index)
+    for name, values in (
+        ("tenant", [place.tenant for place in placed.places]),
+        ("line", [place.line for place in placed.places]),
+        ("vantage", [place.vantage for place in placed.places]),
+        ("forward_direction", [place.forward.value if place.forward else None for place in placed.places]),
+    ):
+        table = table.append_column(name, pa.array(values, pa.string()).take(index))
+    table = table.append_column("probe", pa.array([probe] * rows, pa.string()))
+    return table.append_column("clock_correction_ns", pa.array(np.full(rows, correction_ns, np.int64)))
+
+
+def _encoded(column: pa.ChunkedArray) -> tuple[list[str | None], NDArray[np.int64]]:
+    """Distinct values, and for each row the number of its value."""
+    encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
+    return encoded.dictionary.to_pylist(), np.asarray(encoded.indices, dtype=np.int64)

@@ -1,0 +1,167 @@
+"""Where a packet was: from (probe, observation point, addresses) to vantage, line, tenant and direction.
+
+Goes in: what the inventory says, as plain records. Comes out: a place, or the reason why there is none. Addresses are mapped by
+the longest prefixes at both ends; when two lines fit equally well, nothing is guessed. Knows nothing of tables and of files.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping
+from enum import StrEnum
+from typing import Protocol
+
+import attrs
+
+from faultline.records.terms import UNASSIGNED, Direction, LineCode, SessionId, TenantId, VantageId
+
+_MAX_KNOWN = 1 << 18
+"""Addresses whose ends are remembered."""
+
+
+class Nowhere(StrEnum):
+    """Why traffic belongs to no line."""
+
+    NO_LINE = "no_line"
+    """No line has these two addresses at its two ends."""
+    AMBIGUOUS = "ambiguous"
+    """Two lines fit equally well."""
+    NO_ADDRESS = "no_address"
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Place:
+    """Where the packets of a biflow were seen, and on which line they travelled."""
+
+    vantage: str
+    """Id of the vantage, or `probe/observation point` when the inventory has none there."""
+    tenant: TenantId
+    line: LineCode | None = None
+    forward: Direction | None = None
+    """Direction on the line of the biflow's forward packets."""
+    nowhere: Nowhere | None = None
+    """Why there is no line."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class LinePlace:
+    """A line and the prefixes at its ends."""
+
+    code: LineCode
+    tenant: TenantId
+    a_prefixes: tuple[str, ...]
+    z_prefixes: tuple[str, ...]
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class VantagePlace:
+    """An observation point and the lines that pass it; no lines given: all may."""
+
+    id: VantageId
+    probe: str
+    observation_point: str
+    lines: frozenset[LineCode] = frozenset()
+
+
+class Places(Protocol):
+    """What enrichment asks of the inventory."""
+
+    def place(self, probe: str, observation_point: str, source: str | None, destination: str | None) -> Place:
+        """Where a biflow between two addresses was seen."""
+
+    def session(self, session: str) -> tuple[TenantId, LineCode | None]:
+        """Whose test session it is, and on which line."""
+
+
+@attrs.frozen(slots=True)
+class _End:
+    line: LineCode
+    is_a: bool
+    length: int
+
+
+class Directory:
+    """`Places` over plain records.
+
+    Raises:
+        ValueError: a prefix is none; the message names the line.
+    """
+
+    def __init__(
+        self, *, lines: Iterable[LinePlace], vantages: Iterable[VantagePlace], sessions: Mapping[SessionId, LineCode]
+    ) -> None:
+        self._tenants: dict[LineCode, TenantId] = {}
+        self._prefixes: dict[tuple[int, int], dict[int, list[_End]]] = {}
+        """By (version, length), by network."""
+        for line in lines:
+            self._tenants[line.code] = line.tenant
+            self._learn(line, line.a_prefixes, is_a=True)
+            self._learn(line, line.z_prefixes, is_a=False)
+        self._vantages = {(vantage.probe, vantage.observation_point): vantage for vantage in vantages}
+        self._sessions = dict(sessions)
+        self._known: dict[str, list[_End]] = {}
+
+    def _learn(self, line: LinePlace, prefixes: Iterable[str], *, is_a: bool) -> None:
+        for text in prefixes:
+            try:
+                network = ipaddress.ip_network(text, strict=False)
+            except ValueError as error:
+                raise ValueError(f"line {line.code}: {error}") from None
+            table = self._prefixes.setdefault((network.version, network.prefixlen), {})
+            table.setdefault(int(network.network_address), []).append(_End(line.code, is_a, network.prefixlen))
+
+    def session(self, session: str) -> tuple[TenantId, LineCode | None]:
+        """A session the inventory does not know belongs to nobody."""
+        line = self._sessions.get(SessionId(session))
+        return (UNASSIGNED, None) if line is None else (self._tenants.get(line, UNASSIGNED), line)
+
+    def place(self, probe: str, observation_point: str, source: str | None, destination: str | None) -> Place:
+        """The line whose two ends fit the two addresses best."""
+        vantage = self._vantages.get((probe, observation_point))
+        name = vantage.id if vantage else f"{probe}/{observation_point}"
+        if source is None or destination is None:
+            return Place(vantage=name, tenant=UNASSIGNED, nowhere=Nowhere.NO_ADDRESS)
+        allowed = vantage.lines if vantage else frozenset()
+        best: list[tuple[LineCode, Direction]] = []
+        length = -1
+        for line, direction, fit in self._fits(source, destination):
+            if allowed and line not in allowed:
+                continue
+            if fit > length:
+                best, length = [(line, direction)], fit
+            elif fit == length and (line, direction) not in best:
+                best.append((line, direction))
+        if len(best) != 1:
+            return Place(vantage=name, tenant=UNASSIGNED, nowhere=Nowhere.AMBIGUOUS if best else Nowhere.NO_LINE)
+        line, forward = best[0]
+        return Place(vantage=name, tenant=self._tenants[line], line=line, forward=forward)
+
+    def _fits(self, source: str, destination: str) -> Iterator[tuple[LineCode, Direction, int]]:
+        """Lines with the two addresses at different ends, with the sum of the prefixes' lengths."""
+        far: dict[LineCode, list[_End]] = {}
+        for end in self._ends(destination):
+            far.setdefault(end.line, []).append(end)
+        for near in self._ends(source):
+            for end in far.get(near.line, ()):
+                if end.is_a != near.is_a:
+                    yield near.line, Direction.A_TO_Z if near.is_a else Direction.Z_TO_A, near.length + end.length
+
+    def _ends(self, address: str) -> list[_End]:
+        known = self._known.get(address)
+        if known is not None:
+            return known
+        if len(self._known) >= _MAX_KNOWN:
+            self._known.clear()
+        found = list(self._look_up(address))
+        self._known[address] = found
+        return found
+
+    def _look_up(self, address: str) -> Iterator[_End]:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return
+        number, bits = int(parsed), parsed.max_prefixlen
+        for (version, length), table in self._prefixes.items():
+            if version == parsed.version:
+                yield from table.get(number >> (bits - length) << (bits - length), ())

@@ -1,0 +1,1 @@
+"""From records to windows: rows that add up, and when a window is final."""

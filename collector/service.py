@@ -1,0 +1,143 @@
+"""The collector service: its parts, and how they are joined. Read from top to bottom, it is the way a batch takes.
+
+HTTPS edge, intake (payload, ledger, acknowledgement), pipeline (decode, enrich, windows, archive), delivery to the metrics store.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import socket
+import threading
+from collections.abc import Callable
+
+from collector.collector import Collector, open_collector
+from collector.config import CollectorConfig
+from collector.enrich.from_inventory import read_places
+from collector.enrich.places import Places
+from collector.intake.authority import Authority
+from collector.intake.edge import Door, HttpsServer, make_app
+from collector.intake.tokens import Tokens
+from collector.steady_clock import SteadyClock
+from faultline.records.terms import SECOND_NS
+from faultline.runtime.clock import Clock, SystemClock
+from faultline.runtime.counters import Counters
+from faultline.runtime.lifecycle import Service
+from faultline.runtime.log import logger
+from faultline.runtime.status import Address
+
+TURN_S = 0.2
+"""How often the worker looks for batches, due windows and points."""
+STUCK_NS = 60 * SECOND_NS
+RENEW_NS = 3600 * SECOND_NS
+
+
+class Worker:
+    """A component: the one thread that works through batches. An error is logged, counted, shown in /healthz and tried again."""
+
+    def __init__(self, collector: Collector, *, clock: Clock, hourly: Callable[[], None]) -> None:
+        self._collector = collector
+        self._clock = clock
+        self._hourly = hourly
+        self._hourly_ns = clock.monotonic_ns()
+        self._turned_ns = clock.monotonic_ns()
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._log = logger("worker")
+        self._problem: str | None = None
+
+    def start(self) -> None:
+        """Begin with what an earlier life left."""
+        self._turned_ns = self._clock.monotonic_ns()
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Work through what was acknowledged, archive it, close the stores."""
+        self._stopping.set()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.join()
+            self._surely(self._finish)
+            self._collector.close()
+
+    def alive(self) -> bool:
+        """Whether it turned lately; what the watchdog asks."""
+        return self._clock.monotonic_ns() - self._turned_ns < STUCK_NS
+
+    def problems(self) -> list[str]:
+        """Why batches are not worked through."""
+        found = [self._problem] if self._problem else []
+        return found if self.alive() else [*found, "worker: has not turned for a minute"]
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            more = self._surely(lambda: self._collector.advance(self._clock.wall_ns()))
+            self._turned_ns = self._clock.monotonic_ns()
+            if self._turned_ns - self._hourly_ns >= RENEW_NS:
+                self._hourly_ns = self._turned_ns
+                self._surely(self._hour)
+            if not more:
+                self._stopping.wait(TURN_S)
+
+    def _hour(self) -> bool:
+        self._hourly()
+        return False
+
+    def _finish(self) -> bool:
+        self._collector.finish(self._clock.wall_ns())
+        return False
+
+    def _surely(self, work: Callable[[], bool]) -> bool:
+        try:
+            more = work()
+        except Exception as error:  # noqa: BLE001 - acknowledged batches must not wait for a person; the next turn may succeed
+            if self._problem is None:
+                self._log.error("worker failed", exc_info=True)
+            self._problem = f"worker: {type(error).__name__}: {error}"
+            self._collector.counters.count("worker_failures")
+            self._stopping.wait(1.0)
+            return False
+        self._problem = None
+        return more
+
+
+def build(config: CollectorConfig, *, places: Places | None = None, clock: Clock | None = None) -> tuple[Service, HttpsServer]:
+    """The service of a configuration, not yet started, and its server, which knows where it listens.
+
+    Args:
+        config: the whole configuration.
+        places: instead of those of the configured inventory.
+        clock: instead of the host's.
+
+    Raises:
+        CommandError: the inventory, a store or a folder cannot be used.
+    """
+    steady = SteadyClock(clock or SystemClock())
+    counters = Counters()
+    places = places or read_places(config.inventory)
+
+    authority = Authority(config.data / "tls", [*config.names, socket.gethostname(), "localhost", "127.0.0.1", "::1"])
+    authority.ensure(dt.datetime.now(tz=dt.UTC))
+    collector = open_collector(config, places=places, counters=counters)
+
+    def hourly() -> None:
+        if authority.ensure(dt.datetime.now(tz=dt.UTC)):
+            server.reload()
+
+    worker = Worker(collector, clock=steady, hourly=hourly)
+    door = Door(
+        intake=collector.intake,
+        tokens=Tokens({probe.id: probe.token_sha256 for probe in config.probes}),
+        clock=steady,
+        max_octets=config.limits.max_batch_octets,
+        counters=counters,
+    )
+
+    def problems() -> list[str]:
+        clock_problem = [f"clock: {steady.problem}"] if steady.problem else []
+        return [*worker.problems(), *collector.problems(), *clock_problem]
+
+    app = make_app(door, counters=counters, problems=problems)
+    server = HttpsServer(app, listen=Address.parse(config.listen), tls=authority.files)
+    # What is joined first stops last: nothing is acknowledged any more when the worker works through the rest.
+    return Service("collector", [("worker", worker), ("https", server)], alive=worker.alive), server
