@@ -1,0 +1,150 @@
+"""What the operator knows, as records: tenants, sites, components, lines with their paths, vantages, sessions, planned work.
+
+Plain data, already checked by `faultline.inventory.reading`. Where things are along a line is `faultline.inventory.positions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+from faultline.records.incident import Base
+from faultline.records.terms import ComponentKind, LineCode, Owner, ProbeId, SessionId, TenantId, VantageId
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Tenant:
+    """Whose lines and measurements they are."""
+
+    id: TenantId
+    name: str
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Site:
+    """A building: its power and its ducts are one shared risk."""
+
+    id: str
+    name: str
+    owner: Owner = Owner.UNKNOWN
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Component:
+    """A unit of localisation without its direction: a segment is one component here and two, `id>` and `id<`, in evidence."""
+
+    id: Base
+    name: str
+    kind: ComponentKind
+    owner: Owner
+    site: str | None = None
+    between: tuple[str, str] | None = None
+    """For a segment: what it joins, in words, A side first."""
+    hosts: tuple[str, ...] = ()
+    """For a server: ids of the services on it."""
+
+    @property
+    def directed(self) -> bool:
+        """Segments and links fail in one direction at a time; devices and servers are one thing."""
+        return self.kind in {ComponentKind.SEGMENT, ComponentKind.LINK}
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class LineEnd:
+    """An end of a line."""
+
+    name: str
+    """City or address, as people say it."""
+    prefixes: tuple[str, ...]
+    """Networks behind it, in CIDR notation."""
+    site: str | None = None
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Position:
+    """A place on a line, in elements of its path: 2.0 is in the middle of (at) the third element, 2.5 the boundary after it.
+
+    -0.5 is before the first element. A vantage at an element sees packets before and after it: slices to either side include it.
+    """
+
+    place: float
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Line:
+    """The customer's service between two ends, as an ordered path from A to Z."""
+
+    code: LineCode
+    tenant: TenantId
+    customer: str
+    a_end: LineEnd
+    z_end: LineEnd
+    path: tuple[Base, ...]
+    """Components from A to Z, each once."""
+    grade: str | None = None
+    type: str | None = None
+    cir_bps: int | None = None
+    state: str = "in_service"
+    time_zone: str | None = None
+    """IANA name; None: UTC."""
+    backup: LineCode | None = None
+    """The other line of a two-carrier pair."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Vantage:
+    """An observation point of a probe, and where it is on each line it sees."""
+
+    id: VantageId
+    probe: ProbeId | None
+    """None: a reflector that is not ours."""
+    observation_point: str | None
+    """What the probe calls the interface it captures; None: it only takes part in test sessions."""
+    positions: Mapping[LineCode, Position]
+    site: str | None = None
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class TestSession:
+    """An active test session between two vantages of a line."""
+
+    __test__ = False  # the field's word, not a test of pytest's
+
+    id: SessionId
+    line: LineCode
+    sender: VantageId
+    reflector: VantageId
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class ProbeInterface:
+    """An interface of a probe's host whose counters and link state speak for a component."""
+
+    probe: ProbeId
+    interface: str
+    component: Base
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class PlannedWork:
+    """A declared maintenance window."""
+
+    components: tuple[Base, ...]
+    start_ns: int
+    end_ns: int
+    reason: str = ""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Inventory:
+    """Everything, by id, in the order of the file."""
+
+    tenants: Mapping[TenantId, Tenant]
+    sites: Mapping[str, Site]
+    components: Mapping[Base, Component]
+    lines: Mapping[LineCode, Line]
+    vantages: Mapping[VantageId, Vantage]
+    sessions: Mapping[SessionId, TestSession]
+    interfaces: tuple[ProbeInterface, ...] = ()
+    planned: tuple[PlannedWork, ...] = ()
