@@ -111,7 +111,7 @@ class InfluxMetrics:
         except ApiException as error:
             if error.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}:
                 return _message(error)
-            self._made.discard(name)  # the database may have been dropped
+            self._made.clear()  # databases may have been dropped: the next write makes them again
             raise MetricsUnavailableError(f"influxdb: {error.status} {_message(error)}") from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise MetricsUnavailableError(f"influxdb: {type(error).__name__}: {error}") from None
