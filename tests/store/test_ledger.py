@@ -43,6 +43,7 @@ def take(ledger: Ledger, batch: NewBatch, gaps: tuple[Gap, ...] = ()) -> int:
 
 
 def gap(first: int, last: int, stream: Stream = Stream.FLOWS) -> Gap:
+    """Batches that will never come."""
     return Gap(stream=stream, first_seq=first, last_seq=last, reason="quota")
 
 

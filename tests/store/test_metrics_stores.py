@@ -24,10 +24,12 @@ NOW_NS = NOW_S * SECOND_NS
 
 
 def open_sqlite(path: Path) -> SqliteMetrics:
+    """An embedded store that keeps everything."""
     return SqliteMetrics(path, retention=FOREVER, durable=False)
 
 
 def open_influx(url: str, retention: RetentionConfig = FOREVER) -> InfluxMetrics:
+    """A store on the real influxd, in databases of its own."""
     return InfluxMetrics(InfluxConfig(url=url, database_prefix=f"t{uuid.uuid4().hex[:8]}_"), retention=retention)
 
 
@@ -44,6 +46,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MetricsSto
 
 
 def read_all(store: MetricsStore, measurement: str = "session", level: Level = Level.TEN_SECONDS) -> list[Point]:
+    """Everything of the last two hours."""
     return store.read(measurement, level, NOW_NS - 7200 * SECOND_NS, NOW_NS)
 
 
@@ -193,7 +196,7 @@ def test_both_stores_are_equal_on_any_points(influxd_url: str, tmp_path: Path, p
 
 @pytest.mark.influx
 def test_a_poison_line_is_found_among_thousands_and_the_others_are_kept(influxd_url: str) -> None:
-    """influxd refuses a field of another type: the request is halved until the one line stands alone."""
+    """The server refuses a field of another type: the request is halved until the one line stands alone."""
     store = open_influx(influxd_url)
     early = make_point(time_ns=make_point().time_ns - 1)
     store.write([early])

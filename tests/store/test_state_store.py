@@ -25,9 +25,14 @@ def state(tmp_path: Path) -> Iterator[StateStore]:
 
 def test_a_transaction_is_all_or_nothing(state: StateStore) -> None:
     """An error inside takes back everything, also what joined it."""
-    with pytest.raises(ZeroDivisionError), state.transaction():
-        state.put_fact("a", "1")
-        raise ZeroDivisionError
+
+    def fail_half_way() -> None:
+        with state.transaction():
+            state.put_fact("a", "1")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
     assert state.fact("a") is None
     with state.transaction():
         state.put_fact("a", "2")
