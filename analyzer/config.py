@@ -10,7 +10,9 @@ from analyzer.incidents import IncidentRules
 from analyzer.notify.delivery import SyslogTarget
 from faultline.records.terms import SECOND_NS
 from faultline.reports.words import Language
+from faultline.runtime.config import load
 from faultline.runtime.status import Address
+from faultline.store.config import StoreConfig
 
 WINDOW_S = 10
 
@@ -42,13 +44,24 @@ class EvaluationConfig:
 
 
 @attrs.frozen(slots=True, kw_only=True)
+class LogConfig:
+    """What is logged to standard error."""
+
+    level: str = attrs.field(default="info", validator=attrs.validators.in_(("debug", "info", "warning", "error")))
+    json: bool | None = None
+    """One JSON object a line; none: on a terminal key=value, elsewhere JSON."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
 class AnalyzerConfig:
     """The whole file."""
 
     data: Path = Path("/var/lib/faultline/analyzer")
     """The analyzer's own files: the outbox of alarms."""
     inventory: Path = Path("/etc/faultline/inventory.yaml")
-    """What the operator knows of lines, components and vantages."""
+    """What the operator knows of lines, components and vantages. The same file the collector reads; read again when it changes."""
+    store: StoreConfig = attrs.field(factory=StoreConfig)
+    """State and roll-ups. The collector's configuration must say the same."""
     listen: str = attrs.field(default="127.0.0.1:8480", validator=_listen)
     """HOST:PORT of the status page, the interface, /healthz and /metrics."""
     public_url: str | None = None
@@ -63,9 +76,31 @@ class AnalyzerConfig:
     """When to raise, revise and clear."""
     syslog: tuple[SyslogTarget, ...] = ()
     """Receivers of alarms."""
+    log: LogConfig = attrs.field(factory=LogConfig)
+    """What is logged to standard error."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse two receivers of one name: they would share a cursor."""
         names = [target.name for target in self.syslog]
         if len(set(names)) != len(names):
             raise ValueError("syslog: two targets have the same name")
+
+
+def read_config(path: Path) -> AnalyzerConfig:
+    """The configuration in a file; relative paths in it are relative to the file.
+
+    Raises:
+        ConfigError: with every problem found, each with its key's path.
+    """
+    config = load(path, AnalyzerConfig, root="analyzer")
+    folder = path.resolve().parent
+    influx = config.store.influx
+    if influx.password_file is not None:
+        influx = attrs.evolve(influx, password_file=folder / influx.password_file)
+    return attrs.evolve(
+        config,
+        data=folder / config.data,
+        inventory=folder / config.inventory,
+        store=attrs.evolve(config.store, data=folder / config.store.data, influx=influx),
+        syslog=tuple(attrs.evolve(t, ca=folder / t.ca) if t.ca is not None else t for t in config.syslog),
+    )

@@ -8,7 +8,7 @@ import attrs
 import pytest
 import yaml
 
-from analyzer.config import AnalyzerConfig
+from analyzer.config import AnalyzerConfig, read_config
 from analyzer.notify.delivery import Transport
 from faultline.runtime.config import ConfigError, load, structure
 
@@ -21,7 +21,7 @@ def test_the_annotated_example_loads_and_names_every_key() -> None:
     assert [target.transport for target in settings.syslog] == [Transport.UDP, Transport.TLS]
     document = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
     assert set(document) == {field.name for field in attrs.fields(AnalyzerConfig)}
-    for name in ("evaluation", "incidents"):
+    for name in ("store", "evaluation", "incidents", "log"):
         assert set(document[name]) == {field.name for field in attrs.fields(type(getattr(settings, name)))}, name
 
 
@@ -51,3 +51,19 @@ def test_a_mistake_is_named_by_its_key(document: dict[str, object], problem: str
         structure(document, AnalyzerConfig, root="analyzer", where="analyzer.yaml")
     assert problem in caught.value.message
     assert caught.value.code == 2
+
+
+def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    """A folder with its configuration can be moved; absolute paths stay."""
+    file = tmp_path / "analyzer.yaml"
+    file.write_text(
+        "data: own\ninventory: /etc/inventory.yaml\nstore: {data: store, influx: {password_file: pw}}\n"
+        "syslog: [{name: a, address: 'h:1', transport: tls, ca: ca.pem}, {name: b, address: 'h:2'}]\n",
+        encoding="utf-8",
+    )
+    settings = read_config(file)
+    assert settings.data == tmp_path / "own"
+    assert settings.inventory == Path("/etc/inventory.yaml")
+    assert settings.store.state_file == tmp_path / "store" / "state.db"
+    assert settings.store.influx.password_file == tmp_path / "pw"
+    assert [target.ca for target in settings.syslog] == [tmp_path / "ca.pem", None]
