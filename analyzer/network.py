@@ -1,4 +1,7 @@
-"""The inventory in the analyzer's terms: each line's card, path, vantages and zone, and which lines cross a component."""
+"""The inventory in the analyzer's terms: each line's card, path, vantages and zone, and which lines cross a component.
+
+Goes in: an `Inventory`, already checked. Comes out: a `Network`, what pages, alarms and points need of it. Knows no measurements.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from datetime import tzinfo
 
 import attrs
 
+from faultline.inventory.model import Inventory, Line
 from faultline.records.incident import Base
 from faultline.records.terms import LineCode, TenantId
 from faultline.reports.material import LineCard, PathElement, PathVantage
@@ -23,6 +27,8 @@ class LineFacts:
     vantages: tuple[PathVantage, ...] = ()
     from_z: frozenset[str] = frozenset()
     """Sessions whose sender is the one nearer to Z."""
+    instruments: Mapping[str, tuple[str, str]] = attrs.field(factory=dict)
+    """Of each vantage that captures: its probe and observation point. Its health rows tell whether it is heard."""
 
     @property
     def bases(self) -> frozenset[Base]:
@@ -53,3 +59,41 @@ class Network:
     def names(self) -> dict[str, str]:
         """Names of all components."""
         return {str(e.base): e.name for facts in self.lines.values() for e in facts.path}
+
+
+def network_of(inventory: Inventory) -> Network:
+    """What the analyzer needs of an inventory."""
+    return Network(lines={code: _facts(inventory, line) for code, line in inventory.lines.items()})
+
+
+def _facts(inventory: Inventory, line: Line) -> LineFacts:
+    tenant = inventory.tenants.get(line.tenant)
+    places = {v.id: v.positions[line.code].place for v in inventory.vantages.values() if line.code in v.positions}
+    sessions = [s for s in inventory.sessions.values() if s.line == line.code]
+    return LineFacts(
+        card=LineCard(
+            code=line.code,
+            customer=line.customer or (tenant.name if tenant else line.tenant),
+            a_end=line.a_end.name,
+            z_end=line.z_end.name,
+            grade=line.grade,
+            line_type=line.type,
+            cir_bps=line.cir_bps,
+            backup=line.backup,
+            time_zone=line.time_zone,
+        ),
+        tenant=line.tenant,
+        path=tuple(_element(inventory, base) for base in line.path),
+        vantages=tuple(PathVantage(name=name, position=place) for name, place in sorted(places.items(), key=lambda p: p[1])),
+        from_z=frozenset(s.id for s in sessions if places[s.sender] > places[s.reflector]),
+        instruments={
+            name: (str(found.probe), found.observation_point)
+            for name in places
+            if (found := inventory.vantages[name]).probe is not None and found.observation_point is not None
+        },
+    )
+
+
+def _element(inventory: Inventory, base: Base) -> PathElement:
+    component = inventory.components[base]
+    return PathElement(base=base, name=component.name, kind=component.kind, owner=component.owner, between=component.between)

@@ -170,10 +170,11 @@ class StoredViews:
         )
 
     def _vantages(self, facts: LineFacts, until_ns: int) -> tuple[PathVantage, ...]:
-        """A vantage whose rows stopped is drawn as silent."""
-        points = self._stored.points("line_quality", start_ns=until_ns - SILENT_NS, end_ns=until_ns, line=facts.card.code)
-        heard = {p.tags.get("vantage") for p in points}
-        return tuple(attrs.evolve(v, silent=bool(heard) and v.name not in heard) for v in facts.vantages)
+        """A vantage whose probe no longer tells of its capture is drawn as silent: one without traffic is not."""
+        points = self._stored.points("probe_health", start_ns=until_ns - SILENT_NS, end_ns=until_ns)
+        heard = {(p.tags.get("probe"), p.tags.get("observation_point")) for p in points}
+        silent = {name for name, instrument in facts.instruments.items() if heard and instrument not in heard}
+        return tuple(attrs.evolve(v, silent=v.name in silent) for v in facts.vantages)
 
     def _quality(self, facts: LineFacts, start_ns: int, end_ns: int) -> tuple[QualityRow, ...]:
         """Worst figures over the plotted time, of each session and each vantage of the line."""

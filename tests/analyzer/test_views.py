@@ -13,7 +13,7 @@ from analyzer.views import Belief, StoredViews
 from analyzer.web.models import LineState, WindowNote
 from faultline.records.incident import Base, Incident, IncidentId, IncidentState
 from faultline.records.points import FieldValue, Point
-from faultline.records.terms import SECOND_NS, ComponentKind, Level, LineCode, Owner, TenantId
+from faultline.records.terms import CARRIER, SECOND_NS, ComponentKind, Level, LineCode, Owner, TenantId
 from faultline.reports.material import LineCard, PathElement, PathVantage
 from faultline.reports.words import Language
 from faultline.runtime.clock import VirtualClock
@@ -102,7 +102,8 @@ def make_views(stored: StoredRows, *codes: str, belief: Belief | None = None) ->
             card=LineCard(code=LineCode(code), customer=f"customer of {code}"),
             tenant=TENANT,
             path=path,
-            vantages=(PathVantage(name="ce", position=0.0), PathVantage(name="pe", position=1.0)),
+            vantages=tuple(PathVantage(name=n, position=p) for n, p in (("ce", 0.0), ("pe", 1.0), ("far", 1.0))),
+            instruments={"ce": ("p1", "wan"), "pe": ("p2", "mirror")},
         )
         for code in codes
     }
@@ -178,12 +179,21 @@ def test_a_session_from_z_has_its_directions_turned() -> None:
     assert {s.label: s.points[0][1] for s in turned.series} == {"s1 Z → A": 0.01, "s1 A → Z": 0.0}
 
 
-def test_a_vantage_whose_rows_stopped_is_silent() -> None:
-    """One is heard, the other is not; when none is heard nothing is claimed."""
-    heard = make_point("line_quality", "L1", 1, {"vantage": "ce", "direction": "a_to_z"}, tcp_segments=10)
+def test_a_vantage_whose_probe_stopped_telling_is_silent() -> None:
+    """One is heard, the other is not, the third never captures; when none is heard nothing is claimed."""
+    tags = {"probe": "p1", "observation_point": "wan"}
+    fields: dict[str, FieldValue] = {"capture_received": 0}
+    heard = Point(
+        measurement="probe_health",
+        level=Level.TEN_SECONDS,
+        tenant=CARRIER,
+        tags=tags,
+        time_ns=NOW_NS - TEN_S,
+        fields=fields,
+    )
     page = make_views(StoredRows(rows=[heard]), "L1").line_page(LineCode("L1"), Language.EN)
     assert page is not None
-    assert [(v.name, v.silent) for v in page.vantages] == [("ce", False), ("pe", True)]
+    assert [(v.name, v.silent) for v in page.vantages] == [("ce", False), ("pe", True), ("far", False)]
     nothing = make_views(StoredRows(), "L1").line_page(LineCode("L1"), Language.EN)
     assert nothing is not None
     assert not any(v.silent for v in nothing.vantages)
