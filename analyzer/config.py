@@ -59,7 +59,7 @@ class AnalyzerConfig:
     data: Path = Path("/var/lib/faultline/analyzer")
     """The analyzer's own files: the outbox of alarms."""
     inventory: Path = Path("/etc/faultline/inventory.yaml")
-    """What the operator knows of lines, components and vantages. The same file the collector reads; read again when it changes."""
+    """What the operator knows of lines and vantages. The same file the collector reads; read again when it changes."""
     store: StoreConfig = attrs.field(factory=StoreConfig)
     """State and roll-ups. The collector's configuration must say the same."""
     listen: str = attrs.field(default="127.0.0.1:8480", validator=_listen)

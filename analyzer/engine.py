@@ -90,8 +90,14 @@ class Engine:
         self._alone: dict[int, WindowEvidence] = {}
         self._trainer = Trainer(self.baselines)
 
+    def adopt(self, judge: Judge) -> None:
+        """Go on with another judge, as of a new inventory: the memory is read again with its eyes, incidents stay."""
+        self._judge = judge
+        for window in self.history.windows:
+            self._remember(window)
+
     def recall(self, window: Window) -> None:
-        """Take in a window that was answered before a restart: memory without a step."""
+        """Take in a window that was answered before, by an earlier life or in an earlier revision: memory without a step."""
         self.history.add(window)
         self._remember(window)
 

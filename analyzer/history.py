@@ -72,6 +72,11 @@ class History:
         newest_ns = max(w.end_ns for w in self._windows.values())
         self._windows = {start: w for start, w in sorted(self._windows.items()) if w.end_ns > newest_ns - self._keep_ns}
 
+    def revision(self, start_ns: int) -> int | None:
+        """The revision of a window that is remembered."""
+        window = self._windows.get(start_ns)
+        return window.revision if window else None
+
     @property
     def windows(self) -> tuple[Window, ...]:
         """Oldest first."""

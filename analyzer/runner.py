@@ -1,12 +1,12 @@
 """The analyzer at work: final windows from the stores into the engine, outcomes back, people told.
 
 `step(now_ns)` answers every window that is final and not yet answered. The service calls it twice a second, the simulator
-whenever it has moved its clock: one code for real and virtual time.
+whenever it has moved its clock: one code for real and virtual time. A window is answered once; a later revision of it changes
+what the next steps remember.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -24,7 +24,6 @@ from analyzer.web.models import WindowNote
 from faultline.records.incident import EventKind, Incident, IncidentState
 from faultline.records.points import Point
 from faultline.records.terms import SECOND_NS
-from faultline.runtime.clock import Clock
 from faultline.runtime.counters import Counters
 from faultline.runtime.log import logger
 
@@ -73,6 +72,8 @@ class StepReport:
     windows: tuple[WindowNote, ...]
     events: tuple[IncidentEvent, ...]
     newest: StepOutcome | None
+    more: bool = False
+    """Windows wait that were beyond the limit."""
 
 
 class Analyzer:
@@ -104,7 +105,10 @@ class Analyzer:
         self.belief = Belief()
 
     def recall(self) -> None:
-        """Take up where an earlier life stopped: incidents, baselines, the newest windows. Called by `step` when needed."""
+        """Take up where an earlier life, or a step that failed, stopped: incidents, baselines, the newest windows.
+
+        `step` calls it when needed.
+        """
         baselines = Baselines()
         for document in self._stores.baselines():
             baselines.restore(document)
@@ -134,24 +138,48 @@ class Analyzer:
         ]
         self._notifier.tell(events, self._answered_ns)
 
-    def step(self, now_ns: int) -> StepReport:
-        """Answer what is final and not yet answered. `now_ns` is wall time, real or virtual."""
+    def adopt(self, judge: Judge, network: Network) -> None:
+        """Go on with another inventory from the next step on. Call it from the thread that steps."""
+        self._judge, self._network = judge, network
+        if self._engine is not None:
+            self._engine.adopt(judge)
+
+    def step(self, now_ns: int, *, limit: int | None = None) -> StepReport:
+        """Answer what is final and not yet answered, at most `limit` windows. `now_ns` is wall time, real or virtual."""
         if self._engine is None:
             self.recall()
+        self._read_again()
         events: list[IncidentEvent] = []
         done: list[WindowNote] = []
         newest: StepOutcome | None = None
-        for note in self._stores.final_after(self._answered_ns):
+        waiting = self._stores.final_after(self._answered_ns)
+        for note in waiting[:limit]:
             self._stage.take()
             if note.end_ns < now_ns - BACKLOG_NS:
                 self._stage.drop("beyond_memory")
                 self._answered_ns = note.end_ns
                 continue
-            newest = self._answer(note, now_ns)
+            try:
+                newest = self._answer(note, now_ns)
+            except BaseException:
+                # The window counts as not answered and will come again: what it left in memory must not count twice.
+                self._engine = None
+                self._stage.drop("failed")
+                raise
             self._stage.done()
             events += newest.events
             done.append(note)
-        return StepReport(windows=tuple(done), events=tuple(events), newest=newest)
+        more = limit is not None and len(waiting) > limit
+        return StepReport(windows=tuple(done), events=tuple(events), newest=newest, more=more)
+
+    def _read_again(self) -> None:
+        """Windows within the memory that were revised, or became final after a later one: late data from a probe's spool."""
+        if self._engine is None or self._answered_ns is None:
+            return
+        for note in self._stores.final_after(self._answered_ns - max(self._spans_ns)):
+            if note.end_ns <= self._answered_ns and self._engine.history.revision(note.start_ns) != note.revision:
+                self._engine.recall(self._stores.window(note))
+                self._counters.count("windows_read_again")
 
     def _answer(self, note: WindowNote, now_ns: int) -> StepOutcome:
         if self._engine is None:
@@ -204,50 +232,3 @@ class Analyzer:
         """Write what is only in memory: the baselines learned since the last minute."""
         if self._engine is not None:
             self._stores.put_baselines(self._engine.baselines.take_changed())
-
-
-class Loop:
-    """Calls `step` until stopped; a component.
-
-    An error of a step is logged, counted and retried, and shows in /healthz until a step succeeds.
-    """
-
-    def __init__(self, analyzer: Analyzer, *, clock: Clock, poll_s: float, counters: Counters) -> None:
-        self._analyzer = analyzer
-        self._clock = clock
-        self._poll_s = poll_s
-        self._counters = counters
-        self._log = logger("analyzer")
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._problem: str | None = None
-
-    @property
-    def problems(self) -> list[str]:
-        """Why the analyzer cannot work; empty when it can."""
-        return [self._problem] if self._problem else []
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread = threading.Thread(target=self._run, name="analyzer", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish the step under way and keep what was learned."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(30)
-            self._thread = None
-            self._analyzer.keep()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._analyzer.step(self._clock.wall_ns())
-                self._problem = None
-            except Exception as error:  # noqa: BLE001 - the next window may be answerable; the problem is shown until one is
-                self._counters.count("step_errors")
-                if self._problem is None:
-                    self._log.error("step failed", exc_info=True)
-                self._problem = f"a step fails: {error}"
-            self._stopping.wait(self._poll_s)

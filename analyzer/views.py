@@ -66,7 +66,8 @@ class StoredViews:
     """`analyzer.web.models.Views` over the stores."""
 
     def __init__(self, *, network: Network, stored: Stored, belief: Callable[[], Belief], clock: Clock) -> None:
-        self._network = network
+        self.network = network
+        """Replaced whole when the inventory changes."""
         self._stored = stored
         self._belief = belief
         self._clock = clock
@@ -75,21 +76,21 @@ class StoredViews:
         """The first page's data."""
         incidents = self._stored.incidents()
         until_ns = self._final_until_ns()
-        rows = [self._row(facts, incidents, until_ns) for facts in self._network.lines.values()]
+        rows = [self._row(facts, incidents, until_ns) for facts in self.network.lines.values()]
         rows.sort(key=lambda r: (-r.state.badness, -(r.loss_ratio or 0.0), r.card.code))
         opened = [self.material(i.id, language) for i in incidents if i.state is IncidentState.OPEN]
         return LinesPage(
             rows=tuple(rows),
             open_incidents=tuple(m for m in opened if m is not None),
             past_incidents=tuple(i for i in incidents if i.state is IncidentState.CLEARED)[:PAST],
-            names=self._network.names(),
+            names=self.network.names(),
             final_until_ns=until_ns,
             now_ns=self._clock.wall_ns(),
         )
 
     def line_page(self, code: LineCode, language: Language) -> LinePage | None:
         """A line's data; None when the inventory has none of that code."""
-        facts = self._network.lines.get(code)
+        facts = self.network.lines.get(code)
         if facts is None:
             return None
         incidents = [i for i in self._stored.incidents() if code in i.lines]
@@ -112,7 +113,7 @@ class StoredViews:
         found = self._stored.incident(incident)
         if found is None:
             return None
-        known = [self._network.lines[code] for code in found.lines if code in self._network.lines]
+        known = [self.network.lines[code] for code in found.lines if code in self.network.lines]
         lead = known[0] if known else None
         start_ns = found.onset_ns - BEFORE_NS
         end_ns = max(found.onset_ns, min(found.updated_ns, found.onset_ns + AFTER_NS)) + STEP_NS

@@ -18,7 +18,8 @@ class Notifier:
     """Puts what people should hear into the outbox; a component that owns the outbox and its deliveries."""
 
     def __init__(self, *, network: Network, outbox: Outbox, deliveries: Sequence[SyslogDelivery], public_url: str | None) -> None:
-        self._network = network
+        self.network = network
+        """Replaced whole when the inventory changes."""
         self._outbox = outbox
         self._deliveries = deliveries
         self._public_url = public_url.rstrip("/") if public_url else None
@@ -53,7 +54,7 @@ class Notifier:
         return self._outbox.put(incident.id, len(incident.revisions), body, now_ns)
 
     def _alarm(self, event: IncidentEvent, incident: Incident, language: Language) -> Alarm:
-        cards = [self._network.lines[code].card for code in incident.lines if code in self._network.lines]
+        cards = [self.network.lines[code].card for code in incident.lines if code in self.network.lines]
         link = f"{self._public_url}/incidents/{incident.id}" if self._public_url else None
-        speaker = Speaker(language=language, names=self._network.names())
+        speaker = Speaker(language=language, names=self.network.names())
         return alarm(event.kind, incident, cards=cards, speaker=speaker, link=link)

@@ -17,6 +17,7 @@ from typing import Any
 import attrs
 
 from faultline.records.terms import SECOND_NS
+from faultline.runtime.console import BAD_USAGE, CommandError
 
 KEEP_NS = 7 * 86_400 * SECOND_NS
 FIRST_WAIT_NS = SECOND_NS
@@ -61,13 +62,25 @@ class Outbox:
         self._db: sqlite3.Connection | None = None
 
     def open(self) -> None:
-        """Open the file, making it when missing."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.executescript(_SCHEMA)
-        self._db = db
+        """Open the file, making it when missing.
+
+        Raises:
+            CommandError: it cannot be made, or is no outbox.
+        """
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None)
+            self._db = db
+            db.execute("PRAGMA journal_mode=WAL")
+            db.execute("PRAGMA synchronous=FULL")
+            db.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            self.close()
+            raise CommandError(
+                f"{self._path}: {getattr(error, 'strerror', None) or error}",
+                hint="analyzer.data must be a folder this user can write to, on a disk with room; was the file damaged?",
+                code=BAD_USAGE,
+            ) from None
 
     def close(self) -> None:
         """Close the file."""

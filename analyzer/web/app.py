@@ -25,6 +25,7 @@ from faultline.reports.fault import fault_report, style
 from faultline.reports.words import Language
 from faultline.runtime.counters import Counters
 from faultline.runtime.status import JSON_TYPE, health_document, metrics_text, stages_document
+from faultline.store.metrics import MetricsUnavailableError
 
 PAGE_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 COMMON_HEADERS = {
@@ -45,9 +46,10 @@ def make_app(
     counters: Counters,
     problems: Callable[[], Sequence[str]],
     language: Language,
+    warnings: Callable[[], Sequence[str]] = tuple,
     reload_s: int = 10,
 ) -> FastAPI:
-    """The application. `problems` says why the service cannot work, empty when it can."""
+    """The application. `problems` says why the service cannot work, empty when it can; `warnings` what else a person should see."""
     app = FastAPI(title="Faultline analyzer", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     environment = Environment(
         loader=PackageLoader("analyzer.web"),
@@ -66,7 +68,14 @@ def make_app(
 
     _add_pages(app, views, page, language)
     _add_interface(app, views)
-    _add_service(app, counters, problems)
+    _add_service(app, counters, problems, warnings)
+
+    @app.exception_handler(MetricsUnavailableError)
+    def unavailable(request: Request, error: MetricsUnavailableError) -> Response:
+        counters.count("pages_without_metrics")
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"error": f"metrics store: {error}"}, status_code=503, headers=COMMON_HEADERS)
+        return page(request, "error.html", 503, key="page.no_metrics")
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, error: HTTPException) -> Response:
@@ -142,10 +151,12 @@ def _add_interface(app: FastAPI, views: Views) -> None:
         return _json({"windows": notes})
 
 
-def _add_service(app: FastAPI, counters: Counters, problems: Callable[[], Sequence[str]]) -> None:
+def _add_service(
+    app: FastAPI, counters: Counters, problems: Callable[[], Sequence[str]], warnings: Callable[[], Sequence[str]]
+) -> None:
     @app.get("/healthz", include_in_schema=False)
     def healthz() -> Response:
-        status, body = health_document(problems())
+        status, body = health_document(problems(), warnings())
         return Response(body, status_code=status, media_type=JSON_TYPE)
 
     @app.get("/metrics", include_in_schema=False)

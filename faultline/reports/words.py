@@ -239,6 +239,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "page.not_found": ("There is no such page.", "没有该页面。"),
     "page.not_found.incident": ("No incident has this id.", "没有该故障编号。"),
     "page.not_found.line": ("The inventory has no line of this code.", "资产中没有该专线。"),
+    "page.no_metrics": ("The metrics store does not answer. Verdicts and alarms go on.", "指标库没有响应。判定与告警不受影响。"),
     "page.all_lines": ("All lines", "全部专线"),
     # alarms
     "alarm.raise": ("FAULT", "故障"),

@@ -53,10 +53,11 @@ def metrics_text(counters: Counters) -> bytes:
     return generate_latest(counters.registry)
 
 
-def health_document(problems: Sequence[str]) -> tuple[HTTPStatus, bytes]:
-    """Status and JSON body of `/healthz`: 200 when able to work, 503 with the reasons."""
+def health_document(problems: Sequence[str], warnings: Sequence[str] = ()) -> tuple[HTTPStatus, bytes]:
+    """Status and JSON body of `/healthz`: 200 when able to work, 503 with the reasons; warnings do not keep it from working."""
     status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
-    return status, json.dumps({"status": "unable" if problems else "able", "problems": list(problems)}).encode()
+    document = {"status": "unable" if problems else "able", "problems": list(problems)}
+    return status, json.dumps(document | ({"warnings": list(warnings)} if warnings else {})).encode()
 
 
 def stages_document(counters: Counters, problems: Sequence[str]) -> bytes:

@@ -97,7 +97,7 @@ class OneSessionEach:
         return {LINE: UTC}
 
 
-@attrs.define
+@attrs.define(slots=False)
 class MemoryStores:
     """Stores in memory: the double of `analyzer.reading`."""
 
@@ -285,6 +285,58 @@ def test_an_alarm_swallowed_by_a_crash_is_told_after_the_restart(ground: Ground)
         ground.analyzer = ground.another()
         ground.window(loop=10)
     assert len(ground.told()) == 1
+
+
+def test_a_revision_of_a_window_corrects_the_memory_without_a_step(ground: Ground) -> None:
+    """Late data showed the loss of an answered window: the next bad window is the second one, and the begin is the first."""
+    ground.window(times=10)
+    begin_ns = ground.now_ns
+    ground.window()
+    first = ground.stores.windows[begin_ns]
+    ground.fill(loop=10)
+    worse = ground.stores.windows.pop(begin_ns + TEN_S)
+    ground.now_ns -= TEN_S
+    ground.stores.windows[begin_ns] = attrs.evolve(first, revision=2, rows=worse.rows)
+    assert ground.window(times=2, loop=10) == ["raise loop>"]
+    (incident,) = ground.stores.incidents()
+    assert incident.onset_ns == begin_ns
+    assert ground.counters.value("windows_read_again") == 1
+    assert ground.counters.stage("windows").snapshot().out == 13
+
+
+def test_a_step_that_failed_counts_once_when_it_comes_again(ground: Ground) -> None:
+    """The store refused after the engine had decided: the window is answered anew, as one sign of a fault and not as two."""
+    ground.window(times=10)
+
+    def refuse(end_ns: int) -> None:
+        raise OSError(f"disk full at {end_ns}")
+
+    keep, ground.stores.put_answered = ground.stores.put_answered, refuse  # type: ignore[method-assign]
+    with pytest.raises(OSError, match="disk full"):
+        ground.window(loop=10)
+    ground.stores.put_answered = keep  # type: ignore[method-assign]
+    assert ground.analyzer.step(ground.now_ns).events == ()
+    assert ground.window(loop=10) == ["raise loop>"]
+    shot = ground.counters.stage("windows").snapshot()
+    assert shot.dropped == {"failed": 1}
+    assert shot.balanced
+
+
+def test_a_backlog_is_answered_in_turns(ground: Ground) -> None:
+    """At most so many windows a turn, and the turn says that more wait."""
+    for _ in range(5):
+        ground.fill()
+    reports = [ground.analyzer.step(ground.now_ns, limit=2) for _ in range(3)]
+    assert [(len(report.windows), report.more) for report in reports] == [(2, True), (2, True), (1, False)]
+
+
+def test_another_inventory_is_adopted_without_a_gap(ground: Ground) -> None:
+    """The incident goes on under the new judge, and nothing is raised or cleared by the change."""
+    ground.window(times=10)
+    ground.window(times=3, loop=10)
+    ground.analyzer.adopt(OneSessionEach(), NETWORK)
+    assert ground.window(times=3, loop=10) == []
+    assert ground.window(times=8) == ["clear loop>"]
 
 
 def test_windows_inside_a_fault_do_not_teach(ground: Ground) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from analyzer.notify.outbox import KEEP_NS, LONGEST_WAIT_NS, Outbox, wait_ns
+from faultline.runtime.console import CommandError
 
 
 @pytest.fixture
@@ -97,3 +98,12 @@ def test_waits_double_up_to_a_minute() -> None:
     """1, 2, 4 ... 60 s, and never more."""
     assert [wait_ns(n) // 10**9 for n in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
     assert wait_ns(10_000) == LONGEST_WAIT_NS
+
+
+def test_a_file_that_is_no_outbox_is_one_clear_line(tmp_path: Path) -> None:
+    """The path, the reason and a hint; exit code 2."""
+    (tmp_path / "outbox.sqlite").write_bytes(b"not a database, but long enough to be looked at as one" * 100)
+    with pytest.raises(CommandError, match=r"outbox\.sqlite: file is not a database") as caught:
+        Outbox(tmp_path / "outbox.sqlite").open()
+    assert caught.value.code == 2
+    assert caught.value.hint

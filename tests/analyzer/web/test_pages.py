@@ -21,6 +21,7 @@ from faultline.reports.words import Language
 from faultline.runtime.console import CommandError
 from faultline.runtime.counters import Counters
 from faultline.runtime.status import Address
+from faultline.store.metrics import MetricsUnavailableError
 
 NOW_NS = 1_767_225_600 * SECOND_NS
 STEP_NS = 10 * SECOND_NS
@@ -64,11 +65,14 @@ class PreparedViews:
     """Views over one line and one incident, or over nothing."""
 
     empty: bool = False
+    unavailable: bool = False
 
     def _row(self) -> LineRow:
         return LineRow(card=CARD, state=LineState.FAULT, incidents=(INCIDENT,), loss_ratio=0.0, measured_ns=NOW_NS)
 
     def lines_page(self, language: Language) -> LinesPage:
+        if self.unavailable:
+            raise MetricsUnavailableError("influxdb: connection refused")
         if self.empty:
             return LinesPage(rows=(), open_incidents=(), past_incidents=(), final_until_ns=None, now_ns=NOW_NS)
         material = self.material("F1", language)
@@ -118,8 +122,16 @@ def client() -> Iterator[Client]:
     """Serves prepared views on loopback and gives a client of them."""
     made: list[WebServer | httpx.Client] = []
 
-    def make(*, empty: bool = False, problems: tuple[str, ...] = ()) -> httpx.Client:
-        app = make_app(views=PreparedViews(empty=empty), counters=Counters(), problems=lambda: problems, language=Language.EN)
+    def make(
+        *, empty: bool = False, unavailable: bool = False, problems: tuple[str, ...] = (), warnings: tuple[str, ...] = ()
+    ) -> httpx.Client:
+        app = make_app(
+            views=PreparedViews(empty=empty, unavailable=unavailable),
+            counters=Counters(),
+            problems=lambda: problems,
+            warnings=lambda: warnings,
+            language=Language.EN,
+        )
         server = WebServer(Address(host="127.0.0.1", port=0), app)
         server.start()
         api = httpx.Client(base_url=f"http://{server.address}")
@@ -241,6 +253,24 @@ def test_health_says_why_the_service_cannot_work(client: Client) -> None:
     assert answer.json()["problems"] == ["no state store"]
     assert client().get("/metrics").status_code == 200
     assert client().get("/v1/stages").json() == {"stages": [], "problems": []}
+
+
+def test_a_warning_is_shown_without_calling_the_service_unable(client: Client) -> None:
+    """A refused inventory or a silent collector is for a person to see, not for a load balancer to act on."""
+    answer = client(warnings=("inventory: refused",)).get("/healthz")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "able", "problems": [], "warnings": ["inventory: refused"]}
+    assert "warnings" not in client().get("/healthz").json()
+
+
+def test_a_metrics_store_that_does_not_answer_is_a_page_and_not_a_crash(client: Client) -> None:
+    """503 with a sentence for people, an error for tools."""
+    api = client(unavailable=True)
+    page = api.get("/")
+    assert page.status_code == 503
+    assert "The metrics store does not answer." in page.text
+    told = api.get("/api/v1/lines")
+    assert (told.status_code, told.json()) == (503, {"error": "metrics store: influxdb: connection refused"})
 
 
 def browse(folder: Path, url: str, *arguments: str) -> str:
