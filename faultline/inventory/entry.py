@@ -1,0 +1,248 @@
+"""One mapping of the document, taken key by key; each mistake is noted with its place, and reading goes on.
+
+Goes in: a node and the list of problems. Comes out: text, numbers, instants, lists; None where the key is absent or wrong (then
+the problem is already noted). Knows the types of values, not what the inventory is made of.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from faultline.inventory.document import Items, Node, Scalar, Table
+from faultline.inventory.problems import Problems, meant
+from faultline.records.terms import SECOND_NS
+
+E = TypeVar("E", bound=StrEnum)
+
+MOST_ID = 128
+_ID = re.compile(r"[^\s<>,;\"'`{}\[\]|\x00-\x1f\x7f]+")
+"""No space, no direction mark, nothing that lists, quotes or line protocol would trip over. Any script is welcome."""
+_NO_SUCH = "add it to this file, or correct the name"
+_NUMBER = re.compile(r"[0-9][0-9_]{0,18}")
+
+
+class Entry:
+    """A mapping at a path of the document."""
+
+    def __init__(self, node: Table, path: str, problems: Problems) -> None:
+        self._node = node
+        self.path = path
+        self._problems = problems
+
+    def line_of(self, key: str | None = None) -> int | None:
+        """Line of a key's value, of the key, or of the mapping."""
+        value = self._node.entries.get(key) if key else None
+        if isinstance(value, Scalar):
+            return value.line
+        return self._node.key_lines.get(key, self._node.line) if key else self._node.line
+
+    def path_of(self, key: str) -> str:
+        """Path of a key."""
+        return f"{self.path}.{key}" if self.path else key
+
+    def wrong(self, key: str | None, what: str, remedy: str, *, at: int | None = None) -> None:
+        """Note a mistake of a key, of one of the items of its list, or of the mapping itself."""
+        line, path = self.line_of(key), self.path_of(key) if key else self.path
+        if key and at is not None:
+            path = f"{path}[{at}]"
+            items = self._node.entries.get(key)
+            if isinstance(items, Items) and at < len(items.nodes):
+                line = items.nodes[at].line
+        self._problems.add(line, path, what, remedy)
+
+    def only(self, *keys: str) -> None:
+        """Refuse every other key: a typo must not silently become a default."""
+        for key in self._node.entries:
+            if key not in keys:
+                self._problems.add(
+                    self._node.key_lines.get(key),
+                    self.path_of(key),
+                    "unknown key",
+                    meant(key, keys, otherwise=f"known here: {', '.join(keys)}"),
+                )
+
+    def has(self, key: str) -> bool:
+        """Whether the key is there with something in it."""
+        value = self._node.entries.get(key)
+        return value is not None and not (isinstance(value, Scalar) and value.text is None)
+
+    def _value(self, key: str, *, required: bool, remedy: str) -> Node | None:
+        if self.has(key):
+            return self._node.entries[key]
+        if key in self._node.entries:
+            self.wrong(key, "empty", remedy if required else "give a value or leave the key out")
+        elif required:
+            self.wrong(None, f"{key!r} is missing", remedy)
+        return None
+
+    def text(self, key: str, *, required: bool = False, remedy: str = "add it") -> str | None:
+        """Any text, without space around it."""
+        value = self._value(key, required=required, remedy=remedy)
+        if value is None:
+            return None
+        if not isinstance(value, Scalar) or value.text is None:
+            self.wrong(key, f"{_kind(value)} where a text belongs", "write one value")
+            return None
+        text = value.text.strip()
+        if not text or any(ord(c) < 0x20 or ord(c) == 0x7F for c in text):  # noqa: PLR2004 - the control characters
+            self.wrong(key, "empty or with control characters", "write it in one line of plain text")
+            return None
+        return text
+
+    def id(self, key: str = "id") -> str | None:
+        """A required name others refer to."""
+        text = self.text(key, required=True, remedy="give it a name that others refer to")
+        return self._as_id(key, text) if text is not None else None
+
+    def _as_id(self, key: str, text: str, at: int | None = None) -> str | None:
+        if len(text) > MOST_ID or not _ID.fullmatch(text):
+            remedy = f"at most {MOST_ID} characters, without spaces, quotes, brackets, `,`, `;`, `|`, `<` and `>`"
+            self.wrong(key, f"{text[:MOST_ID]!r} cannot be an id", remedy, at=at)
+            return None
+        return text
+
+    def number(self, key: str) -> int | None:
+        """A whole number above 0."""
+        text = self.text(key)
+        if text is None:
+            return None
+        if not _NUMBER.fullmatch(text) or int(text) == 0:
+            self.wrong(key, f"{text!r} is not a whole number above 0", "write digits alone, e.g. 100_000_000 for 100 Mbit/s")
+            return None
+        return int(text)
+
+    def choice(self, key: str, of: type[E], *, default: E | None = None) -> E | None:
+        """A word of a closed list; required when there is no default."""
+        allowed = [word.value for word in of]
+        text = self.text(key, required=default is None, remedy=f"one of {', '.join(allowed)}")
+        if text is None:
+            return default
+        if text not in allowed:
+            self.wrong(key, f"{text!r} is not one of {', '.join(allowed)}", meant(text, allowed, otherwise="choose one of them"))
+            return None
+        return of(text)
+
+    def instant_ns(self, key: str) -> int | None:
+        """A required instant: ISO 8601 with its offset from UTC."""
+        remedy = 'write date, time and offset, e.g. "2026-12-01T02:00:00+08:00"'
+        text = self.text(key, required=True, remedy=remedy)
+        if text is None:
+            return None
+        try:
+            when = datetime.fromisoformat(text)
+        except ValueError:
+            self.wrong(key, f"{text!r} is not a time", remedy)
+            return None
+        if when.tzinfo is None:
+            self.wrong(key, f"{text!r} has no offset from UTC", remedy)
+            return None
+        return int(when.timestamp()) * SECOND_NS + when.microsecond * 1000
+
+    def texts(self, key: str, *, required: bool = False, remedy: str = "add it") -> list[tuple[int, str]]:
+        """A list of texts, each with its place in the list."""
+        value = self._value(key, required=required, remedy=remedy)
+        if value is None:
+            return []
+        if not isinstance(value, Items):
+            self.wrong(key, f"{_kind(value)} where a list belongs", "write [one, two]")
+            return []
+        found = []
+        for at, item in enumerate(value.nodes):
+            if isinstance(item, Scalar) and item.text is not None and item.text.strip():
+                found.append((at, item.text.strip()))
+            else:
+                self.wrong(key, f"{_kind(item)} where a text belongs", "write one value an item", at=at)
+        if required and not value.nodes:
+            self.wrong(key, "empty", remedy)
+        return found
+
+    def references(self, key: str, known: Collection[str], what: str, *, required: bool = False) -> list[tuple[int, str]]:
+        """A list of ids that must exist."""
+        found = self.texts(key, required=required, remedy=f"name at least one {what}")
+        for at, text in found:
+            if text not in known:
+                self.wrong(
+                    key,
+                    f"no {what} {text!r}",
+                    meant(text, known, otherwise=f"no {what} of this file is called so: add it, or correct the name"),
+                    at=at,
+                )
+        return [(at, text) for at, text in found if text in known]
+
+    def reference(self, key: str, known: Collection[str], what: str, *, required: bool = False) -> str | None:
+        """An id that must exist."""
+        text = self.text(key, required=required, remedy=f"name a {what}")
+        if text is None or text in known:
+            return text
+        self.wrong(
+            key,
+            f"no {what} {text!r}",
+            meant(text, known, otherwise=f"no {what} of this file is called so: add it, or correct the name"),
+        )
+        return None
+
+    def prefixes(self, key: str) -> tuple[str, ...]:
+        """Networks in CIDR notation, at least one."""
+        remedy = "list the networks behind this end, e.g. [10.1.17.0/24]"
+        found: dict[str, None] = {}
+        for at, text in self.texts(key, required=True, remedy=remedy):
+            try:
+                network = ipaddress.ip_network(text)
+            except ValueError as error:
+                self.wrong(key, f"{text!r} is not a network", _network_remedy(text, error), at=at)
+                continue
+            if str(network) in found:
+                self.wrong(key, f"{network} is there twice", "keep one of them", at=at)
+            found[str(network)] = None
+        return tuple(found)
+
+    def entry(self, key: str, *, remedy: str) -> Entry | None:
+        """A required mapping."""
+        value = self._value(key, required=True, remedy=remedy)
+        if value is None:
+            return None
+        if not isinstance(value, Table):
+            self.wrong(key, f"{_kind(value)} where a mapping belongs", remedy)
+            return None
+        return Entry(value, self.path_of(key), self._problems)
+
+    def entries(self, key: str, *, required: bool = False, remedy: str = "add it") -> Iterator[Entry]:
+        """The mappings of a list."""
+        value = self._value(key, required=required, remedy=remedy)
+        if value is None:
+            return
+        if not isinstance(value, Items):
+            self.wrong(key, f"{_kind(value)} where a list belongs", "begin each entry with `- `")
+            return
+        if required and not value.nodes:
+            self.wrong(key, "empty", remedy)
+        for at, item in enumerate(value.nodes):
+            if isinstance(item, Table):
+                yield Entry(item, f"{self.path_of(key)}[{at}]", self._problems)
+            else:
+                self.wrong(key, f"{_kind(item)} where a mapping belongs", "write key: value pairs", at=at)
+
+    def unique(self, key: str, value: str, seen: Mapping[str, Entry], what: str) -> bool:
+        """Whether an id is new among those seen; a repeat is noted."""
+        if value not in seen:
+            return True
+        first = seen[value]
+        where = first.path if first.line_of() is None else f"line {first.line_of()}"
+        self.wrong(key, f"a {what} {value!r} is already in {where}", "give each its own name")
+        return False
+
+
+def _kind(node: Node) -> str:
+    return {Scalar: "a single value", Items: "a list", Table: "a mapping"}[type(node)]
+
+
+def _network_remedy(text: str, error: ValueError) -> str:
+    try:
+        return f"the network is {ipaddress.ip_network(text, strict=False)}"
+    except ValueError:
+        return f"write address/length, e.g. 10.1.17.0/24 ({error})"

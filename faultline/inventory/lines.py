@@ -1,0 +1,127 @@
+"""One line of the inventory: its ends, its path, and what can be wrong with them."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+
+from faultline.inventory.entry import Entry
+from faultline.inventory.model import Component, Line, LineEnd, Tenant
+from faultline.records.incident import Base
+from faultline.records.terms import ComponentKind, LineCode, TenantId
+
+ON_A_PATH = frozenset(
+    {ComponentKind.SEGMENT, ComponentKind.LINK, ComponentKind.DEVICE, ComponentKind.SERVER, ComponentKind.RESOLVER}
+)
+
+
+class LineState(StrEnum):
+    """Where a line is in its life."""
+
+    COMMISSIONING = "commissioning"
+    IN_SERVICE = "in_service"
+    MAINTENANCE = "maintenance"
+    SUSPENDED = "suspended"
+    REMOVED = "removed"
+
+
+def line_of(
+    entry: Entry,
+    *,
+    code: LineCode | None,
+    tenants: Mapping[TenantId, Tenant],
+    known_tenants: Collection[str],
+    sites: Collection[str],
+    components: Mapping[Base, Component],
+    known_components: Collection[str],
+    lines: Collection[str],
+) -> Line | None:
+    """The line of an entry; None when it is not sound, with the reasons noted."""
+    entry.only("code", "tenant", "customer", "grade", "type", "cir_bps", "state", "time_zone", "backup", "a_end", "z_end", "path")
+    tenant = entry.reference("tenant", known_tenants, "tenant", required=True)
+    customer, grade, type_ = entry.text("customer"), entry.text("grade"), entry.text("type")
+    cir_bps = entry.number("cir_bps")
+    state = entry.choice("state", LineState, default=LineState.IN_SERVICE)
+    time_zone = _time_zone(entry)
+    backup = _backup(entry, code, lines)
+    a_end, z_end = _end(entry, "a_end", sites), _end(entry, "z_end", sites)
+    path = _path(entry, components, known_components)
+    if a_end and z_end:
+        _refuse_same_prefix(entry, a_end, z_end)
+    if code is None or tenant is None or a_end is None or z_end is None or path is None or state is None:
+        return None
+    owner = tenants.get(TenantId(tenant))
+    return Line(
+        code=code,
+        tenant=TenantId(tenant),
+        customer=customer or (owner.name if owner else tenant),
+        a_end=a_end,
+        z_end=z_end,
+        path=path,
+        grade=grade,
+        type=type_,
+        cir_bps=cir_bps,
+        state=state.value,
+        time_zone=time_zone,
+        backup=backup,
+    )
+
+
+def _end(entry: Entry, key: str, sites: Collection[str]) -> LineEnd | None:
+    inner = entry.entry(key, remedy="say where it is and what is behind it: {name: Ningbo, prefixes: [10.1.17.0/24]}")
+    if inner is None:
+        return None
+    inner.only("name", "site", "prefixes")
+    name = inner.text("name", required=True, remedy="say the city or address as people do")
+    site = inner.reference("site", sites, "site")
+    prefixes = inner.prefixes("prefixes")
+    return LineEnd(name=name, prefixes=prefixes, site=site) if name and prefixes else None
+
+
+def _path(entry: Entry, components: Mapping[Base, Component], known: Collection[str]) -> tuple[Base, ...] | None:
+    """Components from A to Z, each once and of a kind that packets cross."""
+    remedy = "list the components from A to Z"
+    named = entry.texts("path", required=True, remedy=remedy)
+    sound = len(named) == len(entry.references("path", known, "component")) and bool(named)
+    places: dict[str, int] = {}
+    for at, text in named:
+        if text in places:
+            wrong = f"{text!r} is already element {places[text]} of the path: a loop"
+            entry.wrong("path", wrong, "a line crosses a component once; give the second one its own id", at=at)
+            sound = False
+        places.setdefault(text, at)
+        component = components.get(Base(text))
+        if component is not None and component.kind not in ON_A_PATH:
+            entry.wrong("path", f"{text!r} is a {component.kind}", "a path has segments, links, devices and servers", at=at)
+            sound = False
+    return tuple(Base(text) for _, text in named) if sound else None
+
+
+def _backup(entry: Entry, code: LineCode | None, lines: Collection[str]) -> LineCode | None:
+    backup = entry.reference("backup", lines, "line")
+    if backup is not None and backup == code:
+        entry.wrong("backup", "a line cannot be its own backup", "name the other line of the pair")
+        return None
+    return LineCode(backup) if backup else None
+
+
+def _time_zone(entry: Entry) -> str | None:
+    name = entry.text("time_zone")
+    if name is None:
+        return None
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        # A system without zone data knows none: that is not the file's mistake.
+        if zoneinfo.available_timezones():
+            entry.wrong("time_zone", f"no time zone {name!r}", "use an IANA name, e.g. Asia/Shanghai")
+            return None
+    return name
+
+
+def _refuse_same_prefix(entry: Entry, a_end: LineEnd, z_end: LineEnd) -> None:
+    both = [prefix for prefix in a_end.prefixes if prefix in z_end.prefixes]
+    if both:
+        remedy = "the direction of its packets cannot be told: list it where it is"
+        entry.wrong("z_end", f"{', '.join(both)} is behind both ends", remedy)

@@ -1,0 +1,263 @@
+"""The inventory file to records: every mistake is found in one reading, nothing is guessed.
+
+Goes in: YAML (or plain data). Comes out: an `Inventory` whose references all hold, or `InventoryError` with every problem. What
+belongs to lines and what stands on them is read by `faultline.inventory.lines` and `faultline.inventory.vantages`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from faultline.inventory.document import MOST_OCTETS, Table, compose, from_data
+from faultline.inventory.entry import Entry
+from faultline.inventory.lines import line_of
+from faultline.inventory.model import (
+    Component,
+    Inventory,
+    Line,
+    PlannedWork,
+    ProbeInterface,
+    Site,
+    Tenant,
+    TestSession,
+    Vantage,
+)
+from faultline.inventory.problems import InventoryError, Problem, Problems
+from faultline.inventory.vantages import refuse_ambiguous, session_of, vantage_of
+from faultline.records.incident import Base
+from faultline.records.terms import ComponentKind, LineCode, Owner, ProbeId, SessionId, TenantId, VantageId
+
+FORMAT = "faultline-inventory/1"
+SECTIONS = ("format", "tenants", "sites", "components", "lines", "vantages", "sessions", "interfaces", "planned")
+_NOT_DECLARED = {
+    ComponentKind.SITE: "list it under `sites`",
+    ComponentKind.ROUTE: "routes are found by tracing, leave it out",
+    ComponentKind.PROBE: "probes are named by the vantages, leave it out",
+}
+
+
+def read(path: Path) -> Inventory:
+    """Read an inventory file.
+
+    Raises:
+        InventoryError: it cannot be read or used; every problem is named.
+    """
+    try:
+        with path.open("rb") as file:
+            octets = file.read(MOST_OCTETS + 1)
+    except OSError as error:
+        wrong = f"cannot be read: {error.strerror or error}"
+        remedy = "check the path and who may read it"
+        raise InventoryError([Problem(where=str(path), line=None, key="", wrong=wrong, remedy=remedy)]) from None
+    return parse(octets, str(path))
+
+
+def parse(document: bytes | str | Mapping[str, Any], where: str) -> Inventory:
+    """Read an inventory from YAML text, or from the same structure as plain data.
+
+    Args:
+        document: the text, or mappings and lists as YAML would give them.
+        where: what to call it in messages, e.g. the file's name.
+
+    Raises:
+        InventoryError: every problem is named.
+    """
+    problems = Problems(where)
+    root = from_data(document, problems) if isinstance(document, Mapping) else compose(document, problems)
+    problems.raise_any()
+    if not isinstance(root, Table):
+        problems.add(1, "", "not a mapping", f"begin with `format: {FORMAT}`, then `tenants:`, `components:`, `lines:`, ...")
+        raise InventoryError(problems.found)
+    made = _Reader(Entry(root, "", problems)).inventory()
+    problems.raise_any()
+    return made
+
+
+@attrs.define(slots=True)
+class _Section:
+    """Ids of a section as they are declared, sound or not: what exists but is broken is not reported as missing too."""
+
+    seen: dict[str, Entry] = attrs.field(factory=dict)
+
+    def admit(self, entry: Entry, what: str, key: str = "id") -> str | None:
+        """The entry's id, when it has one and it is new."""
+        found = entry.id(key)
+        if found is None or not entry.unique(key, found, self.seen, what):
+            return None
+        self.seen[found] = entry
+        return found
+
+
+class _Reader:
+    """Reads section by section, each after those it refers to."""
+
+    def __init__(self, root: Entry) -> None:
+        self._root = root
+        self._tenants = _Section()
+        self._sites = _Section()
+        self._components = _Section()
+        self._lines = _Section()
+        self._vantages = _Section()
+        self._sessions = _Section()
+        self._probes: set[str] = set()
+
+    def inventory(self) -> Inventory:
+        root = self._root
+        root.only(*SECTIONS)
+        form = root.text("format", required=True, remedy=f"add `format: {FORMAT}`")
+        if form not in {None, FORMAT}:
+            root.wrong("format", f"{form!r} is not {FORMAT}", "this version of Faultline reads no other")
+        tenants = {t.id: t for t in self._read_tenants()}
+        sites = {s.id: s for s in self._read_sites()}
+        components = {c.id: c for c in self._read_components()}
+        lines = {line.code: line for line in self._read_lines(tenants, components)}
+        vantages = {v.id: v for v in self._read_vantages(lines)}
+        sessions = {s.id: s for s in self._read_sessions(lines, vantages)}
+        return Inventory(
+            tenants=tenants,
+            sites=sites,
+            components=components,
+            lines=lines,
+            vantages=vantages,
+            sessions=sessions,
+            interfaces=tuple(self._read_interfaces()),
+            planned=tuple(self._read_planned()),
+        )
+
+    def _read_tenants(self) -> Iterable[Tenant]:
+        for entry in self._root.entries("tenants", required=True, remedy="list whose lines these are"):
+            entry.only("id", "name")
+            name = entry.text("name")
+            found = self._tenants.admit(entry, "tenant")
+            if found is None:
+                continue
+            if found.startswith("_"):
+                entry.wrong("id", f"{found!r} begins with `_`", "such names are Faultline's own, e.g. for unassigned traffic")
+            yield Tenant(id=TenantId(found), name=name or found)
+
+    def _read_sites(self) -> Iterable[Site]:
+        for entry in self._root.entries("sites"):
+            entry.only("id", "name", "owner")
+            name, owner = entry.text("name"), entry.choice("owner", Owner, default=Owner.UNKNOWN)
+            found = self._sites.admit(entry, "site")
+            if found is not None and owner is not None:
+                yield Site(id=found, name=name or found, owner=owner)
+
+    def _read_components(self) -> Iterable[Component]:
+        made: list[tuple[Entry, Component]] = []
+        for entry in self._root.entries("components", required=True, remedy="list everything a line can cross, once"):
+            component = self._component(entry)
+            if component is not None:
+                made.append((entry, component))
+        kinds = {component.id: component.kind for _, component in made}
+        for entry, component in made:
+            self._check_hosts(entry, component, kinds)
+            yield component
+
+    def _component(self, entry: Entry) -> Component | None:
+        entry.only("id", "kind", "owner", "name", "site", "between", "hosts")
+        found = self._components.admit(entry, "component")
+        kind, owner = entry.choice("kind", ComponentKind), entry.choice("owner", Owner)
+        name = entry.text("name")
+        site = entry.reference("site", self._sites.seen, "site")
+        joins = tuple(text for _, text in entry.texts("between"))
+        hosts = tuple(text for _, text in entry.texts("hosts"))
+        if found is not None and found in self._sites.seen:
+            entry.wrong("id", f"{found!r} is already the id of a site", "verdicts name both: give each its own")
+        if kind in _NOT_DECLARED:
+            entry.wrong("kind", f"a {kind} is not declared here", _NOT_DECLARED[kind])
+        if entry.has("between") and len(joins) != 2:  # noqa: PLR2004 - a segment has two ends
+            entry.wrong("between", f"{len(joins)} ends", "name the two things it joins, A side first")
+        if found is None or kind is None or owner is None or kind in _NOT_DECLARED:
+            return None
+        pair = (joins[0], joins[1]) if len(joins) == 2 else None  # noqa: PLR2004 - as above
+        return Component(id=Base(found), name=name or found, kind=kind, owner=owner, site=site, between=pair, hosts=hosts)
+
+    def _check_hosts(self, entry: Entry, component: Component, kinds: Mapping[Base, ComponentKind]) -> None:
+        if component.hosts and component.kind is not ComponentKind.SERVER:
+            entry.wrong("hosts", f"a {component.kind} hosts nothing", "services are on components of kind server")
+            return
+        for at, host in entry.references("hosts", self._components.seen, "component"):
+            if kinds.get(Base(host), ComponentKind.SERVICE) is not ComponentKind.SERVICE:
+                entry.wrong("hosts", f"{host!r} is a {kinds[Base(host)]}", "a server hosts components of kind service", at=at)
+
+    def _read_lines(self, tenants: Mapping[TenantId, Tenant], components: Mapping[Base, Component]) -> Iterable[Line]:
+        entries = list(self._root.entries("lines", required=True, remedy="list the lines"))
+        codes = [(entry, self._lines.admit(entry, "line", "code")) for entry in entries]
+        for entry, code in codes:
+            line = line_of(
+                entry,
+                code=LineCode(code) if code else None,
+                tenants=tenants,
+                known_tenants=self._tenants.seen,
+                sites=self._sites.seen,
+                components=components,
+                known_components=self._components.seen,
+                lines=self._lines.seen,
+            )
+            if line is not None:
+                yield line
+
+    def _read_vantages(self, lines: Mapping[LineCode, Line]) -> Iterable[Vantage]:
+        points: dict[str, Entry] = {}
+        made: list[tuple[Entry, Vantage]] = []
+        for entry in self._root.entries("vantages"):
+            found = self._vantages.admit(entry, "vantage")
+            self._probes.update(probe for probe in [entry.text("probe")] if probe)
+            vantage = vantage_of(
+                entry,
+                vantage=VantageId(found) if found else None,
+                points=points,
+                lines=lines,
+                known_lines=self._lines.seen,
+                known_components=self._components.seen,
+                sites=self._sites.seen,
+            )
+            if vantage is not None:
+                made.append((entry, vantage))
+                yield vantage
+        refuse_ambiguous(made, lines)
+
+    def _read_sessions(self, lines: Mapping[LineCode, Line], vantages: Mapping[VantageId, Vantage]) -> Iterable[TestSession]:
+        for entry in self._root.entries("sessions"):
+            found = self._sessions.admit(entry, "session")
+            session = session_of(
+                entry,
+                session=SessionId(found) if found else None,
+                lines=lines,
+                known_lines=self._lines.seen,
+                vantages=vantages,
+                known_vantages=self._vantages.seen,
+            )
+            if session is not None:
+                yield session
+
+    def _read_interfaces(self) -> Iterable[ProbeInterface]:
+        seen: dict[str, Entry] = {}
+        for entry in self._root.entries("interfaces"):
+            entry.only("probe", "interface", "component")
+            probe = entry.reference("probe", self._probes, "probe", required=True)
+            interface = entry.text("interface", required=True, remedy="name it as the probe's host does, e.g. eth0")
+            component = entry.reference("component", self._components.seen, "component", required=True)
+            if probe is None or interface is None or component is None:
+                continue
+            if entry.unique("interface", f"{probe}/{interface}", seen, "interface"):
+                seen[f"{probe}/{interface}"] = entry
+                yield ProbeInterface(probe=ProbeId(probe), interface=interface, component=Base(component))
+
+    def _read_planned(self) -> Iterable[PlannedWork]:
+        for entry in self._root.entries("planned"):
+            entry.only("components", "start", "end", "reason")
+            named = entry.references("components", self._components.seen, "component", required=True)
+            start_ns, end_ns, reason = entry.instant_ns("start"), entry.instant_ns("end"), entry.text("reason")
+            if start_ns is None or end_ns is None:
+                continue
+            if end_ns <= start_ns:
+                entry.wrong("end", "not after its start", "swap them, or correct the date")
+                continue
+            bases = tuple(Base(text) for _, text in named)
+            yield PlannedWork(components=bases, start_ns=start_ns, end_ns=end_ns, reason=reason or "")
