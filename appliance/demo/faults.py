@@ -52,7 +52,7 @@ _FITS = {
     Kind.LINK_DOWN: {ComponentKind.SEGMENT},
 }
 _USUAL_LOSS = (0.01, 0.02, 0.03, 0.05)
-"""Ratios: seen within two windows at a few hundred packets a second, and mild enough that people would call the line slow, not dead."""
+"""Seen within two windows at a few hundred packets a second, and mild enough that people call the line slow, not dead."""
 _USUAL_DELAY_MS = (5.0, 8.0, 12.0, 20.0)
 _MOST_DELAY_MS = 500.0
 """End of the severity grid: beyond it a line is as good as down."""
