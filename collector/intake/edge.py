@@ -6,6 +6,7 @@ GET /healthz, /metrics, /stages  (and /v1/stages) for people, Prometheus and `fa
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import ssl
@@ -33,6 +34,9 @@ from faultline.runtime.status import JSON_TYPE, Address, health_document, metric
 BATCH_TYPE = "application/ipfix"
 _START_S = 10.0
 _STOP_S = 10
+_GOODBYE_S = 0.2
+"""At a stop a client that is idle does not answer TLS' goodbye: its connection is let go after this. An answer that is lost by it
+is asked for again."""
 _MOST_CONNECTIONS = 512
 
 
@@ -151,6 +155,26 @@ def _response(answer: Answer, *, close: bool = False) -> Response:
     return Response(json.dumps(answer.document), status_code=answer.status, headers=headers, media_type=JSON_TYPE)
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's, without waiting at its end for clients that say nothing."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish the requests under way, let go of the rest."""
+        letting_go = asyncio.get_running_loop().create_task(self._let_go())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            letting_go.cancel()
+
+    async def _let_go(self) -> None:
+        while True:
+            await asyncio.sleep(_GOODBYE_S)
+            for connection in list(self.server_state.connections):
+                transport = getattr(connection, "transport", None)
+                if transport is not None and transport.is_closing():
+                    transport.abort()
+
+
 class HttpsServer:
     """Serves an application over TLS 1.3; a component."""
 
@@ -196,7 +220,7 @@ class HttpsServer:
         if self._context is None:
             raise RuntimeError("uvicorn made no TLS context")
         self._context.minimum_version = ssl.TLSVersion.TLSv1_3
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, name="https", daemon=True)
         self._thread.start()
         deadline_s = time.monotonic() + _START_S

@@ -20,6 +20,7 @@ from faultline.records.terms import SECOND_NS, Level, LineCode, SessionId, Tenan
 from faultline.store.config import StoreConfig
 from faultline.store.disk import Disk
 from faultline.store.reader import StoreReader
+from tests.store.conftest import influxd_url as influxd_url  # noqa: PLC0414 - a fixture of the stores, used here too
 
 BEGIN_NS = 1_800_000_000 * SECOND_NS
 """A UTC multiple of a minute and of an hour."""
@@ -88,7 +89,7 @@ def make_health(start_ns: int = BEGIN_NS, **changes: Any) -> dict[str, Any]:
 
 @attrs.define
 class FakeProbe:
-    """Seals batches as a probe does; its clocks may be wrong, its monotonic clock began an hour before `BEGIN_NS`."""
+    """Seals batches as a probe does; its clocks may be wrong, its monotonic clock began in 2020."""
 
     name: str = "branch"
     incarnation: int = 0xF000_0000_0000_0001
@@ -116,7 +117,7 @@ class FakeProbe:
             "stream": stream,
             "seq": number,
             "wall_ns": wall_ns,
-            "monotonic_ns": closed_ns - BEGIN_NS + 3600 * SECOND_NS,
+            "monotonic_ns": closed_ns - 1_577_836_800 * SECOND_NS,
             "watermark_ns": mark_ns,
             "records": sum(map(len, (records or {}).values())),
         }
