@@ -2,97 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol
 
 from collector.enrich.places import Directory, LinePlace, VantagePlace
 from faultline import inventory
-from faultline.records.terms import LineCode, SessionId, TenantId, VantageId
-
-
-class LineEnd(Protocol):
-    """An end of a line."""
-
-    @property
-    def prefixes(self) -> Iterable[Any]:
-        """Networks behind it, as text or as `ipaddress` networks."""
-
-
-class Line(Protocol):
-    """A line."""
-
-    @property
-    def code(self) -> LineCode:
-        """Its code."""
-
-    @property
-    def tenant(self) -> TenantId:
-        """Whose it is."""
-
-    @property
-    def a_end(self) -> LineEnd:
-        """Its A end."""
-
-    @property
-    def z_end(self) -> LineEnd:
-        """Its Z end."""
-
-
-class LinePosition(Protocol):
-    """Where a vantage is on a line."""
-
-    @property
-    def line(self) -> LineCode:
-        """The line."""
-
-
-class Vantage(Protocol):
-    """A vantage."""
-
-    @property
-    def id(self) -> VantageId:
-        """Its id."""
-
-    @property
-    def probe(self) -> str | None:
-        """The probe it belongs to."""
-
-    @property
-    def observation_point(self) -> str | None:
-        """What that probe calls it."""
-
-    @property
-    def positions(self) -> Mapping[LineCode, Any] | Iterable[LinePosition]:
-        """Where it is on each line it sees."""
-
-
-class TestSession(Protocol):
-    """An active test session."""
-
-    @property
-    def id(self) -> SessionId:
-        """Its id."""
-
-    @property
-    def line(self) -> LineCode:
-        """The line it tests."""
-
-
-class Inventory(Protocol):
-    """What `faultline.inventory.read` gives, as far as the collector looks at it; each a mapping by id or a sequence."""
-
-    @property
-    def lines(self) -> Mapping[Any, Line] | Iterable[Line]:
-        """All lines."""
-
-    @property
-    def vantages(self) -> Mapping[Any, Vantage] | Iterable[Vantage]:
-        """All vantages."""
-
-    @property
-    def sessions(self) -> Mapping[Any, TestSession] | Iterable[TestSession]:
-        """All sessions."""
+from faultline.runtime.console import BAD_USAGE, CommandError
 
 
 def read_places(path: Path) -> Directory:
@@ -101,40 +15,30 @@ def read_places(path: Path) -> Directory:
     Raises:
         CommandError: the file cannot be used; the message names every mistake.
     """
-    room: Any = inventory
-    found: Inventory = room.read(path)
-    return places_of(found)
+    try:
+        return places_of(inventory.read(path))
+    except inventory.InventoryError as error:
+        raise CommandError(
+            str(error), hint=f"correct it until `faultline inventory check {path}` is content", code=BAD_USAGE
+        ) from None
 
 
-def places_of(found: Inventory) -> Directory:
+def places_of(found: inventory.Inventory) -> Directory:
     """The places of an inventory."""
     return Directory(
         lines=[
-            LinePlace(
-                code=line.code,
-                tenant=line.tenant,
-                a_prefixes=tuple(map(str, line.a_end.prefixes)),
-                z_prefixes=tuple(map(str, line.z_end.prefixes)),
-            )
-            for line in _each(found.lines)
+            LinePlace(code=line.code, tenant=line.tenant, a_prefixes=line.a_end.prefixes, z_prefixes=line.z_end.prefixes)
+            for line in found.lines.values()
         ],
         vantages=[
             VantagePlace(
                 id=vantage.id,
                 probe=vantage.probe,
                 observation_point=vantage.observation_point,
-                lines=_lines_of(vantage.positions),
+                lines=frozenset(vantage.positions),
             )
-            for vantage in _each(found.vantages)
+            for vantage in found.vantages.values()
             if vantage.probe is not None and vantage.observation_point is not None
         ],
-        sessions={session.id: session.line for session in _each(found.sessions)},
+        sessions={session.id: session.line for session in found.sessions.values()},
     )
-
-
-def _each(things: Mapping[Any, Any] | Iterable[Any]) -> Iterable[Any]:
-    return things.values() if isinstance(things, Mapping) else things
-
-
-def _lines_of(positions: Mapping[LineCode, Any] | Iterable[LinePosition]) -> frozenset[LineCode]:
-    return frozenset(positions) if isinstance(positions, Mapping) else frozenset(position.line for position in positions)
