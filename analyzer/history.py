@@ -1,7 +1,7 @@
 """The newest windows as rows in memory, and their sums over suffix spans.
 
 Goes in: final windows. Comes out: one row a measurement and tag set, added up over a span: counts and histograms add, quality
-takes the worst. Knows nothing of what the rows mean.
+takes the worst, as `faultline.store.schema` says of each field. Knows nothing of what the rows mean.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ import attrs
 
 from faultline.records.histogram import Histogram
 from faultline.records.points import FieldValue
+from faultline.store.schema import MEASUREMENTS, Adding
 
-WORST = frozenset({"capture_loss_ratio", "one_sided_ratio", "clock_error_ns"})
-"""Quality over a span is that of its worst window."""
-LEAST = frozenset({"link_up"})
-NEWEST = frozenset({"speed_bps", "clock_class"})
-STATISTICS = ("_n", "_min", "_p50", "_p90", "_p95", "_p99", "_max")
-"""Percentiles never add up: they are read from the added histograms."""
-MASKS = ("_mask",)
+WORST = frozenset({"capture_loss_ratio", "one_sided_ratio"})
+"""Ratios whose numerators are not in the row: over a span that of its worst window."""
+GAP = "gap_seconds"
+"""Seconds of a span that a session did not measure: made here, because the mask it comes from means something in 10 s only."""
+GAP_MASK = "unmeasured_mask"
 
 RowKey = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -105,24 +104,28 @@ def summed(windows: Iterable[Window], *, distributions: bool = True) -> list[Row
 
 
 def _added(rows: Sequence[Row], *, distributions: bool) -> Row:
+    spec = MEASUREMENTS[rows[0].measurement].fields
     fields: dict[str, FieldValue] = {}
     histograms: dict[str, Histogram] = {}
     for row in rows:
         for name, value in row.fields.items():
-            if not _derived(name):
-                fields[name] = _join(name, fields.get(name), value)
+            joined = _join(name, spec[name].adding if name in spec else Adding.NEWEST, fields.get(name), value)
+            if joined is not None:
+                fields[name] = joined
+        mask = row.count(GAP_MASK)
+        if mask is not None:
+            fields[GAP] = int(fields.get(GAP, 0)) + mask.bit_count()
         for name, histogram in row.histograms.items() if distributions else ():
             histograms.setdefault(name, Histogram()).merge(histogram)
     return Row(measurement=rows[0].measurement, tags=rows[0].tags, fields=fields, histograms=histograms)
 
 
-def _derived(name: str) -> bool:
-    return name.endswith(STATISTICS) or name.endswith(MASKS)
-
-
-def _join(name: str, before: FieldValue | None, value: FieldValue) -> FieldValue:
-    if before is None or name in NEWEST or isinstance(value, str) or isinstance(before, str):
+def _join(name: str, adding: Adding, before: FieldValue | None, value: FieldValue) -> FieldValue | None:
+    """The field of both; None when it does not add up: percentiles are read from the added histograms."""
+    if adding is Adding.BITS or (adding is Adding.DERIVED and name not in WORST):
+        return None
+    if before is None or adding is Adding.NEWEST or isinstance(value, str) or isinstance(before, str):
         return value
-    if name in WORST:
+    if adding in {Adding.MAX, Adding.DERIVED}:
         return max(before, value)
-    return min(before, value) if name in LEAST else before + value
+    return min(before, value) if adding is Adding.MIN else before + value

@@ -49,7 +49,7 @@ def make_app(
     warnings: Callable[[], Sequence[str]] = tuple,
     reload_s: int = 10,
 ) -> FastAPI:
-    """The application. `problems` says why the service cannot work, empty when it can; `warnings` what else a person should see."""
+    """The application. `problems` says why the service cannot work, empty when it can; `warnings` what else people should see."""
     app = FastAPI(title="Faultline analyzer", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     environment = Environment(
         loader=PackageLoader("analyzer.web"),
