@@ -91,9 +91,20 @@ def to_receiver(line: Line, inventory: Inventory, position: Position, direction:
     return _slice(line, inventory, -math.inf, position.place, direction)
 
 
-def both_ways(there: tuple[ComponentId, ...], back: tuple[ComponentId, ...]) -> tuple[ComponentId, ...]:
-    """A round trip: both slices, each component once (a device is crossed twice and fails once)."""
-    return tuple(dict.fromkeys((*there, *back)))
+def both_ways(line: Line, inventory: Inventory, one: Position, other: Position) -> tuple[ComponentId, ...]:
+    """A round trip between two positions: both slices, side by side in path order from `one`; a device is there once."""
+    there, back = via(line, inventory, one, other), via(line, inventory, other, one)
+    return _side_by_side(there, back)
+
+
+def to_end_and_back(line: Line, inventory: Inventory, position: Position, towards: Direction) -> tuple[ComponentId, ...]:
+    """A round trip from a position to the end that packets of a direction go to."""
+    there = to_receiver(line, inventory, position, towards)
+    return _side_by_side(there, from_sender(line, inventory, position, towards.opposite))
+
+
+def _side_by_side(there: tuple[ComponentId, ...], back: tuple[ComponentId, ...]) -> tuple[ComponentId, ...]:
+    return tuple(dict.fromkeys(component for pair in zip(there, reversed(back), strict=True) for component in pair))
 
 
 def directed(inventory: Inventory, base: Base, direction: Direction) -> ComponentId:

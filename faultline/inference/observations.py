@@ -1,0 +1,110 @@
+"""Evidence assembly: what was measured in a window, as one `faultline-evidence/1` document.
+
+Goes in: summed roll-up rows, the inventory, a way to look baselines up. Comes out: the components that the measured lines cross,
+what is planned, and one observation for each thing that was measured; what was not measured is not there. Knows nothing of
+stores, and judges nothing: that is the localiser's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from faultline.inference.observations_components import components, maintenance
+from faultline.inference.observations_ends import end_observations
+from faultline.inference.observations_hosts import interface_observations, silence_observations
+from faultline.inference.observations_rows import Ground, Observation, SeenRow, UsualOf
+from faultline.inference.observations_sessions import session_observations
+from faultline.inference.observations_tcp import chains_of, sight_of, tcp_losses
+from faultline.inventory.model import Inventory
+from faultline.records.terms import SECOND_NS, ComponentKind, LineCode, ProbeId
+
+FORMAT = "faultline-evidence/1"
+RATE_SHARES: Mapping[ComponentKind, float] = {
+    ComponentKind.SEGMENT: 1.0,
+    ComponentKind.LINK: 1.0,
+    ComponentKind.DEVICE: 0.2,
+    ComponentKind.SITE: 0.2,
+    ComponentKind.SERVER: 1.0,
+    ComponentKind.SERVICE: 1.0,
+    ComponentKind.RESOLVER: 1.0,
+    ComponentKind.ROUTE: 1.0,
+    ComponentKind.PROBE: 2.0,
+}
+"""Fault rates by kind as shares of a directed segment's: cables and ports fail most, chassis and buildings seldom."""
+
+
+def assemble(
+    *,
+    rows: Iterable[SeenRow],
+    inventory: Inventory,
+    window: tuple[int, int],
+    usual: UsualOf,
+    prior_share: float = 1.0,
+    fault_rate_per_hour: float = 5e-6,
+    distributions: bool = True,
+    silent: Mapping[ProbeId, tuple[int, int]] | None = None,
+) -> dict[str, Any]:
+    """The evidence of a window.
+
+    Args:
+        rows: roll-up rows, one a measurement and tag set: those of a window, or the sums over several.
+        inventory: what the operator knows. Rows of lines, sessions and vantages it does not name are left out.
+        window: start and end in Unix nanoseconds.
+        usual: looks baselines up for the time of the window.
+        prior_share: factor on the fault rates, when several spans are asked.
+        fault_rate_per_hour: faults of a directed segment per hour.
+        distributions: whether delays and response times are compared with their baselines.
+        silent: probes that fell silent, with reports missed and expected; see `observations_attendance`.
+    """
+    start_ns, end_ns = window
+    ground = Ground(inventory=inventory, usual=usual, seconds=(end_ns - start_ns) / SECOND_NS)
+    found = observations(list(rows), ground, distributions=distributions)
+    found += silence_observations(silent or {}, inventory)
+    listed = components(found, inventory)
+    return {
+        "format": FORMAT,
+        "window": {"start": instant(start_ns), "end": instant(end_ns)},
+        "fault_rate": {kind.value: fault_rate_per_hour * share * prior_share for kind, share in RATE_SHARES.items()},
+        "components": listed,
+        "maintenance": [planned for planned in maintenance(inventory, start_ns, end_ns) if planned in {c["id"] for c in listed}],
+        "observations": found,
+    }
+
+
+def observations(rows: list[SeenRow], ground: Ground, *, distributions: bool) -> list[Observation]:
+    """Everything the rows say, in a stable order."""
+    ordered = sorted(rows, key=lambda row: (row.measurement, sorted(row.tags.items())))
+    if not distributions:
+        ordered = [_CountsOnly(row) for row in ordered]
+    sessions = [row for row in ordered if row.measurement == "session"]
+    sights = [s for row in ordered if row.measurement == "line_quality" and (s := sight_of(row, ground.inventory)) is not None]
+    tested = frozenset(LineCode(row.tags["line"]) for row in sessions if "line" in row.tags)
+    found: list[Observation] = []
+    for row in sessions:
+        found += session_observations(row, ground)
+    for chain in chains_of(sights):
+        found += tcp_losses(chain, ground)
+    found += end_observations(sights, ground, tested=tested)
+    for row in ordered:
+        if row.measurement == "interface":
+            found += interface_observations(row, ground.inventory)
+    return found
+
+
+class _CountsOnly:
+    """A row without its distributions."""
+
+    def __init__(self, row: SeenRow) -> None:
+        self.measurement = row.measurement
+        self.tags = row.tags
+        self.fields = row.fields
+        self.histograms: Mapping[str, Any] = {}
+
+
+def instant(time_ns: int) -> str:
+    """ISO 8601 in UTC, with a fraction only where there is one."""
+    seconds, rest = divmod(time_ns, SECOND_NS)
+    whole = datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{whole}.{rest:09d}".rstrip("0") + "Z" if rest else f"{whole}Z"

@@ -1,0 +1,74 @@
+"""The components of an evidence document: those that the measured lines cross, each direction of a segment on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from faultline.inference.observations_rows import Observation
+from faultline.inventory import positions
+from faultline.inventory.model import Component, Inventory
+from faultline.records.incident import Base, base_of
+from faultline.records.terms import ComponentKind, Direction, Owner
+
+
+def components(observations: Sequence[Observation], inventory: Inventory) -> list[dict[str, Any]]:
+    """Every component of the lines that were measured, with the services on their servers, and what else observations name."""
+    named = _named(observations)
+    wanted: dict[Base, None] = {}
+    for line in inventory.lines.values():
+        if not named.isdisjoint(line.path):
+            wanted.update(dict.fromkeys(line.path))
+    wanted.update((base, None) for base in inventory.components if base in named)
+    for base in list(wanted):
+        wanted.update((Base(host), None) for host in inventory.components[base].hosts)
+    found = [entry for base in wanted for entry in _entries(inventory, inventory.components[base])]
+    return found + _silent_places(observations, inventory)
+
+
+def _named(observations: Iterable[Observation]) -> set[Base]:
+    found: set[Base] = set()
+    for observation in observations:
+        ids = [*observation.get("via", ()), observation.get("endpoint"), observation.get("component")]
+        found.update(base_of(component) for component in ids if component is not None)
+    return found
+
+
+def _entries(inventory: Inventory, component: Component) -> list[dict[str, Any]]:
+    ids = list(dict.fromkeys(positions.directed(inventory, component.id, direction) for direction in Direction))
+    return [
+        {
+            "id": directed,
+            "kind": component.kind.value,
+            "owner": component.owner.value,
+            **({"site": component.site} if component.site else {}),
+            **({"reverse": ids[1 - at]} if len(ids) > 1 else {}),
+            **({"hosts": list(component.hosts)} if component.hosts else {}),
+        }
+        for at, directed in enumerate(ids)
+    ]
+
+
+def _silent_places(observations: Iterable[Observation], inventory: Inventory) -> list[dict[str, Any]]:
+    """Probes that fell silent and their sites: the two things a silence can be."""
+    found: dict[str, dict[str, Any]] = {}
+    for observation in observations:
+        if observation["kind"] != "silence":
+            continue
+        probe, site = observation["probe"], observation.get("site")
+        grouped = {"site": site} if site else {}
+        found[probe] = {"id": probe, "kind": ComponentKind.PROBE.value, "owner": Owner.UNKNOWN.value, **grouped}
+        if site:
+            owner = inventory.sites[site].owner
+            found[site] = {"id": site, "kind": ComponentKind.SITE.value, "owner": owner.value}
+    return list(found.values())
+
+
+def maintenance(inventory: Inventory, start_ns: int, end_ns: int) -> list[str]:
+    """Ids of components with planned work at that time."""
+    found: dict[str, None] = {}
+    for work in inventory.planned:
+        if work.start_ns < end_ns and start_ns < work.end_ns:
+            for base in work.components:
+                found.update((positions.directed(inventory, base, direction), None) for direction in Direction)
+    return list(found)

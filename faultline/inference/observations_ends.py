@@ -1,0 +1,102 @@
+"""Evidence about the ends of a line out of its TCP traffic: round trips to the end, server response, closed windows.
+
+Each is taken from the one vantage nearest to the end it speaks of: every vantage farther off sees the same samples through more
+of the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from faultline.inference.observations_rows import (
+    Ground,
+    Observation,
+    delay_numbers,
+    response_numbers,
+    seconds,
+    with_quality,
+)
+from faultline.inference.observations_tcp import Sight, worst_quality
+from faultline.inventory import positions
+from faultline.inventory.model import Line
+from faultline.records.incident import Base
+from faultline.records.terms import SECOND_NS, ComponentKind, Direction, LineCode
+
+FEWEST_SAMPLES = 10
+INTERVAL_S = 10
+"""A flow record, and so each flow counted in `tcp_flows`, stands for one interval."""
+HOSTS = frozenset({ComponentKind.SERVER, ComponentKind.SERVICE, ComponentKind.RESOLVER})
+
+
+def end_observations(sights: Iterable[Sight], ground: Ground, *, tested: frozenset[LineCode]) -> Iterator[Observation]:
+    """What the traffic of all lines says of their ends. `tested` are the lines whose delay test sessions watch."""
+    groups: dict[tuple[LineCode, Direction], list[Sight]] = {}
+    for sight in sights:
+        groups.setdefault((sight.line.code, sight.direction), []).append(sight)
+    for (code, _), group in sorted(groups.items()):
+        nearest = sorted(group, key=lambda s: (-s.order, s.vantage))
+        yield from _round_trips(nearest, ground, whole=code not in tested)
+        yield from _first(_response(sight, ground) for sight in nearest)
+        yield from _first(_closed_windows(sight, ground) for sight in reversed(nearest))
+
+
+def _first(found: Iterable[Observation | None]) -> Iterator[Observation]:
+    yield from [observation for observation in found if observation is not None][:1]
+
+
+def _round_trips(nearest: list[Sight], ground: Ground, *, whole: bool) -> Iterator[Observation]:
+    """From the nearest vantage; where no session tests the line, from the farthest too, for all that lies between."""
+    seen = [(sight, made) for sight in nearest if (made := _round_trip(sight, ground)) is not None]
+    for sight, observation in [*seen[:1], *(seen[-1:] if whole and len(seen) > 1 else [])]:
+        yield with_quality(observation, worst_quality([sight]))
+
+
+def _round_trip(sight: Sight, ground: Ground) -> Observation | None:
+    """From the vantage to the end and back, the receiver's own delay included.
+
+    Because of that share, a median that rose while the minimum stayed is another mix of traffic as likely as the line (longer
+    think times, delayed acknowledgements of RFC 1122), and is no evidence.
+    """
+    histogram = sight.row.histograms.get("data_rtt")
+    usual = ground.usual(line=sight.line.code, name=sight.vantage, direction=sight.direction.value, metric="data_rtt")
+    if histogram is None or histogram.n < FEWEST_SAMPLES or usual is None:
+        return None
+    median_rise = (histogram.quantile(0.5) or 0) - usual.median_ns
+    minimum_rise = (histogram.min or 0) - usual.min_ns
+    if median_rise > usual.mad_ns and minimum_rise < median_rise / 2:
+        return None
+    via = positions.to_end_and_back(sight.line, ground.inventory, sight.position, sight.direction)
+    return {"kind": "delay", "via": list(via), **delay_numbers(histogram, usual), "round_trip": True} if via else None
+
+
+def _response(sight: Sight, ground: Ground) -> Observation | None:
+    """The server's own time; `direction` is that of the requests, so the server is at the end they go to."""
+    server = host_at(sight.line, sight.direction, ground)
+    histogram = sight.row.histograms.get("application_response")
+    usual = ground.usual(line=sight.line.code, name=sight.vantage, direction=sight.direction.value, metric="application_response")
+    if server is None or histogram is None or histogram.n < FEWEST_SAMPLES or usual is None:
+        return None
+    observation = {"kind": "response", "endpoint": server, **response_numbers(histogram, usual)}
+    return with_quality(observation, worst_quality([sight]))
+
+
+def _closed_windows(sight: Sight, ground: Ground) -> Observation | None:
+    """How long the sender of this direction kept its receive windows closed, of the time its flows lasted."""
+    host = host_at(sight.line, sight.direction.opposite, ground)
+    closed_ns, flows = sight.row.fields.get("zero_window_ns"), sight.row.fields.get("tcp_flows")
+    if host is None or not isinstance(closed_ns, int) or not isinstance(flows, int) or flows <= 0:
+        return None
+    whole_ns = flows * INTERVAL_S * SECOND_NS
+    observation = {
+        "kind": "zero_window",
+        "endpoint": host,
+        "seconds": seconds(whole_ns),
+        "closed_seconds": seconds(min(closed_ns, whole_ns)),
+    }
+    return with_quality(observation, worst_quality([sight]))
+
+
+def host_at(line: Line, towards: Direction, ground: Ground) -> Base | None:
+    """The server or resolver that a line ends with on that side; None when its path ends with a network."""
+    last = line.path[-1 if towards is Direction.A_TO_Z else 0]
+    return last if ground.inventory.components[last].kind in HOSTS else None

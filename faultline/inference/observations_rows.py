@@ -1,0 +1,143 @@
+"""What evidence is made of: summed roll-up rows and baselines, as far as their shape matters here.
+
+`analyzer.history.Row` and `analyzer.baselines.Usual` fit; this package does not know them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import attrs
+
+from faultline.inventory.model import Inventory
+from faultline.records.histogram import Histogram
+from faultline.records.points import FieldValue
+from faultline.records.terms import SECOND_NS
+
+Observation = dict[str, Any]
+"""One observation of `faultline-evidence/1`."""
+US_NS = 1000
+GAP_FIELD = "gap_seconds"
+"""Seconds of a summed session row that were not measured, where whoever summed kept them."""
+
+
+class SeenRow(Protocol):
+    """A roll-up row, of one window or added up over several."""
+
+    @property
+    def measurement(self) -> str:
+        """Its kind, e.g. `session`."""
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """What it is of."""
+
+    @property
+    def fields(self) -> Mapping[str, FieldValue]:
+        """Counts and qualities; what was not measured is absent."""
+
+    @property
+    def histograms(self) -> Mapping[str, Histogram]:
+        """Distributions by metric."""
+
+
+class UsualDelay(Protocol):
+    """What a distribution is usually like, in nanoseconds."""
+
+    @property
+    def n(self) -> int:
+        """Samples it was learned from."""
+
+    @property
+    def min_ns(self) -> int:
+        """Smallest."""
+
+    @property
+    def median_ns(self) -> int:
+        """Median."""
+
+    @property
+    def mad_ns(self) -> float:
+        """Unscaled median absolute deviation."""
+
+    @property
+    def p90_ns(self) -> int:
+        """Nine in ten are below."""
+
+
+class UsualOf(Protocol):
+    """Looks a baseline up for the time of the window."""
+
+    def __call__(self, *, line: str, name: str, direction: str, metric: str) -> UsualDelay | None:
+        """The baseline; None when there is none yet.
+
+        Args:
+            line: the line's code.
+            name: of the session or the vantage.
+            direction: `a_to_z` or `z_to_a` for a vantage's metrics, empty for a session's.
+            metric: e.g. `forward_delay`, `rtt`, `data_rtt`, `application_response`.
+        """
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Ground:
+    """What every kind of evidence is assembled with."""
+
+    inventory: Inventory
+    usual: UsualOf
+    seconds: float
+    """Length of the window."""
+
+
+def count(row: SeenRow, name: str) -> int | None:
+    """An integer field; None when it was not measured."""
+    value = row.fields.get(name)
+    return int(value) if isinstance(value, (int, float)) else None
+
+
+def ratio(row: SeenRow, name: str) -> float | None:
+    """A ratio field; None when it was not measured."""
+    value = row.fields.get(name)
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def with_quality(observation: Observation, quality: Mapping[str, float | None]) -> Observation:
+    """The observation with what is known of its instrument and is not perfect."""
+    told = {name: value for name, value in quality.items() if value}
+    return {**observation, "quality": told} if told else observation
+
+
+def delay_numbers(histogram: Histogram, usual: UsualDelay) -> Observation:
+    """The figures of a `delay` observation with its baseline."""
+    return {
+        "n": histogram.n,
+        "min_us": _us(histogram.min),
+        "median_us": _us(histogram.quantile(0.5)),
+        "p90_us": _us(histogram.quantile(0.9)),
+        "baseline": {
+            "n": usual.n,
+            "min_us": _us(usual.min_ns),
+            "median_us": _us(usual.median_ns),
+            "mad_us": _us(usual.mad_ns),
+            "p90_us": _us(usual.p90_ns),
+        },
+    }
+
+
+def response_numbers(histogram: Histogram, usual: UsualDelay) -> Observation:
+    """The figures of a `response` observation with its baseline."""
+    return {
+        "n": histogram.n,
+        "median_us": _us(histogram.quantile(0.5)),
+        "baseline": {"n": usual.n, "median_us": _us(usual.median_ns), "mad_us": _us(usual.mad_ns)},
+    }
+
+
+def seconds(nanoseconds: float) -> float:
+    """Nanoseconds as seconds, to the microsecond."""
+    return round(nanoseconds / SECOND_NS, 6)
+
+
+def _us(nanoseconds: float | None) -> float:
+    return round((nanoseconds or 0) / US_NS, 3)
