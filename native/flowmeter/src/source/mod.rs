@@ -3,8 +3,19 @@
 //! A source is called in a loop and gives batches of up to `BATCH` frames that borrow its memory until the call returns. It knows
 //! neither packets nor flows, and no clock but the captures' own.
 
+mod files;
+mod input;
+mod pcap;
+mod pcapng;
+mod reader;
+mod record;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::io;
+
+pub use files::CaptureFiles;
 
 use crate::packet::Frame;
 
