@@ -1,0 +1,96 @@
+"""The inventory's judge: evidence of windows as one document, and the localiser's verdict on it.
+
+Goes in: windows, baselines. Comes out: `faultline-evidence/1` and `faultline-verdict/1`. What rows mean is known to
+`faultline.inference.observations`, what follows from them to `faultline.inference.locate`; here is only what needs the analyzer's
+memory: which baseline belongs to a time, and which probes used to report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, tzinfo
+from typing import Any
+
+from analyzer.baselines import Baselines, Usual, View, slot_of
+from analyzer.history import Window, summed
+from analyzer.network import network_of
+from faultline import inference
+from faultline.inference.observations import assemble
+from faultline.inference.observations_attendance import Attendance
+from faultline.inventory import Inventory
+from faultline.records.incident import Base
+from faultline.records.terms import LineCode, ProbeId, TenantId
+
+KEPT = 1000
+"""Windows whose revision is remembered: more than any span holds."""
+
+
+class InventoryJudge:
+    """`analyzer.engine.Judge` over an inventory. Used by one thread.
+
+    Args:
+        inventory: what the operator knows.
+        faults_per_component_hour: faults of a directed segment per hour; other kinds follow from it.
+    """
+
+    def __init__(self, inventory: Inventory, *, faults_per_component_hour: float) -> None:
+        self._inventory = inventory
+        self._rate = faults_per_component_hour
+        self._network = network_of(inventory)
+        self._zones = self._network.zones()
+        self._attendance = Attendance()
+        self._attended: dict[int, int] = {}
+        """Revision of each window whose probes were counted, by start."""
+
+    def evidence(
+        self,
+        windows: Sequence[Window],
+        baselines: Baselines,
+        *,
+        distributions: bool,
+        prior_share: float,
+    ) -> Mapping[str, Any]:
+        """`faultline-evidence/1` of the windows taken together."""
+        for window in windows:
+            self._attend(window)
+        start_ns, end_ns = windows[0].start_ns, windows[-1].end_ns
+
+        def usual(*, line: str, name: str, direction: str, metric: str) -> Usual | None:
+            slot = slot_of(windows[-1].start_ns, self._zones.get(LineCode(line), UTC))
+            return baselines.usual(View(line=line, name=name, direction=direction, metric=metric), slot)
+
+        return assemble(
+            rows=summed(windows, distributions=distributions),
+            inventory=self._inventory,
+            window=(start_ns, end_ns),
+            usual=usual,
+            prior_share=prior_share,
+            fault_rate_per_hour=self._rate,
+            distributions=distributions,
+            silent=self._attendance.silent(start_ns, end_ns),
+        )
+
+    def locate(self, evidence: Mapping[str, Any]) -> Mapping[str, Any]:
+        """`faultline-verdict/1`."""
+        return inference.locate(evidence)
+
+    def lines_of(self, bases: Iterable[Base]) -> Mapping[LineCode, TenantId]:
+        """Lines that cross any of the components, with their tenants."""
+        return self._network.lines_of(bases)
+
+    def bases_of(self, line: LineCode) -> frozenset[Base]:
+        """Components of a line."""
+        return self._network.bases_of(line)
+
+    def lines(self) -> Mapping[LineCode, tzinfo]:
+        """Every line with its time zone."""
+        return self._zones
+
+    def _attend(self, window: Window) -> None:
+        """Count a window's probes, once a revision."""
+        if self._attended.get(window.start_ns) == window.revision:
+            return
+        self._attended[window.start_ns] = window.revision
+        while len(self._attended) > KEPT:
+            del self._attended[next(iter(self._attended))]
+        self._attendance.observe(window.end_ns, (ProbeId(row.tags["probe"]) for row in window.rows if "probe" in row.tags))
