@@ -88,8 +88,8 @@ class World(Protocol):
     def places(self) -> Mapping[str, str]:
         """What a person can look at while it stays up: what it is → an address or a command."""
 
-    def balance(self) -> Balance:
-        """Stop the probes and account for every batch."""
+    def balance(self, *, final: bool) -> Balance:
+        """Account for every batch; `final` first stops the probes, so that their last batches count, too."""
 
     def tear_down(self) -> None:
         """End every process and remove every link, namespace and file of this run."""

@@ -115,12 +115,13 @@ def relay(a: socket.socket, z: socket.socket, *, seed: int) -> None:
     draw = random.Random(seed)  # noqa: S311 - repeatable, not secret
     ways = {"a_to_z": Way(a, z, draw), "z_to_a": Way(z, a, draw)}
     by_source = {a: ways["a_to_z"], z: ways["z_to_a"]}
+    sources: list[int | socket.socket] = [_STANDARD_INPUT, *by_source]
     _tell("ready")
     while True:
         due = [way.next_s for way in ways.values() if way.next_s is not None]
         wait_s = max(0.0, min(due) - time.monotonic()) if due else None
         # select, not epoll: its timeout has microseconds.
-        readable, _, _ = select.select([_STANDARD_INPUT, *by_source], [], [], wait_s)
+        readable, _, _ = select.select(sources, [], [], wait_s)
         now_s = time.monotonic()
         for source, way in by_source.items():
             if source in readable:

@@ -1,0 +1,255 @@
+"""The demo's world of real packets: namespaces, links, traffic, services; built, watched, and removed without a trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from appliance.demo import remains
+from appliance.demo.faults import Fault, Kind
+from appliance.demo.line import Probes, probe_names
+from appliance.demo.namespaces import injection, plan
+from appliance.demo.namespaces.accounts import balance
+from appliance.demo.namespaces.processes import Processes
+from appliance.demo.namespaces.settings import COLLECTOR_PORT, Files, write_all
+from appliance.demo.namespaces.spaces import Spaces
+from appliance.demo.namespaces.traffic import FILE_PORT, TELLER_PORT
+from appliance.demo.page import Page
+from appliance.demo.world import Answers, Balance, Say, WorldError
+
+_COLLECTOR, _ANALYZER, _SERVER, _USERS = "collector", "analyzer", "server", "users"
+_START_S = 30.0
+"""A service's start on a busy machine; two seconds are usual."""
+_GRACE_S = 8.0
+"""Longer than a probe's drain_s."""
+_PORTS = range(8480, 8580)
+_MODULE = (sys.executable, "-m")
+
+
+class Namespaces:
+    """`appliance.demo.world.World` with real packets."""
+
+    network: Literal["namespaces", "simulated"] = "namespaces"
+
+    def __init__(self, *, faults: Sequence[Fault], probes: Probes, seed: int) -> None:
+        self._faults = tuple(faults)
+        self._probes = probes
+        self._seed = seed
+        self._spaces = Spaces(plan.SPACES)
+        self._processes = Processes()
+        self._relays: dict[str, subprocess.Popen[str]] = {}
+        self._tally: dict[str, float] = {}
+        self._unread = b""
+        self._users: subprocess.Popen[str] | None = None
+        self._folder: Path | None = None
+        self._files: Files | None = None
+        self._page: Page | None = None
+
+    # ---- set-up ----------------------------------------------------------------------------------------------------
+    def set_up(self, say: Say) -> None:
+        """Network, collector and analyzer, probes, traffic."""
+        for told in remains.clean_crashed_runs():
+            say(told)
+        self._folder = remains.new_folder()
+        files = self._files = Files(folder=self._folder, listen=f"127.0.0.1:{_free_port()}")
+        self._page = Page(f"http://{files.listen}")
+        write_all(files, self._probes)
+        self._spaces.start()
+        self._write_down()
+        self._build_links()
+        say(f"network up: {len(plan.NODES)} hosts and routers, {len(plan.CABLES)} segments, a management network")
+        self._start_service(_COLLECTOR, plan.MANAGEMENT, files.collector)
+        self._start_service(_ANALYZER, None, files.analyzer)
+        self._start_server()
+        self._processes.await_listening(_COLLECTOR, COLLECTOR_PORT, timeout_s=_START_S)
+        for name in probe_names(self._probes):
+            self._start_service(f"probe {name}", plan.PROBE_NODES[name], files.probe(name))
+        self._write_down()
+        for name in probe_names(self._probes):
+            self._await_probe(f"probe {name}")
+        self._processes.await_that(self._page.answers_at_all, "the analyzer does not answer", timeout_s=_START_S)
+        say(f"collector, analyzer and {len(probe_names(self._probes))} probes running")
+        self._start_users()
+        self._write_down()
+
+    def _build_links(self) -> None:
+        spliced = injection.relayed(self._faults)
+        self._spaces.run_all(plan.prologue())
+        self._spaces.run(plan.WIRE, ("ip", "-batch", "-"), stdin=plan.links(self._spaces.pids))
+        self._spaces.run_all(plan.addresses(cable.segment for cable in spliced))
+        self._spaces.run_all(injection.counting())
+        for cable in spliced:
+            command = (*_MODULE, "appliance.demo.namespaces.relay", *cable.ends, "--seed", str(self._seed))
+            label = f"relay {cable.segment}"
+            log = self._known().log("relay")
+            self._relays[cable.segment] = self._processes.start(
+                label, self._spaces.inside(plan.WIRE, command), log=log, talk=True
+            )
+        for relay in self._relays.values():
+            _hear(relay, "ready")
+
+    def _start_service(self, label: str, space: str | None, config: Path) -> None:
+        command = [*_MODULE, "appliance.cli", label.split(maxsplit=1)[0], "run", "-c", str(config)]
+        if space is not None:
+            command = self._spaces.inside(space, command)
+        self._processes.start(label, command, log=self._known().log(label.replace(" ", "-")))
+
+    def _await_probe(self, label: str) -> None:
+        # Its status page is the last part to start.
+        self._processes.await_listening(label, 9464, timeout_s=_START_S)
+
+    def _start_server(self) -> None:
+        command = (*_MODULE, "appliance.demo.namespaces.traffic", "serve", plan.SERVER_ADDRESS)
+        self._processes.start(_SERVER, self._spaces.inside("server", command), log=self._known().log(_SERVER))
+
+    def _start_users(self) -> None:
+        for port in (TELLER_PORT, FILE_PORT):
+            self._processes.await_listening(_SERVER, port, timeout_s=_START_S)
+        command = (*_MODULE, "appliance.demo.namespaces.traffic", "use", plan.SERVER_ADDRESS, "--seed", str(self._seed))
+        log = self._known().log(_USERS)
+        self._users = self._processes.start(_USERS, self._spaces.inside("host", command), log=log, talk=True)
+        self._processes.await_that(lambda: self._count_requests() > 0, "no request is answered", timeout_s=_START_S)
+
+    def _count_requests(self) -> float:
+        self._read_tally()
+        return self._tally.get("answered", 0)
+
+    def _read_tally(self) -> None:
+        pipe = self._users.stdout if self._users else None
+        # Straight from the descriptor: lines that wait in a buffer of ours would not wake select.
+        while pipe is not None and select.select([pipe], [], [], 0)[0]:
+            octets = os.read(pipe.fileno(), 65536)
+            if not octets:
+                return
+            *lines, self._unread = (self._unread + octets).split(b"\n")
+            if lines:
+                self._tally = json.loads(lines[-1])
+
+    def _write_down(self) -> None:
+        if self._folder is not None:
+            remains.write_down(self._folder, [*self._spaces.pids.values(), *self._processes.pids.values()])
+
+    def _known(self) -> Files:
+        if self._files is None:
+            raise WorldError("set_up comes first")
+        return self._files
+
+    # ---- what the driver does --------------------------------------------------------------------------------------
+    def now_ns(self) -> int:
+        """The clock of this machine: every namespace shares it."""
+        return time.time_ns()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, and notice when something has died."""
+        time.sleep(seconds)
+        self._processes.check()
+
+    def inject(self, fault: Fault) -> None:
+        """Make it happen."""
+        if fault.kind is Kind.LOSS:
+            space, rules = injection.loss(fault)
+            self._spaces.run(space, ("nft", "-f", "-"), stdin=rules)
+        elif fault.kind is Kind.LINK_DOWN:
+            space, lines = injection.cut(fault)
+            self._spaces.run(space, ("ip", "-batch", "-"), stdin=lines)
+        elif fault.kind is Kind.DELAY:
+            relay = self._relays[fault.component]
+            for direction in fault.way.directions:
+                _tell(relay, f"{direction.value} {fault.rate}")
+
+    def truth(self) -> dict[str, injection.Seen]:
+        """What every place with a rule let through and dropped so far."""
+        seen: dict[str, injection.Seen] = {}
+        for space in (plan.WIRE, *plan.ROUTERS):
+            seen |= injection.read_counters(self._spaces.run(space, injection.counters_command()))
+        return seen
+
+    def traffic(self) -> str:
+        """Requests answered in the newest second."""
+        self._read_tally()
+        answered = self._tally.get("answered", 0)
+        if not answered:
+            return "no request answered"
+        return f"{answered:.0f} requests/s, {self._tally['mean_ms']:.1f} ms on average"
+
+    # ---- what the analyzer says ------------------------------------------------------------------------------------
+    def _asked(self) -> Page:
+        if self._page is None:
+            raise WorldError("set_up comes first")
+        return self._page
+
+    def answers(self) -> Answers:
+        """Over its own interface."""
+        return self._asked().answers()
+
+    def evidence(self, incident: str) -> Mapping[str, object] | None:
+        """Over its own interface."""
+        return self._asked().evidence(incident)
+
+    def report(self, incident: str | None, path: Path) -> None:
+        """The page itself, self-contained."""
+        self._asked().save(incident, path)
+
+    def places(self) -> Mapping[str, str]:
+        """Page, folder, and a shell inside."""
+        files = self._known()
+        user = " -U --preserve-credentials" if os.geteuid() != 0 else ""
+        shell = shlex.quote(os.environ.get("SHELL", "sh"))
+        return {
+            "status page": f"http://{files.listen}/",
+            "configuration, logs, stores": str(files.folder),
+            "a shell on the CE router": f"nsenter -t {self._spaces.pids['ce']}{user} -n {shell}",
+        }
+
+    # ---- the end ---------------------------------------------------------------------------------------------------
+    def balance(self, *, final: bool) -> Balance:
+        """Spools against the ledger: read in this order, what a spool calls acknowledged must be in the ledger already."""
+        files = self._known()
+        if final:  # what the probes still have reaches the collector at their stop
+            self._processes.stop([f"probe {name}" for name in probe_names(self._probes)], grace_s=_GRACE_S)
+        return balance([files.spool(name) for name in probe_names(self._probes)], files.store / "state.db")
+
+    def tear_down(self) -> None:
+        """Everything goes: processes, namespaces, links, files."""
+        self._processes.stop_all(grace_s=_GRACE_S)
+        self._spaces.stop()
+        if self._page is not None:
+            self._page.close()
+        if self._folder is not None:
+            remains.remove(self._folder)
+            self._folder = None
+
+
+def _hear(child: subprocess.Popen[str], word: str) -> None:
+    heard = child.stdout.readline().strip() if child.stdout else ""
+    if heard != word:
+        raise WorldError(f"the relay said {heard!r}, not {word!r}")
+
+
+def _tell(child: subprocess.Popen[str], line: str) -> None:
+    if child.stdin is None:
+        raise WorldError("the relay does not listen")
+    child.stdin.write(line + "\n")
+    child.stdin.flush()
+    _hear(child, "set")
+
+
+def _free_port() -> int:
+    for port in _PORTS:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                trial.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise WorldError(f"no free port for the status page from {_PORTS.start} to {_PORTS.stop - 1}")

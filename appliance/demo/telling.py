@@ -1,0 +1,174 @@
+"""What a person sees of a run: the line drawn, a timeline as it happens, the verdict with its reasons, the truth beside it.
+
+Goes in: events and the outcome. Comes out: lines of text. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+from appliance.demo.drive import Outcome
+from appliance.demo.faults import Fault, Kind
+from appliance.demo.line import CUSTOMER, ELEMENTS, LINE_CODE, Probes
+from appliance.demo.picture import draw
+from faultline.records.incident import base_of
+from faultline.reports.fault import floor_sentence
+from faultline.reports.numbers import confidence
+from faultline.reports.sentences import Speaker, direction_words, observation_sentence, owner_words, verdict_sentence
+from faultline.reports.words import Language
+
+_MOST_ROWS = 4
+_LEAST_PROBABILITY = 0.01
+SPEAKER = Speaker(language=Language.EN, names={element.id: element.name for element in ELEMENTS.values()})
+
+
+class Timeline:
+    """`appliance.demo.drive.Teller` on a terminal or in a file."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._console = Console(file=stream or sys.stdout, highlight=False, soft_wrap=True)
+        self._status: Status | None = None
+
+    def text(self, lines: Iterable[str]) -> None:
+        """Lines as they are."""
+        self.quiet()
+        for line in lines:
+            self._console.print(line)
+
+    def opening(self, probes: Probes) -> None:
+        """The network, drawn."""
+        self.text(["", f"[bold]{CUSTOMER}, line {LINE_CODE}[/], Ningbo to Shanghai", ""])
+        self.text([*(f"  {escape(row)}" for row in draw(probes)), ""])
+
+    def event(self, at_s: float, text: str) -> None:
+        """One line of the timeline."""
+        self.quiet()
+        self._console.print(f"[dim]{at_s:6.1f} s[/]  {escape(text)}")
+
+    def waiting(self, text: str) -> None:
+        """On a terminal only: the line at the bottom."""
+        if not self._console.is_terminal:
+            return
+        if self._status is None:
+            self._status = self._console.status(escape(text))
+            self._status.start()
+        else:
+            self._status.update(escape(text))
+
+    def quiet(self) -> None:
+        """Take the line at the bottom away."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def verdict(self, outcome: Outcome, probes: Probes) -> None:
+        """What the analyzer says, with its reasons."""
+        entries = outcome.verdict["verdicts"]
+        self.text([""])
+        if not entries:
+            self.text(["[bold]VERDICT  no fault found[/]"])
+        for number, entry in enumerate(entries):
+            self.text(verdict_lines(entry, outcome.evidence, first=number == 0))
+        self.text(closing_lines(outcome))
+        if entries:
+            suspects = {base_of(component) for entry in entries for component in entry["components"]}
+            self.text(["", *(f"  {escape(row)}" for row in draw(probes, suspects))])
+        self.text([""])
+
+    def truth(self, outcome: Outcome) -> None:
+        """What was so, beside it."""
+        self.text([*truth_lines(outcome), ""])
+
+
+def verdict_lines(entry: Mapping[str, Any], evidence: Mapping[str, Any], *, first: bool) -> list[str]:
+    """An entry in words: what, whose, how sure, why, why not, what else, what next."""
+    head = "VERDICT" if first else "ALSO   "
+    lines = [
+        f"[bold]{head}  {escape(verdict_sentence(SPEAKER, entry))}[/]",
+        f"  owner        {escape(owner_words(SPEAKER, entry))}",
+        f"  confidence   {confidence(float(entry['confidence']))}",
+        *_reasons("speaks for", entry.get("evidence", ()), evidence),
+        *_reasons("against", entry.get("against", ()), evidence),
+        *_others(entry),
+    ]
+    if entry.get("next_step"):
+        lines.append(f"  next step    {escape(str(entry['next_step']))}")
+    return lines
+
+
+def _reasons(title: str, rows: Sequence[Mapping[str, Any]], evidence: Mapping[str, Any]) -> list[str]:
+    observations = evidence.get("observations", ())
+    lines: list[str] = []
+    for row in rows[:_MOST_ROWS]:
+        number = row.get("observation")
+        known = isinstance(number, int) and 0 <= number < len(observations)
+        text = observation_sentence(SPEAKER, observations[number]) if known else str(row.get("text", ""))
+        lines.append(f"  {title if not lines else '':12} {row['nats']:+8.1f} nats  {escape(text)}")
+    if len(rows) > _MOST_ROWS:
+        lines.append(f"  {'':12} and {len(rows) - _MOST_ROWS} more, see the report")
+    return lines
+
+
+def _others(entry: Mapping[str, Any]) -> list[str]:
+    reported = set(entry["components"])
+    others = [
+        f"{SPEAKER.name(str(candidate['id']))}{direction_words(SPEAKER, [str(candidate['id'])])}"
+        f" {confidence(float(candidate['probability']))}"
+        for candidate in entry.get("candidates", ())
+        if candidate["id"] not in reported and float(candidate["probability"]) >= _LEAST_PROBABILITY
+    ]
+    return [f"  or else      {escape('; '.join(others) if others else 'nothing else holds one per cent')}"]
+
+
+def closing_lines(outcome: Outcome) -> list[str]:
+    """The detection floor and the test that would tell more."""
+    lines = []
+    for number, row in enumerate(outcome.verdict.get("floor", ())[:_MOST_ROWS]):
+        lines.append(f"  {'floor' if number == 0 else '':12} {escape(floor_sentence(SPEAKER, row))}")
+    test = outcome.verdict.get("next_test")
+    if test:
+        lines.append(f"  next test    {escape(SPEAKER.word('report.next_test', first=test['from'], second=test['to']))}")
+    return lines
+
+
+def truth_lines(outcome: Outcome) -> list[str]:
+    """What was injected, and whether each part of the verdict is right."""
+    truth = "; ".join(fault_words(fault) for fault in outcome.faults) or "nothing was injected"
+    marks = ", ".join(
+        f"{name} [{'green' if right else 'red'}]{'right' if right else 'wrong'}[/]"
+        for name, right in outcome.correct.document().items()
+    )
+    seconds = outcome.seconds
+    took = ", ".join(
+        f"{words} {seconds[key]:.1f} s"
+        for key, words in (
+            ("setup", "set-up"),
+            ("to_first_sign", "first sign after"),
+            ("to_verdict", "verdict after"),
+            ("total", "all"),
+        )
+        if key in seconds
+    )
+    balance = outcome.balance
+    return [
+        f"[bold]TRUTH    {escape(truth)}[/]",
+        f"  judged       {marks}",
+        f"  took         {took}",
+        f"  batches      {balance.batches} acknowledged, {balance.lost} lost, {balance.doubled} doubled",
+        f"  report       {escape(str(outcome.report))}",
+    ]
+
+
+def fault_words(fault: Fault) -> str:
+    """A fault as the driver injected it."""
+    element = ELEMENTS[fault.component]
+    amount = {Kind.LOSS: f"{fault.rate:.2%} loss", Kind.DELAY: f"{fault.rate:g} ms of delay", Kind.LINK_DOWN: "link down"}[
+        fault.kind
+    ]
+    return f"{amount} on {element.name} ({SPEAKER.owner(element.owner.value)}){direction_words(SPEAKER, fault.components)}"
