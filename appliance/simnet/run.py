@@ -1,0 +1,228 @@
+"""A whole installation in virtual time: probes that do not exist, the real collector, the real analyzer.
+
+    with SimulatedRun(folder, Scenario(inventory=inventory, seed=7)) as run:
+        run.advance(60)                                     # the baseline is learned
+        run.inject("loss", Base("loop-a"), rate=0.01, directions=(Direction.A_TO_Z,))
+        run.advance(30)
+        incident = run.first_blame()
+
+Nothing sleeps. The analyzer sees the inventory and the stores, as in the service; what was injected stays here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Self
+
+import attrs
+
+from analyzer.config import AnalyzerConfig
+from analyzer.network import network_of
+from analyzer.reading import StoredData
+from analyzer.runner import StepReport
+from analyzer.service import open_analyzer
+from analyzer.views import StoredViews
+from appliance.simnet.effects import BOTH, Disturbance, disturbance
+from appliance.simnet.flows import Traffic
+from appliance.simnet.measuring import Measuring, Upload
+from appliance.simnet.plant import Plant
+from collector.collector import Collector, open_collector
+from collector.config import CollectorConfig
+from collector.enrich.from_inventory import places_of
+from faultline.inventory import Inventory
+from faultline.records.incident import Base, Incident
+from faultline.records.terms import SECOND_NS, Direction
+from faultline.runtime.clock import VirtualClock
+from faultline.runtime.counters import Counters
+from faultline.store.config import StoreConfig
+from faultline.store.reader import StoreReader
+
+INTERVAL_NS = 10 * SECOND_NS
+SETTLE_NS = 1_200_000_000
+"""A probe closes an interval about a second after its end: replies to its last test packets may still come."""
+BEGIN_NS = 1_767_577_600 // 3600 * 3600 * SECOND_NS
+"""An hour of an ordinary Monday in January 2026."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Scenario:
+    """What is simulated, faults left out."""
+
+    inventory: Inventory
+    traffic: Traffic = attrs.field(factory=Traffic)
+    test_packets_per_s: float = 100.0
+    """Of each test session, in each direction."""
+    seed: int = 1
+    begin_ns: int = BEGIN_NS
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Blame:
+    """The first thing that was said with `blames` true, and when."""
+
+    incident: Incident
+    said_ns: int
+    """Virtual time at which the analyzer said so."""
+
+
+class SimulatedRun:
+    """One installation. `folder` holds its stores; nothing in it is forced to the disk.
+
+    Args:
+        folder: where stores go; made when missing.
+        scenario: what is simulated.
+        config: the analyzer's rules; its folders and stores are replaced.
+        on_upload: asked before each batch is handed to the collector; False loses it on its way (it comes again with the next).
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        scenario: Scenario,
+        *,
+        config: AnalyzerConfig | None = None,
+        on_upload: Callable[[Upload], bool] = lambda _: True,
+    ) -> None:
+        self.scenario = scenario
+        self.plant = Plant(scenario.inventory)
+        self.clock = VirtualClock(scenario.begin_ns)
+        self._on_upload = on_upload
+        self._measuring = Measuring(
+            inventory=scenario.inventory,
+            plant=self.plant,
+            traffic=scenario.traffic,
+            test_packets_per_s=scenario.test_packets_per_s,
+            seed=scenario.seed,
+            begin_ns=scenario.begin_ns,
+        )
+        self._folder = folder
+        self._store = StoreConfig(data=folder / "store", durable=False)
+        self._config = attrs.evolve(config or AnalyzerConfig(), data=folder / "analyzer", store=self._store)
+        self._next_ns = scenario.begin_ns
+        self._waiting: list[Upload] = []
+        self.acknowledged: dict[tuple[str, str], int] = {}
+        """Batches acknowledged, by probe and stream."""
+        self.blame: Blame | None = None
+        self.first_sign_ns: int | None = None
+        """When a component was first suspected after the newest injection."""
+        self.collector: Collector
+        self._open()
+
+    def _open(self) -> None:
+        inventory = self.scenario.inventory
+        self.collector = open_collector(
+            CollectorConfig(data=self._folder / "collector", store=self._store), places=places_of(inventory)
+        )
+        self.collector.advance(self.clock.wall_ns())
+        self.counters = Counters()
+        self.stored = StoredData(StoreReader(state=self.collector.state, metrics=self.collector.metrics))
+        self.analyzer = open_analyzer(self._config, inventory=inventory, stored=self.stored, counters=self.counters)
+        self.views = StoredViews(
+            network=network_of(inventory), stored=self.stored, belief=lambda: self.analyzer.belief, clock=self.clock
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the stores."""
+        self.collector.close()
+
+    def restart(self) -> None:
+        """As after kill -9 of collector and analyzer: what they had in memory is gone."""
+        self.collector.close()
+        self._open()
+
+    @property
+    def now_ns(self) -> int:
+        """Virtual wall time."""
+        return self.clock.wall_ns()
+
+    def inject(
+        self,
+        kind: str,
+        component: Base,
+        *,
+        rate: float,
+        directions: tuple[Direction, ...] = BOTH,
+        lasts_s: float | None = None,
+    ) -> Disturbance:
+        """Make a fault happen from now on.
+
+        Raises:
+            ValueError: there is no such kind.
+        """
+        begin_ns = self.now_ns
+        end_ns = None if lasts_s is None else begin_ns + int(lasts_s * SECOND_NS)
+        made = disturbance(kind, component, rate=rate, directions=directions, begin_ns=begin_ns, end_ns=end_ns)
+        self.plant.disturbances.append(made)
+        self.first_sign_ns = None
+        return made
+
+    def mend(self) -> None:
+        """End every fault now."""
+        self.plant.disturbances = [
+            attrs.evolve(d, end_ns=self.now_ns) if d.end_ns is None or d.end_ns > self.now_ns else d
+            for d in self.plant.disturbances
+            if d.begin_ns < self.now_ns
+        ]
+
+    def advance(self, seconds: float) -> list[StepReport]:
+        """Let time pass; whatever becomes due meanwhile is measured, uploaded, rolled up and answered."""
+        until_ns = self.now_ns + int(seconds * SECOND_NS)
+        reports = []
+        while self._next_ns + INTERVAL_NS + SETTLE_NS <= until_ns:
+            end_ns = self._next_ns + INTERVAL_NS
+            self.clock.advance(end_ns + SETTLE_NS - self.now_ns)
+            self._waiting += self._measuring.batches(self._next_ns, end_ns, closed_ns=end_ns + SETTLE_NS - SECOND_NS // 10)
+            self._next_ns = end_ns
+            reports.append(self._work())
+        self.clock.advance(until_ns - self.now_ns)
+        return reports
+
+    def until_blame(self, *, within_s: float) -> Blame | None:
+        """Let time pass until something is blamed, at most so long."""
+        until_ns = self.now_ns + int(within_s * SECOND_NS)
+        while self.blame is None and self.now_ns < until_ns:
+            self.advance(min(10.0, (until_ns - self.now_ns) / SECOND_NS))
+        return self.blame
+
+    def settle(self, seconds: float = 60.0) -> None:
+        """Let the collector finish what is open, without new measurements."""
+        for _ in range(int(seconds)):
+            self.clock.advance(SECOND_NS)
+            self._work()
+        self.collector.finish(self.now_ns)
+
+    def _work(self) -> StepReport:
+        self._upload()
+        while self.collector.advance(self.now_ns):
+            pass
+        report = self.analyzer.step(self.now_ns)
+        belief = self.analyzer.belief
+        if self.first_sign_ns is None and (belief.suspected or report.events):
+            self.first_sign_ns = self.now_ns
+        if self.blame is None:
+            blamed = [event.incident for event in report.events if event.incident.verdict.get("blames")]
+            if blamed:
+                self.blame = Blame(incident=blamed[0], said_ns=self.now_ns)
+        return report
+
+    def _upload(self) -> None:
+        """In order; a batch that was lost on its way holds back what is behind it in its stream, as at a probe."""
+        held: list[Upload] = []
+        for upload in self._waiting:
+            behind = any((other.probe, other.stream) == (upload.probe, upload.stream) for other in held)
+            if behind or not self._on_upload(upload):
+                held.append(upload)
+                continue
+            answer = self.collector.ingest(upload.octets, upload.probe, self.now_ns)
+            if answer.status is not HTTPStatus.OK:
+                raise RuntimeError(f"{upload.probe} {upload.stream} {upload.seq}: {answer.status} {dict(answer.document)}")
+            self.acknowledged[upload.probe, upload.stream.value] = upload.seq
+        self._waiting = held
