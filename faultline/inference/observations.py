@@ -25,14 +25,15 @@ RATE_SHARES: Mapping[ComponentKind, float] = {
     ComponentKind.SEGMENT: 1.0,
     ComponentKind.LINK: 1.0,
     ComponentKind.DEVICE: 0.2,
-    ComponentKind.SITE: 0.2,
-    ComponentKind.SERVER: 1.0,
-    ComponentKind.SERVICE: 1.0,
-    ComponentKind.RESOLVER: 1.0,
-    ComponentKind.ROUTE: 1.0,
-    ComponentKind.PROBE: 2.0,
+    ComponentKind.SITE: 0.1,
+    ComponentKind.SERVER: 4.0,
+    ComponentKind.SERVICE: 4.0,
+    ComponentKind.RESOLVER: 2.0,
+    ComponentKind.ROUTE: 2000.0,
+    ComponentKind.PROBE: 200.0,
 }
-"""Fault rates by kind as shares of a directed segment's: cables and ports fail most, chassis and buildings seldom."""
+"""Fault rates by kind as multiples of a directed segment's, in the localiser's proportions: software fails more often than
+cables, chassis and buildings less; routes change and probes restart all the time."""
 
 
 def assemble(

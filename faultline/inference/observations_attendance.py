@@ -1,8 +1,8 @@
 """Which probes fell silent, told only when it is sure.
 
 Goes in: windows in order, each with the probes that reported their health in it. Comes out: for a span, the probes that are
-silent now, with the windows they missed. Sure means: the probe had been reporting steadily, it missed the newest windows in a row, and
-another probe was heard meanwhile, so that it is not the collector that heard nobody.
+silent now, with the windows they missed. Sure means: the probe had been reporting steadily, it missed the newest windows in a
+row, and another probe was heard meanwhile, so that it is not the collector that heard nobody.
 """
 
 from __future__ import annotations

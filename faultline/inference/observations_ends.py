@@ -66,7 +66,9 @@ def _round_trip(sight: Sight, ground: Ground) -> Observation | None:
     if median_rise > usual.mad_ns and minimum_rise < median_rise / 2:
         return None
     via = positions.to_end_and_back(sight.line, ground.inventory, sight.position, sight.direction)
-    return {"kind": "delay", "via": list(via), **delay_numbers(histogram, usual), "round_trip": True} if via else None
+    if not via:
+        return None
+    return {"kind": "delay", "source": "passive", "via": list(via), **delay_numbers(histogram, usual), "round_trip": True}
 
 
 def _response(sight: Sight, ground: Ground) -> Observation | None:

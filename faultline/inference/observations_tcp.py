@@ -8,10 +8,14 @@ vantages of a direction that see the same traffic are put in order, and each los
 - between two neighbours: what is downstream of the nearer one and not downstream of the farther one (`bracket`);
 - between the last vantage and the receiver: its `loss_downstream`. Repeats that were proven spurious (RFC 2883) are not in it.
 
-The difference is taken downstream because a lost tail leaves no hole: the farther vantage would not see it as upstream
-(metering: "B.up - A.up is only a lower bound"). Two meters do not class every repeat alike, so a bracket's background is raised
-by `DISAGREEMENT` of what lies beyond it. A vantage that sees other traffic than the busiest one, or loses packets while
-capturing, is left out; alone it is used as it is, with its quality.
+The difference is taken downstream because a lost tail leaves no hole: the farther vantage would not see it as upstream, so the
+difference of upstream counts is only a lower bound. Two meters do not class every repeat alike, so the background is raised by
+`DISAGREEMENT` of what lies beyond. A vantage that sees other traffic than the busiest one, or loses packets while capturing, is
+left out; alone it is used as it is, with its quality.
+
+A slice with one segment at most is `bracket` too: wherever in it the loss was, and whether a segment or its acknowledgement was
+lost, the place is the same. The rest of a line seen from one vantage is `passive`: lost acknowledgements of all of it look
+like lost segments.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ import attrs
 from faultline.inference.observations_rows import Ground, Observation, SeenRow, count, ratio, with_quality
 from faultline.inventory import positions
 from faultline.inventory.model import Inventory, Line, Position
+from faultline.records.incident import base_of
 from faultline.records.terms import Direction, LineCode, VantageId
 
 MOST_CAPTURE_LOSS = 0.01
@@ -36,8 +41,8 @@ SAME_TRAFFIC_SEGMENTS = 10
 """... or to this many segments, which may be under way when a window ends."""
 DISAGREEMENT = 0.03
 """Share of the repeats of farther losses that two meters may class differently."""
-BACKGROUND = 5e-5
-"""Loss ratio of a healthy path: the localiser's default, said here where it is raised."""
+BACKGROUND = 5e-4
+"""TCP fills queues until they drop: ten times the loss of a healthy path seen with test packets."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -119,21 +124,26 @@ def tcp_losses(chain: Sequence[Sight], ground: Ground) -> Iterator[Observation]:
     first, last = chain[0], chain[-1]
     before = positions.from_sender(first.line, ground.inventory, first.position, first.direction)
     if before:
-        yield _loss("passive", before, first.segments + first.upstream, first.upstream, first)
+        source = "passive" if _is_long(before, ground.inventory) else "bracket"
+        yield _loss(source, before, first.segments + first.upstream, first.upstream, first)
     for near, far in itertools.pairwise(chain):
         lost = min(near.segments, max(0, near.downstream - far.downstream))
         inside = positions.via(near.line, ground.inventory, near.position, far.position)
-        seen = _loss("bracket", inside, near.segments, lost, near, far)
-        if far.downstream:
-            seen["background"] = round(BACKGROUND + DISAGREEMENT * far.downstream / near.segments, 7)
-        yield seen
+        yield _loss("bracket", inside, near.segments, lost, near, far, beyond=far.downstream)
     after = positions.to_receiver(last.line, ground.inventory, last.position, last.direction)
     if after:
-        yield _loss("passive", after, max(last.segments, last.downstream), last.downstream, last)
+        source = "passive" if _is_long(after, ground.inventory) else "bracket"
+        yield _loss(source, after, max(last.segments, last.downstream), last.downstream, last)
 
 
-def _loss(source: str, via: Sequence[str], sent: int, lost: int, *seen_by: Sight) -> Observation:
+def _is_long(via: Sequence[str], inventory: Inventory) -> bool:
+    return sum(inventory.components[base_of(component)].directed for component in via) > 1
+
+
+def _loss(source: str, via: Sequence[str], sent: int, lost: int, *seen_by: Sight, beyond: int = 0) -> Observation:
     observation: Observation = {"kind": "loss", "source": source, "via": list(via), "sent": sent, "lost": lost}
+    if source == "bracket":  # of a passive count the localiser knows better how wide the background is
+        observation["background"] = round(BACKGROUND + DISAGREEMENT * min(1.0, beyond / sent), 7)
     return with_quality(observation, worst_quality(seen_by))
 
 
