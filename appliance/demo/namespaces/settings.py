@@ -76,7 +76,11 @@ class Files:
 def write_all(files: Files, probes: Probes) -> None:
     """Write every configuration and the inventory."""
     tokens = {name: secrets.token_urlsafe(32) for name in probe_names(probes)}
-    (files.folder / "logs").mkdir(mode=0o700)
+    for made in (
+        files.folder / "logs",
+        files.store,
+    ):  # collector and analyzer start side by side: whoever comes first lays it out
+        made.mkdir(mode=0o700)
     _write(files.inventory, inventory_document(probes))
     _write(files.collector, _collector(files, tokens))
     _write(files.analyzer, _analyzer(files))

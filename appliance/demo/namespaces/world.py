@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Literal
 
 from appliance.demo import remains
-from appliance.demo.faults import Fault, Kind
+from appliance.demo.faults import Fault
 from appliance.demo.line import Probes, probe_names
-from appliance.demo.namespaces import injection, plan
+from appliance.demo.namespaces import plan
 from appliance.demo.namespaces.accounts import balance
+from appliance.demo.namespaces.ground import Ground
+from appliance.demo.namespaces.injection import Seen
 from appliance.demo.namespaces.processes import Processes
 from appliance.demo.namespaces.settings import COLLECTOR_PORT, Files, write_all
-from appliance.demo.namespaces.spaces import Spaces
 from appliance.demo.namespaces.traffic import FILE_PORT, TELLER_PORT
 from appliance.demo.page import Page
 from appliance.demo.world import Answers, Balance, Say, WorldError
@@ -41,12 +42,10 @@ class Namespaces:
     network: Literal["namespaces", "simulated"] = "namespaces"
 
     def __init__(self, *, faults: Sequence[Fault], probes: Probes, seed: int) -> None:
-        self._faults = tuple(faults)
         self._probes = probes
         self._seed = seed
-        self._spaces = Spaces(plan.SPACES)
         self._processes = Processes()
-        self._relays: dict[str, subprocess.Popen[str]] = {}
+        self._ground = Ground(self._processes, faults=faults, seed=seed)
         self._tally: dict[str, float] = {}
         self._unread = b""
         self._users: subprocess.Popen[str] | None = None
@@ -63,9 +62,8 @@ class Namespaces:
         files = self._files = Files(folder=self._folder, listen=f"127.0.0.1:{_free_port()}")
         self._page = Page(f"http://{files.listen}")
         write_all(files, self._probes)
-        self._spaces.start()
+        self._ground.start(files.log("relay"))
         self._write_down()
-        self._build_links()
         say(f"network up: {len(plan.NODES)} hosts and routers, {len(plan.CABLES)} segments, a management network")
         self._start_service(_COLLECTOR, plan.MANAGEMENT, files.collector)
         self._start_service(_ANALYZER, None, files.analyzer)
@@ -81,26 +79,10 @@ class Namespaces:
         self._start_users()
         self._write_down()
 
-    def _build_links(self) -> None:
-        spliced = injection.relayed(self._faults)
-        self._spaces.run_all(plan.prologue())
-        self._spaces.run(plan.WIRE, ("ip", "-batch", "-"), stdin=plan.links(self._spaces.pids))
-        self._spaces.run_all(plan.addresses(cable.segment for cable in spliced))
-        self._spaces.run_all(injection.counting())
-        for cable in spliced:
-            command = (*_MODULE, "appliance.demo.namespaces.relay", *cable.ends, "--seed", str(self._seed))
-            label = f"relay {cable.segment}"
-            log = self._known().log("relay")
-            self._relays[cable.segment] = self._processes.start(
-                label, self._spaces.inside(plan.WIRE, command), log=log, talk=True
-            )
-        for relay in self._relays.values():
-            _hear(relay, "ready")
-
     def _start_service(self, label: str, space: str | None, config: Path) -> None:
         command = [*_MODULE, "appliance.cli", label.split(maxsplit=1)[0], "run", "-c", str(config)]
         if space is not None:
-            command = self._spaces.inside(space, command)
+            command = self._ground.spaces.inside(space, command)
         self._processes.start(label, command, log=self._known().log(label.replace(" ", "-")))
 
     def _await_probe(self, label: str) -> None:
@@ -109,14 +91,14 @@ class Namespaces:
 
     def _start_server(self) -> None:
         command = (*_MODULE, "appliance.demo.namespaces.traffic", "serve", plan.SERVER_ADDRESS)
-        self._processes.start(_SERVER, self._spaces.inside("server", command), log=self._known().log(_SERVER))
+        self._processes.start(_SERVER, self._ground.spaces.inside("server", command), log=self._known().log(_SERVER))
 
     def _start_users(self) -> None:
         for port in (TELLER_PORT, FILE_PORT):
             self._processes.await_listening(_SERVER, port, timeout_s=_START_S)
         command = (*_MODULE, "appliance.demo.namespaces.traffic", "use", plan.SERVER_ADDRESS, "--seed", str(self._seed))
         log = self._known().log(_USERS)
-        self._users = self._processes.start(_USERS, self._spaces.inside("host", command), log=log, talk=True)
+        self._users = self._processes.start(_USERS, self._ground.spaces.inside("host", command), log=log, talk=True)
         self._processes.await_that(lambda: self._count_requests() > 0, "no request is answered", timeout_s=_START_S)
 
     def _count_requests(self) -> float:
@@ -136,7 +118,7 @@ class Namespaces:
 
     def _write_down(self) -> None:
         if self._folder is not None:
-            remains.write_down(self._folder, [*self._spaces.pids.values(), *self._processes.pids.values()])
+            remains.write_down(self._folder, [*self._ground.spaces.pids.values(), *self._processes.pids.values()])
 
     def _known(self) -> Files:
         if self._files is None:
@@ -155,23 +137,11 @@ class Namespaces:
 
     def inject(self, fault: Fault) -> None:
         """Make it happen."""
-        if fault.kind is Kind.LOSS:
-            space, rules = injection.loss(fault)
-            self._spaces.run(space, ("nft", "-f", "-"), stdin=rules)
-        elif fault.kind is Kind.LINK_DOWN:
-            space, lines = injection.cut(fault)
-            self._spaces.run(space, ("ip", "-batch", "-"), stdin=lines)
-        elif fault.kind is Kind.DELAY:
-            relay = self._relays[fault.component]
-            for direction in fault.way.directions:
-                _tell(relay, f"{direction.value} {fault.rate}")
+        self._ground.inject(fault)
 
-    def truth(self) -> dict[str, injection.Seen]:
-        """What every place with a rule let through and dropped so far."""
-        seen: dict[str, injection.Seen] = {}
-        for space in (plan.WIRE, *plan.ROUTERS):
-            seen |= injection.read_counters(self._spaces.run(space, injection.counters_command()))
-        return seen
+    def truth(self) -> dict[str, Seen]:
+        """What every place that can drop let through and dropped so far."""
+        return self._ground.truth()
 
     def traffic(self) -> str:
         """Requests answered in the newest second."""
@@ -207,7 +177,7 @@ class Namespaces:
         return {
             "status page": f"http://{files.listen}/",
             "configuration, logs, stores": str(files.folder),
-            "a shell on the CE router": f"nsenter -t {self._spaces.pids['ce']}{user} -n {shell}",
+            "a shell on the CE router": f"nsenter -t {self._ground.spaces.pids['ce']}{user} -n {shell}",
         }
 
     # ---- the end ---------------------------------------------------------------------------------------------------
@@ -221,26 +191,12 @@ class Namespaces:
     def tear_down(self) -> None:
         """Everything goes: processes, namespaces, links, files."""
         self._processes.stop_all(grace_s=_GRACE_S)
-        self._spaces.stop()
+        self._ground.stop()
         if self._page is not None:
             self._page.close()
         if self._folder is not None:
             remains.remove(self._folder)
             self._folder = None
-
-
-def _hear(child: subprocess.Popen[str], word: str) -> None:
-    heard = child.stdout.readline().strip() if child.stdout else ""
-    if heard != word:
-        raise WorldError(f"the relay said {heard!r}, not {word!r}")
-
-
-def _tell(child: subprocess.Popen[str], line: str) -> None:
-    if child.stdin is None:
-        raise WorldError("the relay does not listen")
-    child.stdin.write(line + "\n")
-    child.stdin.flush()
-    _hear(child, "set")
 
 
 def _free_port() -> int:
