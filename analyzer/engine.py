@@ -81,11 +81,12 @@ class Engine:
         rules: IncidentRules,
         baselines: Baselines | None = None,
         open_incidents: Iterable[Incident] = (),
+        memory: Mapping[str, Any] | None = None,
     ) -> None:
         self._judge = judge
         self._spans_ns = sorted(spans_ns)
         self.baselines = baselines or Baselines()
-        self.book = IncidentBook(rules, open_incidents=open_incidents)
+        self.book = IncidentBook(rules, open_incidents=open_incidents, memory=memory)
         self.history = History(keep_ns=self._spans_ns[-1])
         self._alone: dict[int, WindowEvidence] = {}
         self._trainer = Trainer(self.baselines)

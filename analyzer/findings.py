@@ -73,6 +73,36 @@ class Group:
         return Group(findings=(attrs.evolve(first, onset_ns=onset_ns), *others))
 
 
+def group_document(group: Group) -> dict[str, Any]:
+    """As JSON values, so that a restart can go on with it."""
+    return {
+        "findings": [
+            {
+                "verdict": dict(finding.verdict),
+                "onset_ns": finding.onset_ns,
+                "lines": sorted(finding.lines),
+                "tenants": sorted(finding.tenants),
+            }
+            for finding in group.findings
+        ]
+    }
+
+
+def group_from_document(document: Mapping[str, Any]) -> Group:
+    """Read it back."""
+    return Group(
+        findings=tuple(
+            Finding(
+                verdict=entry["verdict"],
+                onset_ns=entry["onset_ns"],
+                lines=frozenset(map(LineCode, entry["lines"])),
+                tenants=frozenset(map(TenantId, entry["tenants"])),
+            )
+            for entry in document["findings"]
+        )
+    )
+
+
 def grouped(findings: Sequence[Finding]) -> list[Group]:
     """Findings joined wherever they share a component, the most certain first in each group and among the groups."""
     groups: list[list[Finding]] = []

@@ -23,7 +23,7 @@ from typing import Any
 
 import attrs
 
-from analyzer.findings import Finding, Group, grouped, same_headline
+from analyzer.findings import Finding, Group, group_document, group_from_document, grouped, same_headline
 from faultline.records.incident import Base, EventKind, Incident, IncidentId, IncidentState, Revision, base_of
 from faultline.records.terms import SECOND_NS, Mode, Owner
 
@@ -100,12 +100,50 @@ class _Rumour:
 
 
 class IncidentBook:
-    """All incidents that are not over. Feed it every step in order; it never reads a clock."""
+    """All incidents that are not over. Feed it every step in order; it never reads a clock.
 
-    def __init__(self, rules: IncidentRules, *, open_incidents: Iterable[Incident] = ()) -> None:
+    Args:
+        rules: when to speak.
+        open_incidents: those of an earlier life.
+        memory: what `memory` gave at the end of that life; without it the book goes on, a little slower to speak.
+    """
+
+    def __init__(
+        self,
+        rules: IncidentRules,
+        *,
+        open_incidents: Iterable[Incident] = (),
+        memory: Mapping[str, Any] | None = None,
+    ) -> None:
         self._rules = rules
         self._trackers = [_Tracker(incident=i) for i in sorted(open_incidents, key=lambda i: (i.raised_ns, i.id))]
         self._rumours: list[_Rumour] = []
+        if memory is not None:
+            self._remember(memory)
+
+    def memory(self) -> dict[str, Any]:
+        """What is known beside the incidents themselves, as JSON values: health counted, rivals, rumours."""
+        return {
+            "trackers": {
+                tracker.incident.id: {
+                    "good_ns": tracker.good_ns,
+                    "rival_steps": tracker.rival_steps,
+                    **({"rival": group_document(tracker.rival)} if tracker.rival else {}),
+                }
+                for tracker in self._trackers
+            },
+            "rumours": [{"group": group_document(r.group), "hits": list(r.hits)} for r in self._rumours],
+        }
+
+    def _remember(self, memory: Mapping[str, Any]) -> None:
+        for tracker in self._trackers:
+            known = memory["trackers"].get(tracker.incident.id)
+            if known is not None:
+                tracker.good_ns, tracker.rival_steps = known["good_ns"], known["rival_steps"]
+                tracker.rival = group_from_document(known["rival"]) if "rival" in known else None
+        for entry in memory["rumours"]:
+            hits = deque(entry["hits"], maxlen=self._rules.raise_of)
+            self._rumours.append(_Rumour(group=group_from_document(entry["group"]), hits=hits))
 
     @property
     def open_incidents(self) -> tuple[Incident, ...]:

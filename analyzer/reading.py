@@ -20,8 +20,10 @@ from faultline.records.terms import Level, LineCode
 from faultline.store.reader import StoreReader
 from faultline.store.windows import FinalWindow, RollupRow, WindowBook
 
-INCIDENT, EVIDENCE, BASELINE = "incident", "evidence", "baseline"
+INCIDENT, EVIDENCE, BASELINE, BOOK = "incident", "evidence", "baseline", "incident_book"
 """Kinds of documents."""
+ONLY = "analyzer"
+"""Id of a document of which there is one."""
 ANSWERED = "analyzer.answered_until_ns"
 LEVEL = Level.TEN_SECONDS
 
@@ -104,9 +106,16 @@ class StoredData:
         text = self._state.fact(ANSWERED)
         return int(text) if text is not None else None
 
-    def put_answered(self, end_ns: int) -> None:
-        """Keep that end."""
-        self._state.put_fact(ANSWERED, str(end_ns))
+    def book_memory(self) -> Mapping[str, Any] | None:
+        """What the book of incidents knew beside them at that end."""
+        kept = self._state.document(BOOK, ONLY)
+        return dict(json.loads(kept.text)) if kept else None
+
+    def put_answered(self, end_ns: int, book_memory: Mapping[str, Any]) -> None:
+        """Keep both, together."""
+        with self._state.transaction():
+            self._state.put_fact(ANSWERED, str(end_ns))
+            self._put(BOOK, ONLY, end_ns, book_memory)
 
     def _put(self, kind: str, name: str, revision: int, document: Mapping[str, Any]) -> None:
         self._state.put_document(kind, name, revision, json.dumps(document, ensure_ascii=False, separators=(",", ":")))

@@ -61,8 +61,11 @@ class Stores(Protocol):
     def answered_until_ns(self) -> int | None:
         """End of the newest window that was answered."""
 
-    def put_answered(self, end_ns: int) -> None:
-        """Keep that end."""
+    def book_memory(self) -> Mapping[str, Any] | None:
+        """What the book of incidents knew beside them at that end."""
+
+    def put_answered(self, end_ns: int, book_memory: Mapping[str, Any]) -> None:
+        """Keep both, together."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -118,6 +121,7 @@ class Analyzer:
             rules=self._rules,
             baselines=baselines,
             open_incidents=[i for i in self._stores.incidents() if i.state is IncidentState.OPEN],
+            memory=self._stores.book_memory(),
         )
         self._answered_ns = self._stores.answered_until_ns()
         if self._answered_ns is None:
@@ -188,15 +192,16 @@ class Analyzer:
         said = {event.incident.id: event.incident for event in outcome.events}
         evidence = outcome.choice.span.evidence
         for incident in {**{i.id: i for i in outcome.touched}, **said}.values():
-            fresh = incident.updated_ns == note.end_ns and incident.state is IncidentState.OPEN
-            if fresh or incident.id in said:
-                self._stores.put_incident(incident, evidence if fresh else None)
+            # The evidence numbers of a verdict refer to the document it was made from, not to a later one.
+            own = any(incident.verdict is entry for entry, _ in outcome.choice.entries)
+            if incident.updated_ns == note.end_ns or incident.id in said:
+                self._stores.put_incident(incident, evidence if own else None)
         self._stores.write(step_points(outcome, self._network))
         self._keep_baselines(note.end_ns)
         if self._notifier is not None:
             self._notifier.tell(outcome.events, now_ns)
         # Last, so that a stop before this line answers the window again: every write above replaces itself.
-        self._stores.put_answered(note.end_ns)
+        self._stores.put_answered(note.end_ns, self._engine.book.memory())
         self._answered_ns = note.end_ns
         self.belief = Belief(suspected=outcome.suspected, learning=outcome.learning)
         self._say(outcome)

@@ -22,6 +22,7 @@ from analyzer.notify.outbox import Outbox
 from analyzer.reading import StoredData
 from analyzer.runner import Analyzer
 from analyzer.service import open_analyzer
+from analyzer.views import StoredViews
 from collector.collector import Collector, open_collector
 from collector.config import CollectorConfig
 from collector.enrich.from_inventory import places_of
@@ -29,6 +30,7 @@ from faultline import inventory
 from faultline.native import encode_records, seal_batch
 from faultline.records.histogram import Histogram
 from faultline.records.terms import SECOND_NS
+from faultline.runtime.clock import VirtualClock
 from faultline.runtime.counters import Counters
 from faultline.store import StoreConfig, StoreReader
 
@@ -118,23 +120,33 @@ class LineWorld:
     counters: Counters
     random: random.Random
     now_ns: int = BEGIN_NS
+    clock: VirtualClock = attrs.field(factory=lambda: VirtualClock(BEGIN_NS))
     faults: dict[str, Fault] = attrs.field(factory=dict)
     seqs: dict[tuple[str, str], int] = attrs.field(factory=dict)
     silent: set[str] = attrs.field(factory=set)
-    """Probes that hand in nothing."""
+    """Probes that measure nothing."""
+    held_back: set[str] = attrs.field(factory=set)
+    """Probes that keep what they measure until `release`."""
+    _kept: list[tuple[str, bytes]] = attrs.field(factory=list)
 
     def run(self, seconds: int, faults: Mapping[str, Fault] | None = None) -> list[str]:
         """Let windows pass, with faults by directed segment; gives what was said, e.g. `raise access loop-a>`."""
-        self.faults = dict(faults or {})
         said: list[str] = []
         for _ in range(seconds // 10):
-            self.measure(self.now_ns)
-            self.now_ns += TEN_S
-            self.settle()
+            self.feed(10, faults)
             for event in self.analyzer.step(self.now_ns).events:
                 incident = event.incident
                 said.append(f"{event.kind.value} {incident.owner.value} {','.join(incident.components)}")
         return said
+
+    def feed(self, seconds: int, faults: Mapping[str, Fault] | None = None) -> None:
+        """Let windows pass up to the stores: whoever reads these answers."""
+        self.faults = dict(faults or {})
+        for _ in range(seconds // 10):
+            self.measure(self.now_ns)
+            self.now_ns += TEN_S
+            self.clock.advance(TEN_S)
+            self.settle()
 
     def settle(self) -> None:
         """The collector works through what it has."""
@@ -167,8 +179,18 @@ class LineWorld:
             "records": sum(map(len, rows.values())),
         }
         octets = seal_batch(header, b"".join(encode_records(kind, found, export_s=1) for kind, found in rows.items()), export_s=1)
+        if probe in self.held_back:
+            self._kept.append((probe, octets))
+            return
         answer = self.collector.ingest(octets, probe, end_ns)
         assert answer.status == 200, answer
+
+    def release(self) -> None:
+        """What was held back is uploaded now, oldest first."""
+        for probe, octets in self._kept:
+            answer = self.collector.ingest(octets, probe, self.now_ns)
+            assert answer.status == 200, answer
+        self._kept.clear()
 
     def restart(self) -> None:
         """Another analyzer over the same stores, as after kill -9: what was only in memory is gone."""
@@ -178,6 +200,14 @@ class LineWorld:
             stored=self.stored,
             counters=self.counters,
             notifier=self.notifier,
+        )
+
+    def views(self) -> StoredViews:
+        """The pages' data."""
+        known = inventory.read(self.config.inventory)
+        analyzer = self.analyzer
+        return StoredViews(
+            network=network_of(known), stored=self.stored, belief=lambda: analyzer.belief, clock=VirtualClock(self.now_ns)
         )
 
     @property
@@ -283,6 +313,12 @@ def _health(point: str, start_ns: int) -> dict[str, Any]:
 def line_file() -> str:
     """The line's inventory as its file's text."""
     return LINE_FILE
+
+
+@pytest.fixture
+def make_fault() -> type[Fault]:
+    """Makes faults."""
+    return Fault
 
 
 @pytest.fixture

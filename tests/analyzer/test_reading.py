@@ -135,9 +135,11 @@ def test_the_newest_answered_window_is_remembered(reader: StoreReader) -> None:
     """None in a new store, the end afterwards."""
     data = StoredData(reader)
     assert data.answered_until_ns() is None
-    data.put_answered(BEGIN_NS)
-    data.put_answered(BEGIN_NS + TEN_S)
+    assert data.book_memory() is None
+    data.put_answered(BEGIN_NS, {"rumours": [1]})
+    data.put_answered(BEGIN_NS + TEN_S, {"rumours": []})
     assert data.answered_until_ns() == BEGIN_NS + TEN_S
+    assert data.book_memory() == {"rumours": []}
 
 
 def test_points_are_asked_by_line_and_written_by_way_of_the_collector(reader: StoreReader) -> None:
