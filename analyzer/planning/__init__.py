@@ -1,0 +1,1 @@
+"""The inventory in the hands of people: checking the file, finding a line, showing its path."""

@@ -1,0 +1,29 @@
+"""A line from what a caller says: the customer's name, the code, the cities it connects. Pure."""
+
+from __future__ import annotations
+
+import difflib
+
+from faultline.inventory import Inventory, Line
+
+
+def find_lines(inventory: Inventory, text: str) -> list[Line]:
+    """Lines in which every word of the text occurs, upper and lower case alike; those whose code is the text come first."""
+    words = text.casefold().split()
+    found = [line for line in inventory.lines.values() if all(word in _said(inventory, line) for word in words)]
+    return sorted(found, key=lambda line: (line.code.casefold() != text.casefold().strip(), line.code))
+
+
+def _said(inventory: Inventory, line: Line) -> str:
+    """Everything people call a line by."""
+    tenant = inventory.tenants[line.tenant]
+    sites = [inventory.sites[end.site].name for end in (line.a_end, line.z_end) if end.site]
+    ends = [line.a_end.name, line.z_end.name, *line.a_end.prefixes, *line.z_end.prefixes]
+    return "\n".join([line.code, line.customer, tenant.id, tenant.name, *ends, *sites]).casefold()
+
+
+def nearest_codes(inventory: Inventory, code: str) -> list[str]:
+    """Codes that look like a mistyped one; failing that, a few that exist."""
+    by_folded = {known.casefold(): known for known in inventory.lines}
+    close = difflib.get_close_matches(code.casefold(), by_folded, n=3, cutoff=0.5) or list(by_folded)[:3]
+    return [by_folded[near] for near in close]
