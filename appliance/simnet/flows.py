@@ -79,6 +79,8 @@ class FlowSource:
         self._plant = plant
         self._traffic = traffic
         self._seed = seed
+        self.answered = 0
+        """Requests with their response in the newest interval."""
         self._connections = [
             _Connection(line=line, number=number, begun_ns=begin_ns)
             for line in inventory.lines.values()
@@ -88,8 +90,10 @@ class FlowSource:
     def records(self, start_ns: int, end_ns: int) -> dict[str, list[dict[str, Any]]]:
         """Records by probe."""
         found: dict[str, list[dict[str, Any]]] = {}
+        self.answered = 0
         for connection in self._connections:
             moment = self._live(connection, start_ns, end_ns)
+            self.answered += min(sent.delivered for sent in moment.sending.values())
             for vantage, position in self._vantages(connection.line):
                 record = self._record(moment, vantage, position)
                 if record is not None:

@@ -88,6 +88,11 @@ class Measuring:
             for probe in probes
         }
 
+    @property
+    def answered(self) -> int:
+        """Requests that got their response in the newest interval."""
+        return self._flows.answered
+
     def batches(self, start_ns: int, end_ns: int, *, closed_ns: int) -> Iterator[Upload]:
         """What every probe uploads of an interval, closed a moment after its end."""
         flows = self._flows.records(start_ns, end_ns)

@@ -104,6 +104,8 @@ class SimulatedRun:
         self._waiting: list[Upload] = []
         self.acknowledged: dict[tuple[str, str], int] = {}
         """Batches acknowledged, by probe and stream."""
+        self.steps = 0
+        """Intervals measured and answered so far."""
         self.blame: Blame | None = None
         self.first_sign_ns: int | None = None
         """When a component was first suspected after the newest injection."""
@@ -137,6 +139,11 @@ class SimulatedRun:
         """As after kill -9 of collector and analyzer: what they had in memory is gone."""
         self.collector.close()
         self._open()
+
+    @property
+    def requests_per_s(self) -> float:
+        """Requests that were answered in the newest interval, of all lines."""
+        return self._measuring.answered * SECOND_NS / INTERVAL_NS
 
     @property
     def now_ns(self) -> int:
@@ -182,6 +189,7 @@ class SimulatedRun:
             self._waiting += self._measuring.batches(self._next_ns, end_ns, closed_ns=end_ns + SETTLE_NS - SECOND_NS // 10)
             self._next_ns = end_ns
             reports.append(self._work())
+            self.steps += 1
         self.clock.advance(until_ns - self.now_ns)
         return reports
 
