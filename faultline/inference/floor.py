@@ -1,0 +1,134 @@
+"""The detection floor: the smallest fault that the packets of this window would have shown.
+
+Goes in: the problem. Comes out: for each reported place, or each measured one, the smallest severity of each mode whose log ratio
+pays for its prior and three nats more with 90 % power, on the packets seen. "Nothing found" is worth what its floor is worth.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from faultline.inference.faults import CELL_PRICE, HEALTHY, State, worsened
+from faultline.inference.likelihood import Counts, DelayRow, FailureRow, LossRow, MtuRow, ResponseRow, Row, ZeroWindowRow
+from faultline.inference.problem import Hypothesis, Problem
+from faultline.records.terms import Mode
+
+MARGIN_NATS = 3.0
+"""Odds of 20 to 1."""
+POWER_Z = 1.2816
+"""90 % of the outcomes."""
+REFERENCE_LOSS = 0.001
+"""The loss ratio whose waiting time is told beside the floor."""
+MOST_PLACES = 40
+_MODES = (Mode.LOSS, Mode.DELAY, Mode.CONGESTION, Mode.DOWN, Mode.FAILING, Mode.SLOW, Mode.STALLED, Mode.MTU)
+_ALWAYS = (Mode.LOSS, Mode.DELAY, Mode.DOWN)
+
+
+def floor_rows(problem: Problem, reported: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
+    """Floors of the reported places, all modes; of every measured place, the commonest modes, when nothing is reported."""
+    wanted = set(reported)
+    rows, places = [], 0
+    for mode in _MODES:
+        for hypothesis in problem.hypotheses:
+            if hypothesis.mode is not mode or len(hypothesis.groups) != 1:
+                continue
+            ids = tuple(problem.components[c].id for c in hypothesis.groups[0])
+            if wanted and ids not in wanted:
+                continue
+            if not wanted and (mode not in _ALWAYS or places >= MOST_PLACES):
+                continue
+            row = _floor(problem, hypothesis)
+            if row is not None:
+                rows.append({"components": list(ids), "mode": mode.value} | row)
+                places += 1
+    return rows
+
+
+def _floor(problem: Problem, hypothesis: Hypothesis) -> dict[str, float] | None:
+    """The floor of one place and mode; None where even the worst severity would not show."""
+    need = MARGIN_NATS - hypothesis.log_prior + (CELL_PRICE if problem.grids[hypothesis.mode].refinable else 0.0)
+    values = problem.grids[hypothesis.mode].values
+    if hypothesis.mode is Mode.DOWN:
+        values = values[:1]
+    found = next((k for k, value in enumerate(values) if _surplus(problem, hypothesis, value, 1.0) >= need), None)
+    if found is None:
+        return None
+    high = values[found]
+    if found and problem.grids[hypothesis.mode].refinable:
+        low = values[found - 1]
+        for _ in range(12):
+            middle = math.sqrt(low * high)
+            low, high = (low, middle) if _surplus(problem, hypothesis, middle, 1.0) >= need else (middle, high)
+    row = {"value": 1.0 if hypothesis.mode is Mode.DOWN else float(f"{high:.3g}")}
+    if hypothesis.mode is Mode.LOSS:
+        wait = _wait(problem, hypothesis, need)
+        if wait is not None:
+            row |= {"reference": REFERENCE_LOSS, "reference_seconds": wait}
+    return row
+
+
+def _wait(problem: Problem, hypothesis: Hypothesis, need: float) -> float | None:
+    """Seconds until the reference loss would show at the present rate of packets."""
+    times = 1.0
+    while times < 1e5 and _surplus(problem, hypothesis, REFERENCE_LOSS, times) < need:  # noqa: PLR2004 - a window in two months
+        times *= 1.1
+    return None if times >= 1e5 else float(f"{problem.evidence.seconds * times:.3g}")  # noqa: PLR2004
+
+
+def _surplus(problem: Problem, hypothesis: Hypothesis, severity: float, times: float) -> float:
+    """Log ratio that 90 % of windows reach when the fault is there, with so many times the packets."""
+    mean = variance = 0.0
+    for row, weights in hypothesis.column:
+        state = worsened(HEALTHY, hypothesis.mode, severity, weights)
+        expected, spread = _expected(problem.rows[row], state, times)
+        mean += expected
+        variance += spread
+    return mean - POWER_Z * math.sqrt(variance)
+
+
+def _expected(row: Row, state: State, times: float) -> tuple[float, float]:
+    """Mean and variance of a row's log ratio when the fault is true."""
+    match row:
+        case LossRow() | MtuRow() | FailureRow() | ZeroWindowRow():
+            return _expected_counts(row, state, times)
+        case DelayRow():
+            moved = DelayRow(
+                statistics=tuple(
+                    type(s)(
+                        shift_us=state.shift_ms * 1000 + s.queue_share * state.queue_ms * 1000,
+                        spread_us=s.spread_us,
+                        queue_share=s.queue_share,
+                        queue_spread=s.queue_spread,
+                    )
+                    for s in row.statistics
+                ),
+                tau=row.tau,
+            )
+            return moved.loglik(state) - moved.loglik(HEALTHY), 4.0 * row.tau
+        case ResponseRow():
+            moved_row = ResponseRow(shift=state.slow, spread=row.spread, tau=row.tau)
+            return moved_row.loglik(state) - moved_row.loglik(HEALTHY), 4.0 * row.tau
+    return 0.0, 0.0
+
+
+def _expected_counts(row: LossRow | MtuRow | FailureRow | ZeroWindowRow, state: State, times: float) -> tuple[float, float]:
+    counts = row.counts
+    total = counts.total * times
+    if total <= 0:
+        return 0.0, 0.0
+    # Every nat of a row comes from counts: try the expected count and the ones a standard deviation around it.
+    survive = state.open if isinstance(row, ZeroWindowRow) else state.answer if isinstance(row, FailureRow) else state.survive
+    if isinstance(row, MtuRow) and row.size > state.mtu:
+        survive += math.log(1e-6)
+    healthy = max(counts.backgrounds, key=lambda item: item[0])[1]
+    bad = min(1.0, -math.expm1(healthy + survive))
+    deviation = math.sqrt(total * bad * (1 - bad))
+    centre, low = _ratio(counts, total, total * bad, survive), _ratio(counts, total, max(0.0, total * bad - deviation), survive)
+    return centre, (centre - low) ** 2
+
+
+def _ratio(counts: Counts, total: float, bad: float, survive: float) -> float:
+    there = Counts(total=total, bad=bad, backgrounds=counts.backgrounds)
+    return there.loglik(survive) - there.loglik(0.0)

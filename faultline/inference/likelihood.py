@@ -1,0 +1,439 @@
+"""Log-likelihood of each kind of observation, given what faults would do to it.
+
+Goes in: one observation. Comes out: a row, whose `loglik(state)` is the log-likelihood up to a constant; only differences mean
+anything. Every row says which modes can move it. Knows nothing of components.
+
+Quality widens: packets a capture dropped, or a starved sender, raise the loss of a healthy path; gaps, one-sided flows and
+suspect samples lower the number of packets that count; a clock's error adds to the spread of one-way delay. Kinds that share
+packets are tempered (`TAU`): passive counts see the packets several times, and the three statistics of a delay are not
+independent.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Protocol
+
+import attrs
+
+from faultline.inference.faults import CELL, DEAD, State
+from faultline.inference.observed import (
+    Delay,
+    Failure,
+    Loss,
+    Mtu,
+    Quality,
+    Response,
+    Silence,
+    Told,
+    ZeroWindow,
+)
+from faultline.records.terms import Mode
+
+TAU = {
+    "active": 1.0,
+    "bracket": 0.7,
+    "passive": 0.5,
+    "delay": 0.7,
+    "delay_passive": 0.35,
+    "failure": 0.7,
+    "zero_window": 0.5,
+}
+"""Weight of a nat by kind of evidence."""
+
+ACTIVE_BACKGROUND = 5e-5
+"""Loss ratio of a healthy path seen with test packets."""
+TCP_BACKGROUND = 5e-4
+TCP_SPREAD = 1.5
+"""TCP fills queues until they drop: healthy passive loss lies within a factor e^1.5 of 0.05 % two times of three, and up to some
+per cent of it now and then. Only a baseline of the same path narrows this, and never between two probes, where a queue may lie."""
+KNOWN_SPREAD = 0.8
+"""Spread of the logarithm around a passive background that history gave."""
+STRAY_UNKNOWN, STRAY_KNOWN = 1e-4, 1e-5
+"""Chance that a healthy passive count is anything at all (retransmissions of lost acknowledgements, middleboxes): the most that
+one passive observation can ever say is about minus the logarithm of this."""
+TCP_BURST = 2.0
+MOST_TCP_LOST = 6.0
+"""Retransmissions come in episodes; more than this many independent ones are never credited to one observation."""
+SUSPECT_LOSS = 0.1
+"""Share of starved samples that may be lost by the measuring host itself."""
+
+STUDENT_NU = 4.0
+SOFTWARE_STAMP_US = 30.0
+"""Median of software time stamps wanders this much between windows."""
+MIN_FLOOR_US, P90_FLOOR_US = 30.0, 250.0
+LEAST_DELAY_SAMPLES = 5
+
+CONGESTION_LOSS = (0.002, 0.01, 0.03, 0.1)
+"""Loss ratios that a full queue may bring, each as likely; half of congested queues drop nothing."""
+
+FAILURE_LEAK = 0.002
+RETRIES = {"tcp": 3, "dns": 2, "http": 3}
+"""Packets that must all be lost before a request fails by loss alone."""
+MOST_FAILED = 20.0
+RESPONSE_FLOOR = 0.08
+RESPONSE_EPISODES = 2
+"""A response time moved for a whole window counts as this many independent surprises."""
+CLOSED_BACKGROUND = 0.005
+MTU_BACKGROUND = 0.01
+SILENT_SENSITIVITY, SILENT_FALSE = 0.98, 1e-3
+SILENT_SHARE = 0.3
+"""A probe that missed this share of its reports is called silent."""
+
+_TINY = 1e-9
+
+
+class Row(Protocol):
+    """One observation's likelihood."""
+
+    @property
+    def modes(self) -> frozenset[Mode]:
+        """Modes that can move it."""
+
+    def loglik(self, state: State) -> float:
+        """Log-likelihood up to a constant."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Counts:
+    """Binomial counts over a background that is itself only known to some factor."""
+
+    total: float
+    """Trials that count, after burstiness and tempering."""
+    bad: float
+    backgrounds: tuple[tuple[float, float], ...]
+    """Log weight and log survival of each background considered."""
+
+    def loglik(self, survive: float) -> float:
+        """Log-likelihood when faults let the share exp(survive) through."""
+        best, terms = -math.inf, []
+        for weight, healthy in self.backgrounds:
+            through = healthy + survive
+            term = weight + (self.total - self.bad) * through
+            if self.bad:
+                term += self.bad * math.log(max(_TINY, -math.expm1(through)))
+            terms.append(term)
+            best = max(best, term)
+        if len(terms) == 1:
+            return best
+        return best + math.log(math.fsum(math.exp(term - best) for term in terms))
+
+
+def known_background(ratio: float) -> tuple[tuple[float, float], ...]:
+    """A background that is a single number."""
+    return ((0.0, math.log1p(-min(0.5, max(_TINY, ratio)))),)
+
+
+def wide_background(ratio: float, spread: float, stray: float) -> tuple[tuple[float, float], ...]:
+    """A log-normal background around a ratio, with a thin uniform tail; twelve to fourteen values, a factor 2.5 apart."""
+    low, high, step = math.log(1e-5), math.log(0.7), 0.9
+    values = [low + step * k for k in range(int((high - low) / step) + 1)]
+    centre = math.log(min(0.5, max(1e-5, ratio)))
+    heights = [math.exp(-0.5 * ((v - centre) / max(spread, 0.6)) ** 2) for v in values]
+    total = sum(heights)
+    return tuple(
+        (math.log((1 - stray) * height / total + stray / len(values)), math.log1p(-math.exp(v)))
+        for v, height in zip(values, heights, strict=True)
+    )
+
+
+def _trust(quality: Quality, seconds: float) -> float:
+    """Share of the packets that count."""
+    missing = min(1.0, quality.gap_seconds / seconds) if seconds > 0 else 0.0
+    return (1 - quality.one_sided_ratio) * (1 - quality.suspect_ratio) * (1 - missing)
+
+
+def _more_loss(background: float, quality: Quality) -> float:
+    return 1 - (1 - background) * (1 - quality.capture_loss_ratio) * (1 - SUSPECT_LOSS * quality.suspect_ratio)
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class LossRow:
+    """Packets lost of packets sent."""
+
+    counts: Counts
+    size: float | None
+    modes: frozenset[Mode] = frozenset({Mode.LOSS, Mode.DOWN, Mode.CONGESTION})
+
+    def loglik(self, state: State) -> float:
+        """Binomial, q = 1 - (1-b) * product of (1-theta)."""
+        survive = state.survive
+        if self.size is not None and self.size > state.mtu:
+            survive += DEAD
+        plain = self.counts.loglik(survive)
+        if not state.queue_ms:
+            return plain
+        full = [self.counts.loglik(survive + math.log1p(-ratio)) for ratio in CONGESTION_LOSS]
+        return _log_mean([(0.5, plain), *((0.5 / len(full), value) for value in full)])
+
+
+def loss_row(observation: Loss, seconds: float) -> LossRow:
+    """The row of a loss observation; counts of TCP get a wide background, because queues drop where nothing is wrong."""
+    quality, tcp = observation.quality, observation.source != "active"
+    trust = _trust(quality, seconds) * TAU.get(observation.source, 1.0)
+    burst = observation.burst or (TCP_BURST if tcp else 1.0)
+    total, bad = (value * trust / burst for value in (observation.sent, observation.lost))
+    if tcp:
+        if bad > MOST_TCP_LOST:
+            total, bad = total * MOST_TCP_LOST / bad, MOST_TCP_LOST
+        learned = observation.background is not None
+        centre = _more_loss(observation.background or (ACTIVE_BACKGROUND if learned else TCP_BACKGROUND), quality)
+        known = learned and observation.source == "passive"
+        spread, stray = (KNOWN_SPREAD, STRAY_KNOWN) if known else (TCP_SPREAD, STRAY_UNKNOWN)
+        backgrounds = wide_background(centre, spread, stray)
+    else:
+        backgrounds = known_background(_more_loss(observation.background or ACTIVE_BACKGROUND, quality))
+    modes = {Mode.LOSS, Mode.DOWN, Mode.CONGESTION} | ({Mode.MTU} if observation.size is not None else set())
+    return LossRow(counts=Counts(total=total, bad=bad, backgrounds=backgrounds), size=observation.size, modes=frozenset(modes))
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Statistic:
+    """One number of a delay distribution: how far it is from its baseline, and how much it wanders when healthy."""
+
+    shift_us: float
+    spread_us: float
+    queue_share: float
+    """Part of a queue's delay that shows in it."""
+    queue_spread: float
+
+    def loglik(self, state: State) -> float:
+        """Student's t, widened by how vaguely the fault is known."""
+        shift, queue = state.shift_ms * 1000, state.queue_ms * 1000
+        if shift or queue:
+            vague = (CELL * shift) ** 2 + (self.queue_spread * queue) ** 2 + state.shift_var * 1e6
+            spread = math.sqrt(self.spread_us**2 + vague)
+        else:
+            spread = self.spread_us
+        return student((self.shift_us - shift - self.queue_share * queue) / spread) - math.log(spread)
+
+
+def student(z: float) -> float:
+    """Log density of Student's t with 4 degrees of freedom, up to a constant."""
+    return -(STUDENT_NU + 1) / 2 * math.log1p(z * z / STUDENT_NU)
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class DelayRow:
+    """Minimum, median and p90 beside their baselines: all up is a longer way, p90 up over a flat minimum is a queue."""
+
+    statistics: tuple[Statistic, ...]
+    tau: float
+    modes: frozenset[Mode] = frozenset({Mode.DELAY, Mode.CONGESTION})
+
+    def loglik(self, state: State) -> float:
+        """Tempered sum over the statistics."""
+        return self.tau * math.fsum(s.loglik(state) for s in self.statistics)
+
+
+def delay_row(observation: Delay, seconds: float, *, extra_us: float = 0.0, trust: float = 1.0) -> DelayRow:
+    """The row of a delay observation.
+
+    Args:
+        observation: without baseline, or of too few samples, it says nothing.
+        seconds: length of the window.
+        extra_us: spread to add, e.g. because both directions moved as a clock's step moves them.
+        trust: factor on the weight, e.g. because the route is not that of the baseline.
+    """
+    quality, base = observation.quality, observation.baseline
+    tau = TAU["delay_passive" if observation.passive else "delay"] * _trust(quality, seconds) * trust
+    if base is None or observation.median_us is None or observation.n < LEAST_DELAY_SAMPLES or base.n < LEAST_DELAY_SAMPLES:
+        return DelayRow(statistics=(), tau=tau)
+    sigma = 1.4826 * base.mad_us
+    clock = 0.0 if observation.round_trip else quality.clock_error_us
+    wander = 3.0 if observation.passive else 1.0
+    extra = clock**2 + extra_us**2
+
+    def statistic(value: float | None, usual: float | None, own: float, share: float, vague: float) -> Statistic | None:
+        if value is None or usual is None:
+            return None
+        return Statistic(shift_us=value - usual, spread_us=math.sqrt(own**2 + extra), queue_share=share, queue_spread=vague)
+
+    sampling = 1.2533 * sigma * math.sqrt(1 / observation.n + 1 / base.n)
+    median = math.hypot(sampling, 0.5 * sigma, SOFTWARE_STAMP_US * wander)
+    low = base.min_us if base.min_us is not None else base.median_us
+    least = math.hypot(0.5 * (base.median_us - low), MIN_FLOOR_US * wander) * (1 + 10 / observation.n)
+    tail = (base.p90_us if base.p90_us is not None else base.median_us) - base.median_us
+    high = math.hypot(0.5 * max(tail, 1.2816 * sigma), P90_FLOOR_US * wander)
+    found = (
+        statistic(observation.min_us, base.min_us, least, 0.0, 0.05),
+        statistic(observation.median_us, base.median_us, median, 0.5, 0.35),
+        statistic(observation.p90_us, base.p90_us, high, 1.0, 0.3),
+    )
+    return DelayRow(statistics=tuple(s for s in found if s is not None), tau=tau)
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class FailureRow:
+    """Requests that failed: by the path, by the end point, or by the service's own leak."""
+
+    counts: Counts
+    retries: int
+    path: bool
+    """The outcome can come from lost packets."""
+    modes: frozenset[Mode] = frozenset({Mode.FAILING, Mode.DOWN, Mode.LOSS})
+
+    def loglik(self, state: State) -> float:
+        """Binomial; all retries must be lost for loss to fail a request."""
+        survive = state.answer
+        if self.path and state.survive:
+            lost = -math.expm1(state.survive)
+            survive += max(DEAD, math.log1p(-min(1 - 1e-6, lost**self.retries)))
+        return self.counts.loglik(max(DEAD, survive))
+
+
+def failure_row(observation: Failure, seconds: float) -> FailureRow:
+    """The row of a failure observation."""
+    weight = TAU["failure"] * _trust(observation.quality, seconds)
+    total, bad = observation.attempts * weight, observation.failed * weight
+    if bad > MOST_FAILED:
+        total, bad = total * MOST_FAILED / bad, MOST_FAILED
+    leak = FAILURE_LEAK if observation.leak is None else observation.leak
+    backgrounds = wide_background(max(leak, 1e-4), 0.8, STRAY_KNOWN)
+    path = by_path(observation.outcome)
+    modes = {Mode.FAILING, Mode.DOWN} | ({Mode.LOSS} if path else set())
+    return FailureRow(
+        counts=Counts(total=total, bad=bad, backgrounds=backgrounds),
+        retries=RETRIES.get(observation.protocol, 3),
+        path=path,
+        modes=frozenset(modes),
+    )
+
+
+def by_path(outcome: str | None) -> bool:
+    """Whether lost packets can bring this outcome; an answer that came back says the path works."""
+    return outcome is None or outcome in {"timeout", "unreachable", "failed"}
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class ResponseRow:
+    """Logarithm of the response time beside its baseline."""
+
+    shift: float
+    spread: float
+    tau: float
+    modes: frozenset[Mode] = frozenset({Mode.SLOW})
+
+    def loglik(self, state: State) -> float:
+        """Student's t on the logarithm; a row without baseline has no weight."""
+        if not self.tau:
+            return 0.0
+        spread = math.hypot(self.spread, CELL) if state.slow else self.spread
+        return self.tau * (student((self.shift - state.slow) / spread) - math.log(spread))
+
+
+def response_row(observation: Response, seconds: float) -> ResponseRow:
+    """The row of a response observation."""
+    base = observation.baseline
+    if base is None or min(observation.n, base.n) < LEAST_DELAY_SAMPLES or min(observation.median_us, base.median_us) <= 0:
+        return ResponseRow(shift=0.0, spread=1.0, tau=0.0)
+    sampling = 1.858 * base.mad_us / base.median_us * math.sqrt(1 / observation.n + 1 / base.n)
+    return ResponseRow(
+        shift=math.log(observation.median_us / base.median_us),
+        spread=math.hypot(sampling, RESPONSE_FLOOR),
+        tau=RESPONSE_EPISODES * _trust(observation.quality, seconds),
+    )
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class ZeroWindowRow:
+    """Share of time with a closed receive window."""
+
+    counts: Counts
+    modes: frozenset[Mode] = frozenset({Mode.STALLED})
+
+    def loglik(self, state: State) -> float:
+        """Binomial over seconds."""
+        return self.counts.loglik(state.open)
+
+
+def zero_window_row(observation: ZeroWindow, seconds: float) -> ZeroWindowRow:
+    """The row of a zero-window observation."""
+    weight = TAU["zero_window"] * _trust(observation.quality, seconds)
+    backgrounds = wide_background(CLOSED_BACKGROUND, 1.0, STRAY_KNOWN)
+    counts = Counts(total=observation.seconds * weight, bad=observation.closed_seconds * weight, backgrounds=backgrounds)
+    return ZeroWindowRow(counts=counts)
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class ToldRow:
+    """Yes or no, from a counter, an event, a silence or a changed route."""
+
+    healthy: float
+    faulty: float
+    modes: frozenset[Mode]
+
+    def loglik(self, state: State) -> float:
+        """One of two numbers."""
+        return self.faulty if state.modes & self.modes else self.healthy
+
+
+_NAMES: tuple[tuple[tuple[str, ...], frozenset[Mode]], ...] = (
+    (("discard", "drop", "queue", "congest", "overrun"), frozenset({Mode.CONGESTION, Mode.LOSS})),
+    (("error", "crc", "fcs", "align", "degrad", "loss"), frozenset({Mode.LOSS, Mode.DOWN})),
+    (("down", "link", "oper", "carrier", "power", "unreach"), frozenset({Mode.DOWN})),
+    (("mtu", "fragment"), frozenset({Mode.MTU})),
+)
+_SIGNALS = frozenset({"los", "lof", "ais", "rdi"})
+"""What transmission equipment calls an interrupted signal."""
+_ANY = frozenset(Mode) - {Mode.ROUTE}
+
+
+def told_modes(name: str) -> frozenset[Mode]:
+    """Modes that what a device says can be a sign of; an unknown name may be a sign of any."""
+    lower = name.lower()
+    if _SIGNALS & set(re.split(r"[^a-z]+", lower)):
+        return frozenset({Mode.DOWN})
+    return next((modes for words, modes in _NAMES if any(word in lower for word in words)), _ANY)
+
+
+def told_row(observation: Told) -> ToldRow:
+    """The row of a counter or an event."""
+    modes = told_modes(observation.name)
+    state = modes == {Mode.DOWN}
+    sensitivity = observation.sensitivity if observation.sensitivity is not None else (0.98 if state else 0.6)
+    alarm = observation.false_positive_rate if observation.false_positive_rate is not None else (1e-3 if state else 0.01)
+    return yes_or_no(observation.raised, sensitivity, alarm, modes)
+
+
+def yes_or_no(raised: bool, sensitivity: float, alarm: float, modes: frozenset[Mode]) -> ToldRow:  # noqa: FBT001 - the datum itself
+    """log(sens) against log(fpr) when raised, their complements when polled clean."""
+    sensitivity, alarm = (min(1 - 1e-6, max(1e-6, value)) for value in (sensitivity, alarm))
+    if raised:
+        return ToldRow(healthy=math.log(alarm), faulty=math.log(sensitivity), modes=modes)
+    return ToldRow(healthy=math.log1p(-alarm), faulty=math.log1p(-sensitivity), modes=modes)
+
+
+def silence_row(observation: Silence) -> ToldRow:
+    """The row of a probe's silence: missing reports share one cause, so that they are one fact and not many."""
+    modes = frozenset({Mode.DOWN})
+    if observation.expected <= 0:
+        return ToldRow(healthy=0.0, faulty=0.0, modes=modes)
+    silent = observation.missed / observation.expected >= SILENT_SHARE
+    return yes_or_no(silent, SILENT_SENSITIVITY, SILENT_FALSE, modes)
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class MtuRow:
+    """Packets of one size, not to be fragmented."""
+
+    counts: Counts
+    size: float
+    modes: frozenset[Mode] = frozenset({Mode.MTU, Mode.LOSS, Mode.DOWN})
+
+    def loglik(self, state: State) -> float:
+        """Binomial; larger than what gets through means all are lost."""
+        return self.counts.loglik(max(DEAD, state.survive + (DEAD if self.size > state.mtu else 0.0)))
+
+
+def mtu_row(observation: Mtu, seconds: float) -> MtuRow:
+    """The row of a probe by size."""
+    trust = _trust(observation.quality, seconds)
+    counts = Counts(total=observation.sent * trust, bad=observation.lost * trust, backgrounds=known_background(MTU_BACKGROUND))
+    return MtuRow(counts=counts, size=observation.size)
+
+
+def _log_mean(terms: list[tuple[float, float]]) -> float:
+    best = max(value for _, value in terms)
+    return best + math.log(math.fsum(weight * math.exp(value - best) for weight, value in terms))

@@ -1,0 +1,462 @@
+"""From evidence to a problem: rows of likelihood, and for each hypothesis the rows it can move.
+
+Goes in: `Evidence`. Comes out: `Problem`. A hypothesis is a mode of a group of components whose columns are the same, so that no
+evidence at hand can tell them apart; or a mode of both directions of a segment at once. Knows nothing of search.
+
+Columns: a path exposes its components, an end point itself with its host and services, a counter its component. What is down
+takes more with it: a device its adjacent links, a site everything inside, a server its services.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import attrs
+
+from faultline.inference.faults import (
+    BOTH_WAYS,
+    FAULT_RATES,
+    GRIDS,
+    LARGEST_PRIOR,
+    NEVER_BLAMED,
+    PLANNED_FACTOR,
+    SHARES,
+    Grid,
+    mtu_grid,
+    rate_of,
+)
+from faultline.inference.likelihood import (
+    Row,
+    by_path,
+    delay_row,
+    failure_row,
+    loss_row,
+    mtu_row,
+    response_row,
+    silence_row,
+    told_row,
+    yes_or_no,
+    zero_window_row,
+)
+from faultline.inference.observed import (
+    Component,
+    Delay,
+    Evidence,
+    Failure,
+    Loss,
+    Mtu,
+    Observation,
+    Path,
+    Response,
+    RouteChange,
+    Silence,
+    Told,
+    ZeroWindow,
+)
+from faultline.records.terms import ComponentKind, Mode, Owner
+
+Weights = tuple[float, ...]
+"""Share of an observation's packets that cross a component, one for each time they do."""
+Column = tuple[tuple[int, Weights], ...]
+"""Rows, in order, with weights."""
+
+ONCE: Weights = (1.0,)
+ROUTE_SENSITIVITY, ROUTE_FALSE = 0.99, 1e-6
+STALE_ROUTE_TRUST = 0.1
+"""Weight of a delay whose baseline was learned over another route."""
+CLOCK_MATCH = 0.3
+"""Two directions that moved by opposite amounts to within this part of the larger one moved as a clock does."""
+
+
+@attrs.frozen(slots=True, kw_only=True, eq=False)
+class Hypothesis:
+    """Something that may be wrong."""
+
+    index: int
+    mode: Mode
+    groups: tuple[tuple[int, ...], ...]
+    """Inseparable components, by position; two groups: both directions of a segment at once."""
+    columns: tuple[Column, ...]
+    """One a group."""
+    column: Column
+    """Of all groups together."""
+    log_prior: float
+    shares: Mapping[int, float]
+    """Of a group's probability, by component."""
+
+    @property
+    def members(self) -> frozenset[int]:
+        """All components."""
+        return frozenset(c for group in self.groups for c in group)
+
+
+@attrs.frozen(slots=True, kw_only=True, eq=False)
+class Problem:
+    """What a solver works on."""
+
+    evidence: Evidence
+    components: tuple[Component, ...]
+    """The listed ones, then the implied."""
+    rows: tuple[Row, ...]
+    """One an observation, in order of the document's known ones."""
+    hypotheses: tuple[Hypothesis, ...]
+    grids: Mapping[Mode, Grid]
+    priors: tuple[float, ...]
+    """Probability of a fault in this window, by component."""
+    unmeasured: float
+    """Expected faults among components that nothing looked at."""
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        """One a row."""
+        return self.evidence.observations
+
+
+def build(evidence: Evidence) -> Problem:
+    """Compile evidence."""
+    builder = _Builder(evidence)
+    builder.expose()
+    rows = builder.rows()
+    priors = _priors(builder.components, evidence)
+    hypotheses = builder.hypotheses(rows, priors)
+    measured = {c for hypothesis in hypotheses for c in hypothesis.members}
+    return Problem(
+        evidence=evidence,
+        components=tuple(builder.components),
+        rows=tuple(rows),
+        hypotheses=tuple(hypotheses),
+        grids={**GRIDS, Mode.MTU: mtu_grid([o.size for o in evidence.observations if isinstance(o, Mtu)])},
+        priors=tuple(priors),
+        unmeasured=math.fsum(
+            prior
+            for number, (prior, c) in enumerate(zip(priors, builder.components, strict=True))
+            if number not in measured and c.kind not in {*NEVER_BLAMED, ComponentKind.SITE}
+        ),
+    )
+
+
+def _priors(components: Sequence[Component], evidence: Evidence) -> list[float]:
+    """Probability of a fault in the window, by component."""
+    hours = evidence.seconds / 3600
+    planned = {str(o.raw.get("component")) for o in evidence.observations if _announces_work(o)}
+    priors = [rate_of(c.kind, evidence.fault_rates) * hours for c in components]
+    if evidence.expected_faults is not None:
+        total = math.fsum(p for p, c in zip(priors, components, strict=True) if c.kind not in NEVER_BLAMED)
+        if total <= 0:  # rates of zero leave nothing to share the expected faults by
+            priors = [FAULT_RATES[c.kind] for c in components]
+            total = math.fsum(priors)
+        factor = evidence.expected_faults / total if total else 0.0
+        priors = [p * factor if c.kind not in NEVER_BLAMED else p for p, c in zip(priors, components, strict=True)]
+    return [
+        min(LARGEST_PRIOR, p * (PLANNED_FACTOR if number in evidence.maintenance or str(c.id) in planned else 1.0))
+        for number, (p, c) in enumerate(zip(priors, components, strict=True))
+    ]
+
+
+def _announces_work(observation: Observation) -> bool:
+    return isinstance(observation, Told) and observation.raised and _is_work(observation.name)
+
+
+def _is_work(name: str) -> bool:
+    return any(word in name.lower() for word in ("planned", "maintenance"))
+
+
+def planned_components(evidence: Evidence) -> frozenset[int]:
+    """Components in a declared maintenance window, by the file's list or by an event that announces one."""
+    told = {o.component for o in evidence.observations if isinstance(o, Told) and _announces_work(o)}
+    return evidence.maintenance | {c for c in told if c is not None}
+
+
+class _Builder:
+    """Exposures of components, gathered in one pass over the observations."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self.components = list(evidence.components)
+        self._exposed: list[dict[int, Weights]] = [{} for _ in self.components]
+        """By component: rows it is measured by, for any mode but `down`."""
+        self._extra: dict[int, set[int]] = defaultdict(set)
+        """What is down takes these with it."""
+        self._implied: dict[str, int] = {}
+        self._servers_of: dict[int, list[int]] = defaultdict(list)
+        for number, component in enumerate(evidence.components):
+            for service in component.hosts:
+                self._servers_of[service].append(number)
+
+    # ---- exposure -----------------------------------------------------------------------------------------------
+    def expose(self) -> None:
+        """Fill the columns."""
+        neighbours: set[tuple[int, ...]] = set()
+        for number, observation in enumerate(self._evidence.observations):
+            match observation:
+                case Loss() | Delay() | Mtu():
+                    self._paths(number, observation.paths, neighbours)
+                case Failure():
+                    if by_path(observation.outcome):
+                        self._paths(number, observation.paths, neighbours)
+                    self._endpoint(number, observation.endpoint, zone_only=observation.outcome in {"servfail", "nxdomain"})
+                case Response() | ZeroWindow():
+                    self._endpoint(number, observation.endpoint)
+                case Told():
+                    if observation.component is not None and not _is_work(observation.name):
+                        self._exposed[observation.component][number] = ONCE
+                case Silence():
+                    self._silence(number, observation)
+                case RouteChange():
+                    self._route(number, observation)
+        self._take_along(neighbours)
+
+    def _paths(self, number: int, paths: Sequence[Path], neighbours: set[tuple[int, ...]]) -> None:
+        exposed = self._exposed
+        if len(paths) == 1 and paths[0].weight == 1.0:
+            via = paths[0].via
+            neighbours.add(via)
+            for c in via:
+                row = exposed[c]
+                row[number] = (*row[number], 1.0) if number in row else ONCE
+            return
+        times: dict[int, list[float]] = defaultdict(list)
+        for path in paths:
+            neighbours.add(path.via)
+            for c in set(path.via):
+                for crossing in range(path.via.count(c)):
+                    while len(times[c]) <= crossing:
+                        times[c].append(0.0)
+                    times[c][crossing] += path.weight
+        for c, weights in times.items():
+            exposed[c][number] = tuple(min(1.0, w) for w in weights)
+
+    def _endpoint(self, number: int, endpoint: int | None, *, zone_only: bool = False) -> None:
+        """The end point, what it hosts and what hosts it; a name server's refusal speaks of its zone alone."""
+        if endpoint is None:
+            return
+        hosted = self._evidence.components[endpoint].hosts
+        concerned = hosted if zone_only and hosted else (endpoint, *hosted, *self._servers_of[endpoint])
+        for c in concerned:
+            self._exposed[c].setdefault(number, ONCE)
+
+    def _silence(self, number: int, observation: Silence) -> None:
+        probe = observation.probe_component
+        if probe is None:
+            probe = self._imply(str(observation.probe), ComponentKind.PROBE)
+        self._exposed[probe][number] = ONCE
+        if observation.site_component is not None:
+            self._exposed[observation.site_component][number] = ONCE
+
+    def _route(self, number: int, observation: RouteChange) -> None:
+        routes = [c for c in observation.components if self._evidence.components[c].kind is ComponentKind.ROUTE]
+        if not routes:
+            routes = [self._imply(f"{observation.start} to {observation.end}", ComponentKind.ROUTE)]
+        for c in routes:
+            self._exposed[c][number] = ONCE
+
+    def _imply(self, name: str, kind: ComponentKind) -> int:
+        """A component for what the file names without listing it."""
+        if name not in self._implied:
+            self._implied[name] = len(self.components)
+            self.components.append(Component(id=name, kind=kind, owner=Owner.UNKNOWN, implied=True))
+            self._exposed.append({})
+        return self._implied[name]
+
+    def _take_along(self, neighbours: Iterable[tuple[int, ...]]) -> None:
+        links = {ComponentKind.SEGMENT, ComponentKind.LINK}
+        kinds = [c.kind for c in self.components]
+        for via in neighbours:
+            for one, other in itertools.pairwise(via):
+                for device, link in ((one, other), (other, one)):
+                    if kinds[device] is ComponentKind.DEVICE and kinds[link] in links:
+                        back = self.components[link].reverse
+                        self._extra[device].update((link,) if back is None else (link, back))
+        sites = {c.id: number for number, c in enumerate(self.components) if c.kind is ComponentKind.SITE}
+        for number, component in enumerate(self.components):
+            home = sites.get(component.site) if component.site is not None else None
+            if home is not None and home != number:
+                self._extra[home].add(number)
+            if component.kind is ComponentKind.SERVER and component.hosts:
+                self._extra[number].update(component.hosts)
+
+    # ---- rows ---------------------------------------------------------------------------------------------------
+    def rows(self) -> list[Row]:
+        """One likelihood an observation."""
+        seconds = self._evidence.seconds
+        clocks = _clock_steps(self._evidence)
+        moved = [frozenset(o.components) for o in self._evidence.observations if isinstance(o, RouteChange) and o.components]
+        rows: list[Row] = []
+        for number, o in enumerate(self._evidence.observations):
+            if isinstance(o, Delay):
+                stale = any(set(path.via) <= route for path in o.paths for route in moved)
+                trust = STALE_ROUTE_TRUST if stale else 1.0
+                rows.append(delay_row(o, seconds, extra_us=clocks.get(number, 0.0), trust=trust))
+            else:
+                rows.append(_row(o, seconds))
+        return rows
+
+    # ---- hypotheses ---------------------------------------------------------------------------------------------
+    def hypotheses(self, rows: Sequence[Row], priors: Sequence[float]) -> list[Hypothesis]:
+        """Groups of components with equal columns, a mode each, and both directions of segments at once."""
+        found: list[Hypothesis] = []
+        modes_of_row = [row.modes for row in rows]
+        for mode in Mode:
+            members: dict[Column, list[int]] = defaultdict(list)
+            for number, component in enumerate(self.components):
+                if mode in SHARES[component.kind]:
+                    column = self._column(number, mode, modes_of_row)
+                    if column:
+                        members[column].append(number)
+            self._add_mode(found, mode, members, priors)
+        return found
+
+    def _column(self, number: int, mode: Mode, modes_of_row: Sequence[frozenset[Mode]]) -> Column:
+        exposed = self._exposed[number]
+        if mode is Mode.DOWN:
+            exposed = self._taken(number) if self._extra.get(number) else {r: (max(w),) for r, w in exposed.items()}
+        column = tuple(sorted((row, weights) for row, weights in exposed.items() if mode in modes_of_row[row]))
+        times = {weights for _, weights in column}
+        if len(times) == 1 and len(next(iter(times))) > 1:
+            # Crossed twice by everything that crosses it at all: half the severity does the same.
+            return tuple((row, (max(weights),)) for row, weights in column)
+        return column
+
+    def _taken(self, number: int) -> dict[int, Weights]:
+        """Rows of a component and of all it takes along; a path through several of them is interrupted once."""
+        taken = {number, *self._extra[number]}
+        for c in tuple(taken):
+            if c != number:
+                taken.update(self._extra.get(c, ()))
+        rows: dict[int, Weights] = {}
+        for c in taken:
+            for row, weights in self._exposed[c].items():
+                share = max(weights[0], rows[row][0] if row in rows else 0.0)
+                rows[row] = (min(1.0, share),)
+        return rows
+
+    def _add_mode(
+        self,
+        found: list[Hypothesis],
+        mode: Mode,
+        members: Mapping[Column, list[int]],
+        priors: Sequence[float],
+    ) -> None:
+        group_of: dict[int, tuple[tuple[int, ...], Column]] = {}
+        for column, numbers in members.items():
+            group = tuple(numbers)
+            mass = {c: self._mass(c, mode, priors) for c in group}
+            total = math.fsum(mass.values())
+            if total <= 0:
+                continue
+            found.append(
+                Hypothesis(
+                    index=len(found),
+                    mode=mode,
+                    groups=(group,),
+                    columns=(column,),
+                    column=column,
+                    log_prior=math.log(total),
+                    shares={c: m / total for c, m in mass.items()},
+                )
+            )
+            group_of.update(dict.fromkeys(group, (group, column)))
+        self._add_pairs(found, mode, group_of, priors)
+
+    def _mass(self, number: int, mode: Mode, priors: Sequence[float]) -> float:
+        component = self.components[number]
+        alone = 1.0 if component.reverse is None else 1 - BOTH_WAYS.get(mode, 0.0)
+        return priors[number] * SHARES[component.kind][mode] * alone
+
+    def _add_pairs(
+        self,
+        found: list[Hypothesis],
+        mode: Mode,
+        group_of: Mapping[int, tuple[tuple[int, ...], Column]],
+        priors: Sequence[float],
+    ) -> None:
+        if mode not in BOTH_WAYS:
+            return
+        pairs: dict[tuple[tuple[int, ...], tuple[int, ...]], float] = defaultdict(float)
+        weight: dict[tuple[tuple[int, ...], tuple[int, ...]], dict[int, float]] = defaultdict(dict)
+        for number, component in enumerate(self.components):
+            back = component.reverse
+            if back is None or back < number or number not in group_of or back not in group_of:
+                continue
+            one, other = group_of[number][0], group_of[back][0]
+            if one == other:
+                continue  # never told apart: the group itself holds both directions
+            key = (one, other) if one < other else (other, one)
+            mass = (priors[number] + priors[back]) * SHARES[component.kind][mode] * BOTH_WAYS[mode]
+            pairs[key] += mass
+            weight[key][number] = weight[key][back] = mass
+        for (one, other), mass in pairs.items():
+            if mass <= 0:
+                continue
+            columns = (group_of[one[0]][1], group_of[other[0]][1])
+            members = weight[one, other]
+            found.append(
+                Hypothesis(
+                    index=len(found),
+                    mode=mode,
+                    groups=(tuple(c for c in one if c in members), tuple(c for c in other if c in members)),
+                    columns=columns,
+                    column=_union(*columns),
+                    log_prior=math.log(mass),
+                    shares={c: m / mass for c, m in members.items()},
+                )
+            )
+
+
+def _row(o: Observation, seconds: float) -> Row:  # noqa: PLR0911 - a case a kind
+    match o:
+        case Loss():
+            return loss_row(o, seconds)
+        case Delay():
+            return delay_row(o, seconds)
+        case Failure():
+            return failure_row(o, seconds)
+        case Response():
+            return response_row(o, seconds)
+        case ZeroWindow():
+            return zero_window_row(o, seconds)
+        case Told():
+            return told_row(o)
+        case Mtu():
+            return mtu_row(o, seconds)
+        case Silence():
+            return silence_row(o)
+        case RouteChange():
+            return yes_or_no(True, ROUTE_SENSITIVITY, ROUTE_FALSE, frozenset({Mode.ROUTE}))
+
+
+def _union(one: Column, other: Column) -> Column:
+    rows = dict(one)
+    for row, weights in other:
+        rows[row] = (*rows.get(row, ()), *weights)
+    return tuple(sorted(rows.items()))
+
+
+def _clock_steps(evidence: Evidence) -> dict[int, float]:
+    """Delay observations that moved as a clock moves them, with by how much.
+
+    The two directions of a path moved by opposite amounts: a step of one end's clock does that, the network never does.
+    """
+    directed: dict[tuple[int, ...], tuple[int, float]] = {}
+    for number, o in enumerate(evidence.observations):
+        if isinstance(o, Delay) and not o.round_trip and not o.passive and len(o.paths) == 1:  # noqa: SIM102 - two questions
+            if o.baseline is not None and o.median_us is not None:
+                directed[o.paths[0].via] = (number, o.median_us - o.baseline.median_us)
+    steps: dict[int, float] = {}
+    for via, (number, shift) in directed.items():
+        back = tuple(_backwards(evidence.components, via))
+        if back in directed and back != via:
+            opposite = directed[back][1]
+            larger = max(abs(shift), abs(opposite))
+            if shift * opposite < 0 and abs(shift + opposite) <= CLOCK_MATCH * larger:
+                steps[number] = larger
+    return steps
+
+
+def _backwards(components: Sequence[Component], via: tuple[int, ...]) -> Iterable[int]:
+    for c in reversed(via):
+        back = components[c].reverse
+        yield c if back is None else back

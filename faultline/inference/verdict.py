@@ -1,0 +1,288 @@
+"""From an explanation to `faultline-verdict/1`.
+
+Goes in: problem, solver and explanation. Comes out: the document. What each observation adds to an entry is the difference of
+its log-likelihood with and without that fault, all others being true: the rows add up to the entry's score, exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from faultline.inference.faults import NEVER_BLAMED
+from faultline.inference.floor import floor_rows
+from faultline.inference.further import next_test
+from faultline.inference.problem import Hypothesis, Problem, planned_components
+from faultline.inference.search import Block, Explanation
+from faultline.inference.solver import Fault, fault, state_of
+from faultline.inference.wording import entry_text, next_step, observation_text
+from faultline.records.terms import Mode, Owner
+
+FORMAT = "faultline-verdict/1"
+HEALTHY = 0.95
+"""From this probability on that nothing is wrong, nothing is reported."""
+SUSPECT = 0.05
+"""Up to this probability that nothing is wrong, blame is possible."""
+SET_MASS, SET_CLASSES = 0.95, 8
+OWNER_SHARE = 0.8
+LEAST_NATS = 5e-5
+MOST_ROWS = 200
+"""Rows of evidence listed a side; the sum of the rest is in `rest`."""
+LEAST_SHARE = 0.001
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class _Place:
+    """What the posterior says of one block: by component, by owner, by mode."""
+
+    probabilities: Mapping[int, float]
+    classes: tuple[tuple[tuple[int, ...], float], ...]
+    """Groups by probability, best first."""
+    modes: Mapping[Mode, float]
+    owners: Mapping[Owner, float]
+
+
+def verdict(problem: Problem, explanation: Explanation) -> dict[str, Any]:
+    """The document, without `seconds`, which the edge adds."""
+    measured = any(row.modes for row in problem.rows) and bool(problem.hypotheses)
+    healthy = explanation.healthy
+    if not measured:
+        return {"format": FORMAT, "verdicts": [], "insufficient": True, **_skipped(problem)}
+    if healthy >= HEALTHY:
+        return _answer(problem, [], explanation, insufficient=False)
+    unsure = healthy > SUSPECT
+    entries = []
+    for number, block in enumerate(explanation.blocks):
+        others = [f for k, f in enumerate(explanation.faults) if k != number]
+        entries += _entries(problem, block, others, unsure=unsure)
+    entries.sort(key=lambda e: (not e["blames"], -e["confidence"], -e["score"]["total"], str(e["components"])))
+    network = [e for e in entries if e["mode"] != Mode.ROUTE]
+    insufficient = unsure or (bool(network) and all(e.pop("_vague") for e in network))
+    for entry in entries:
+        entry.pop("_vague", None)
+        entry["blames"] = entry["blames"] and not insufficient
+    return _answer(problem, entries, explanation, insufficient=insufficient)
+
+
+def _answer(problem: Problem, entries: list[dict[str, Any]], explanation: Explanation, *, insufficient: bool) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "format": FORMAT,
+        "verdicts": entries,
+        "insufficient": insufficient,
+        "healthy": round(explanation.healthy, 6),
+    }
+    test = next_test(problem, _mass(problem, explanation)) if entries else None
+    if test is not None:
+        answer["next_test"] = test
+    answer["floor"] = floor_rows(problem, [tuple(e["components"]) for e in entries])
+    return answer | _skipped(problem)
+
+
+def _skipped(problem: Problem) -> dict[str, Any]:
+    return {"skipped": dict(problem.evidence.skipped)} if problem.evidence.skipped else {}
+
+
+def _mass(problem: Problem, explanation: Explanation) -> Mapping[int, float]:
+    """Probability of each component, of the block that is least settled."""
+    best: Mapping[int, float] = {}
+    for block in explanation.blocks:
+        place = _place(problem, block)
+        if not best or _entropy(place.probabilities) > _entropy(best):
+            best = place.probabilities
+    return best
+
+
+def _entropy(mass: Mapping[int, float]) -> float:
+    whole = math.fsum(mass.values())
+    return -math.fsum(p / whole * math.log(p / whole) for p in mass.values() if p > 0) if whole else 0.0
+
+
+# ---- one block ---------------------------------------------------------------------------------------------------
+def _place(problem: Problem, block: Block, *, beside: frozenset[int] = frozenset()) -> _Place:
+    """Marginals over the block's alternatives; `beside` are components reported in an entry of their own."""
+    probabilities: dict[int, float] = defaultdict(float)
+    classes: dict[tuple[int, ...], float] = defaultdict(float)
+    modes: dict[Mode, float] = defaultdict(float)
+    for hypothesis, share in block.alternatives:
+        modes[hypothesis.mode] += share
+        for group in hypothesis.groups:
+            if beside.issuperset(group):
+                continue
+            classes[group] += share
+            inside = math.fsum(hypothesis.shares[c] for c in group)
+            for c in group:
+                probabilities[c] += share * hypothesis.shares[c] / inside
+    owners: dict[Owner, float] = defaultdict(float)
+    for c, p in probabilities.items():
+        owners[problem.components[c].owner] += p
+    whole = math.fsum(owners.values())
+    return _Place(
+        probabilities=dict(probabilities),
+        classes=tuple(sorted(classes.items(), key=lambda item: (-item[1], item[0]))),
+        modes=dict(modes),
+        owners={owner: share / whole for owner, share in owners.items()} if whole else {},
+    )
+
+
+def _entries(problem: Problem, block: Block, others: Sequence[Fault], *, unsure: bool) -> list[dict[str, Any]]:
+    """One entry, or one a direction."""
+    present = fault(block.hypothesis, [s.value for s in block.severities])
+    made = []
+    for number in range(len(block.hypothesis.groups)):
+        beside = frozenset(c for k, group in enumerate(block.hypothesis.groups) if k != number for c in group)
+        place = _place(problem, block, beside=beside)
+        made.append(_entry(problem, block, number, present=present, others=others, place=place, unsure=unsure))
+    return made
+
+
+def _entry(
+    problem: Problem,
+    block: Block,
+    number: int,
+    *,
+    present: Fault,
+    others: Sequence[Fault],
+    place: _Place,
+    unsure: bool,
+) -> dict[str, Any]:
+    hypothesis, severity = block.hypothesis, block.severities[number]
+    group, mode = hypothesis.groups[number], hypothesis.mode
+    components = [problem.components[c] for c in group]
+    rows = _weights(problem, present, number, others)
+    there = _there(block, number)
+    owner = max(place.owners.items(), key=lambda item: (item[1], item[0]), default=(Owner.UNKNOWN, 0.0))
+    planned = set(group) <= planned_components(problem.evidence)
+    vague = _vague(place)
+    blames = (
+        block.certain
+        and there >= HEALTHY
+        and not unsure
+        and not planned
+        and not vague
+        and mode is not Mode.ROUTE
+        and not any(c.kind in NEVER_BLAMED for c in components)
+    )
+    confidence = min(1.0, math.fsum(place.probabilities[c] for c in group))
+    entry: dict[str, Any] = {
+        "components": [c.id for c in components],
+        "mode": mode.value,
+        "owner": (owner[0] if owner[1] >= OWNER_SHARE else Owner.UNKNOWN).value,
+        "confidence": round(confidence, 6),
+        "planned": planned,
+        "blames": blames,
+        "severity": _severity(mode, severity.value, severity.low, severity.high),
+        "candidates": _candidates(problem, place),
+        "owners": {
+            o.value: round(share, 4) for o, share in sorted(place.owners.items(), key=lambda i: -i[1]) if share >= LEAST_SHARE
+        },
+        "modes": {m.value: round(p, 4) for m, p in sorted(place.modes.items(), key=lambda i: -i[1]) if p >= LEAST_SHARE},
+        **_sides(problem, rows),
+        "score": _score(hypothesis, number, rows),
+        "_vague": vague,
+    }
+    entry["text"] = entry_text(problem, entry, group, [c for c, _ in place.classes[:2]] if confidence < HEALTHY else [])
+    entry["next_step"] = next_step(entry, components)
+    return {key: entry[key] for key in _ORDER if key in entry}
+
+
+_ORDER = (
+    "components",
+    "mode",
+    "owner",
+    "confidence",
+    "planned",
+    "blames",
+    "text",
+    "severity",
+    "candidates",
+    "owners",
+    "modes",
+    "evidence",
+    "against",
+    "rest",
+    "score",
+    "next_step",
+    "_vague",
+)
+
+
+def _there(block: Block, number: int) -> float:
+    """Probability that this entry's fault is there at all: not nothing, and not only the other direction."""
+    missing = block.nothing
+    if len(block.hypothesis.groups) > 1:
+        other = block.hypothesis.groups[1 - number]
+        missing += math.fsum(share for h, share in block.alternatives if h.groups == (other,))
+    return 1.0 - missing
+
+
+def _vague(place: _Place) -> bool:
+    """No set of up to eight classes holds 95 % of the mass."""
+    whole = math.fsum(share for _, share in place.classes)
+    return math.fsum(share for _, share in place.classes[:SET_CLASSES]) < SET_MASS * whole
+
+
+def _severity(mode: Mode, value: float, low: float, high: float) -> dict[str, float]:
+    if mode in {Mode.DOWN, Mode.ROUTE}:
+        return {"value": 1.0, "low": 1.0, "high": 1.0}
+    return {"value": _short(value), "low": _short(min(low, value)), "high": _short(max(high, value))}
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def _candidates(problem: Problem, place: _Place) -> list[dict[str, Any]]:
+    ranked = sorted(place.probabilities.items(), key=lambda item: (-item[1], item[0]))
+    return [{"id": problem.components[c].id, "probability": round(p, 6)} for c, p in ranked if p >= LEAST_SHARE]
+
+
+def _weights(problem: Problem, present: Fault, number: int, others: Sequence[Fault]) -> list[tuple[int, float]]:
+    """What each row says for this group of the fault against its absence."""
+    maps = present.maps
+    left = [k for k in range(len(maps)) if k != number]
+    rest = Fault(
+        attrs.evolve(
+            present.hypothesis,
+            groups=tuple(present.hypothesis.groups[k] for k in left),
+            columns=tuple(present.hypothesis.columns[k] for k in left),
+        ),
+        tuple(present.severities[k] for k in left),
+        tuple(maps[k] for k in left),
+    )
+    found = []
+    for row in maps[number]:
+        likelihood = problem.rows[row]
+        full = likelihood.loglik(state_of(row, [*others, present]))
+        found.append((row, full - likelihood.loglik(state_of(row, [*others, rest] if left else others))))
+    return found
+
+
+def _sides(problem: Problem, rows: Sequence[tuple[int, float]]) -> dict[str, Any]:
+    """For and against, heaviest first."""
+    sides: dict[str, Any] = {"evidence": [], "against": []}
+    rest, hidden = 0.0, 0
+    for row, nats in sorted(rows, key=lambda item: (-abs(item[1]), item[0])):
+        side = sides["evidence" if nats > 0 else "against"]
+        if abs(nats) < LEAST_NATS or len(side) >= MOST_ROWS:
+            rest += nats
+            hidden += 1
+            continue
+        observation = problem.observations[row]
+        side.append({"observation": observation.number, "nats": round(nats, 6), "text": observation_text(observation)})
+    if abs(rest) >= LEAST_NATS:
+        sides["rest"] = {"observations": hidden, "nats": round(rest, 6)}
+    return sides
+
+
+def _score(hypothesis: Hypothesis, number: int, rows: Sequence[tuple[int, float]]) -> dict[str, float]:
+    """Log odds of the fault at its severity: the sum of the rows, and the price of its rarity.
+
+    Both directions of a segment share one prior, which the first of the two entries carries.
+    """
+    nats = math.fsum(n for _, n in rows)
+    prior = hypothesis.log_prior if number == 0 else 0.0
+    return {"evidence": round(nats, 6), "prior": round(prior, 6), "total": round(nats + prior, 6)}
