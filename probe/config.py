@@ -9,8 +9,10 @@ import attrs
 
 from faultline.runtime.config import load
 from faultline.runtime.status import Address
+from probe.active.config import ReflectorConfig, SessionConfig
 from probe.cutting import divides_a_window
 from probe.export.config import CollectorConfig
+from probe.host.config import HostConfig
 from probe.spool.config import SpoolConfig
 
 
@@ -92,6 +94,11 @@ class ProbeConfig:
     """Directory for the spool; made when missing, readable by the probe's user only."""
     collector: CollectorConfig
     capture: CaptureConfig = attrs.field(factory=CaptureConfig)
+    sessions: list[SessionConfig] = attrs.field(factory=list)
+    """Test sessions that this probe sends. Empty: none."""
+    reflector: ReflectorConfig | None = None
+    """Answers the test packets of others; none: nothing listens."""
+    host: HostConfig = attrs.field(factory=HostConfig)
     interval_s: int = attrs.field(default=10)
     """Length of a measuring interval; windows of 10 s must be whole numbers of it: 1, 2, 5 or 10."""
     spool: SpoolConfig = attrs.field(factory=SpoolConfig)
@@ -102,6 +109,16 @@ class ProbeConfig:
     def _check_interval(self, _: object, value: int) -> None:
         if not divides_a_window(value):
             raise ValueError(f"interval_s must be 1, 2, 5 or 10, got {value}")
+
+    @sessions.validator
+    def _check_sessions(self, _: object, values: list[SessionConfig]) -> None:
+        for what, found in (
+            ("id", [value.id for value in values]),
+            ("ssid", [str(value.ssid) for value in values if value.ssid]),
+        ):
+            doubled = sorted({name for name in found if found.count(name) > 1})
+            if doubled:
+                raise ValueError(f"sessions name the {what} {', '.join(doubled)} more than once")
 
 
 def read_config(path: Path) -> ProbeConfig:
@@ -117,7 +134,9 @@ def read_config(path: Path) -> ProbeConfig:
         authority=_beside(folder, config.collector.authority),
         token_file=_beside(folder, config.collector.token_file),
     )
-    return attrs.evolve(config, collector=collector, state_dir=folder / config.state_dir)
+    sessions = [attrs.evolve(session, key_file=_beside(folder, session.key_file)) for session in config.sessions]
+    reflector = config.reflector and attrs.evolve(config.reflector, key_file=_beside(folder, config.reflector.key_file))
+    return attrs.evolve(config, collector=collector, state_dir=folder / config.state_dir, sessions=sessions, reflector=reflector)
 
 
 def _beside(folder: Path, path: Path | None) -> Path | None:

@@ -1,7 +1,7 @@
 """The probe service: its parts, and how they are joined. Read from top to bottom, it is the way the data takes.
 
-Capture feeds the flow pump, which feeds the spool at once; the cutter asks every other source once an interval and feeds the
-spool too; the uploader empties it towards the collector.
+Capture feeds the flow pump, which feeds the spool at once, as link changes of the host do; the cutter asks every other source
+(test sessions, interfaces) once an interval and feeds the spool too; the uploader empties it towards the collector.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from faultline.runtime.console import CommandError
 from faultline.runtime.counters import Counters
 from faultline.runtime.lifecycle import Component, Service
 from faultline.runtime.status import Address, StatusServer
+from probe.active.active_tests import ActiveTests
 from probe.clock_quality import clock_quality
 from probe.config import CaptureConfig, ProbeConfig
 from probe.cutter import Collect, Cutter
 from probe.export.link import HttpsLink
 from probe.export.uploader import Uploader
 from probe.flow_pump import FlowPump, Meter
+from probe.host.host_evidence import HostEvidence
 from probe.lock import StateLock
 from probe.spool.spool import Spool
 
@@ -75,6 +77,17 @@ def build(config: ProbeConfig, *, clock: Clock | None = None) -> Service:
         pump = FlowPump(lambda: make_meter(config.capture, config.interval_s), spool=spool, counters=counters)
         parts.append(("flows", pump))
 
+    host: HostEvidence | None = None
+    if config.host.interfaces:
+        host = HostEvidence(config.host.interfaces, interval_s=config.interval_s, spool=spool, clock=clock, counters=counters)
+        parts.append(("host", host))
+        collect["host"] = host.collect
+    tests: ActiveTests | None = None
+    if config.sessions or config.reflector:
+        tests = ActiveTests(config.sessions, config.reflector, counters=counters)
+        parts.append(("sessions", tests))
+        collect["sessions"] = tests.collect
+
     def quality(_: int, end_ns: int) -> Sequence[Mapping[str, Any]]:
         return pump.quality(end_ns, timeout_s=_QUALITY_WAIT_S) if pump else ()
 
@@ -94,7 +107,8 @@ def build(config: ProbeConfig, *, clock: Clock | None = None) -> Service:
 
     def problems() -> list[str]:
         stuck = [] if cutter.alive() else ["cutter: has not turned for three intervals"]
-        return [*stuck, *(pump.problems() if pump else ()), *uploader.problems()]
+        sources = [part.problems() for part in (pump, tests, host) if part is not None]
+        return [*stuck, *(problem for found in sources for problem in found), *uploader.problems()]
 
     if config.status.listen is not None:
         parts.append(("status", StatusServer(Address.parse(config.status.listen), counters=counters, problems=problems)))

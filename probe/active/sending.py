@@ -1,0 +1,221 @@
+"""The session-sender's edge: sessions on their sockets, sent on time, each scheduled packet accounted for.
+
+scheduled = done + failed(reason) + skipped(reason), as counter stage `sessions`. What a packet that the kernel does not take
+counts as:
+- no route, no link, no address (ENETUNREACH and its kin): sent, and lost without a direction. The line cannot carry it, and
+  saying nothing would make an outage look like a pause;
+- the host's own packet filter (EPERM): sent, and lost on the way out, which is where it died;
+- anything else (no buffer, too long for the interface): failed, not sent; the second is marked as not measured when that takes
+  half of its packets. A packet whose turn had passed before the host let us run is skipped, never sent in a burst afterwards.
+"""
+
+from __future__ import annotations
+
+import errno
+import select
+import socket
+import time
+import zlib
+from collections.abc import Callable, Iterator
+
+import attrs
+
+from faultline.records.terms import SECOND_NS
+from faultline.runtime.counters import Counters
+from probe.active.local_clock import LocalClock
+from probe.active.loop import Loop
+from probe.active.packet import ssid_of
+from probe.active.result import Outcome, SessionInterval
+from probe.active.session import Answer, Session, TestPacket
+from probe.active.sockets import Address, Datagram, StampSocket
+from probe.active.tlv import Source
+
+_GONE = frozenset(
+    {
+        errno.ENETUNREACH,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.EHOSTDOWN,
+        errno.ENODEV,
+        errno.ENXIO,
+        errno.EADDRNOTAVAIL,
+        errno.EACCES,  # a `prohibit` route
+        errno.EINVAL,  # the bound address is no longer this host's, or a `blackhole` route
+    }
+)
+_STAMPS_KEPT = 1 << 16
+"""Sends whose kernel stamp has not come; a driver that gives none must not fill the memory."""
+
+
+def fitting_ssid(name: str, taken: set[int]) -> int:
+    """A session identifier from 1 to 65535 made from the session's name: the same at every start, and not one of those taken."""
+    ssid = zlib.crc32(name.encode()) % 0xFFFF + 1
+    while ssid in taken:
+        ssid = ssid % 0xFFFF + 1
+    return ssid
+
+
+@attrs.define(slots=True, kw_only=True, eq=False)
+class Running:
+    """A session that is sent."""
+
+    session: Session
+    peer: Address
+    remaining: int | None = None
+    """Packets still to send; None: until stopped."""
+    authenticated: bool = False
+    on_end: Callable[[], None] | None = None
+
+
+class _Line:
+    """A socket and the sessions that share it."""
+
+    def __init__(self, channel: StampSocket) -> None:
+        self.channel = channel
+        self.by_peer: dict[tuple[str, int], list[Running]] = {}
+        self.unstamped: dict[int, TestPacket] = {}
+
+    def find(self, datagram: Datagram) -> Running | None:
+        """The session that a datagram belongs to: by its address, then by the SSID in it."""
+        sessions = self.by_peer.get(_bare(datagram.peer), ())
+        if len(sessions) == 1:
+            return sessions[0]  # a reflector of RFC 8762 alone does not repeat the SSID
+        for running in sessions:
+            if ssid_of(datagram.data, authenticated=running.authenticated) == running.session.ssid:
+                return running
+        return None
+
+
+def _bare(address: Address) -> tuple[str, int]:
+    return address[0].partition("%")[0], address[1]
+
+
+class Sender:
+    """Sessions of one loop. Everything but `open_line` happens in the loop's thread."""
+
+    def __init__(self, loop: Loop, *, clock: LocalClock, counters: Counters) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._stage = counters.stage("sessions")
+        self._replies = counters.stage("replies")
+        self._counters = counters
+        self._lines: dict[tuple[socket.AddressFamily, int, str], _Line] = {}
+        self._running: list[Running] = []
+
+    def open_line(self, family: socket.AddressFamily, traffic_class: int, source: str) -> None:
+        """Make sure of the socket of a family, traffic class and local address.
+
+        Raises:
+            OSError: the address is not this host's.
+        """
+        key = (family, traffic_class, source)
+        if key not in self._lines:
+            channel = StampSocket(family, (source, 0), traffic_class=traffic_class, transmit_stamps=True)
+            self._lines[key] = line = _Line(channel)
+            self._loop.watch(channel, lambda events: self._ready(line, events))
+
+    def begin(self, running: Running, *, traffic_class: int = 0, source: str | None = None) -> None:
+        """Send a session from now on, at a phase of its own."""
+        family = socket.AF_INET6 if ":" in running.peer[0] else socket.AF_INET
+        source = source or ("::" if family == socket.AF_INET6 else "0.0.0.0")
+        self.open_line(family, traffic_class, source)
+        line = self._lines[family, traffic_class, source]
+        line.by_peer.setdefault(_bare(running.peer), []).append(running)
+        self._running.append(running)
+        session = running.session
+        session.since_ns = time.time_ns()
+        phase_ns = zlib.crc32(session.name.encode()) % session.interval_ns if running.remaining is None else 0
+        self._loop.at(time.monotonic_ns() + phase_ns, lambda due_ns, now_ns: self._send_due(line, running, due_ns, now_ns))
+
+    def close(self) -> None:
+        """Give the sockets back."""
+        for line in self._lines.values():
+            line.channel.close()
+
+    # ---- out -----------------------------------------------------------------------------------------------------
+    def _send_due(self, line: _Line, running: Running, due_ns: int, now_ns: int) -> int | None:
+        self._stage.take()
+        self._send(line, running, max(0, now_ns - due_ns))
+        if running.remaining is not None:
+            running.remaining -= 1
+            if running.remaining <= 0:
+                if running.on_end:
+                    running.on_end()
+                return None
+        interval_ns = running.session.interval_ns
+        next_ns = due_ns + interval_ns
+        missed = max(0, (now_ns - next_ns) // interval_ns) if running.remaining is None else 0
+        if missed:
+            self._stage.take(missed)
+            self._stage.drop("skipped_starved", missed)
+        return next_ns + missed * interval_ns
+
+    def _send(self, line: _Line, running: Running, lag_ns: int) -> None:
+        session = running.session
+        packet, octets = session.next_packet(time.time_ns(), error_estimate=self._clock.error_estimate, lag_ns=lag_ns)
+        try:
+            ident = line.channel.send(octets, running.peer)
+        except OSError as error:
+            self._refused(session, packet, error)
+            return
+        session.sent(packet)
+        if line.channel.stamps:
+            line.unstamped[ident] = packet
+            if len(line.unstamped) > _STAMPS_KEPT:
+                del line.unstamped[next(iter(line.unstamped))]
+
+    def _refused(self, session: Session, packet: TestPacket, error: OSError) -> None:
+        name = errno.errorcode.get(error.errno or 0, "other").lower()
+        if error.errno in _GONE or error.errno == errno.EPERM:
+            self._counters.count("sessions_refused", reason=name)
+            session.refused(packet, Outcome.FILTERED if error.errno == errno.EPERM else Outcome.GONE)
+        else:
+            self._stage.drop(f"failed_{name}")
+
+    # ---- in ------------------------------------------------------------------------------------------------------
+    def _ready(self, line: _Line, events: int) -> None:
+        if events & select.EPOLLERR:
+            self._take_stamps(line)
+        if events & select.EPOLLIN:
+            for datagram in line.channel.receive():
+                self._take_reply(line, datagram)
+
+    def _take_stamps(self, line: _Line) -> None:
+        none = True
+        for ident, stamp_ns in line.channel.transmit_stamps():
+            none = False
+            packet = line.unstamped.pop(ident, None)
+            # The kernel stamps a packet after the program built it, and before its timeout: any other id went astray.
+            if packet is not None and 0 <= stamp_ns - packet.sent_ns < SECOND_NS:
+                Session.transmitted(packet, stamp_ns, Source.SOFTWARE)
+        if none:
+            line.channel.drain_errors()
+
+    def _take_reply(self, line: _Line, datagram: Datagram) -> None:
+        self._replies.take()
+        running = line.find(datagram)
+        if running is None:
+            self._replies.drop(Answer.FOREIGN)
+            return
+        answer = running.session.receive(
+            datagram.data, t4_ns=datagram.stamp_ns, t4_source=datagram.source, now_ns=datagram.read_ns
+        )
+        if answer is Answer.MATCHED:
+            self._replies.done()
+        else:
+            self._replies.drop(answer)
+
+    # ---- intervals -----------------------------------------------------------------------------------------------
+    def cut(self, start_ns: int, end_ns: int, into: list[SessionInterval]) -> Iterator[None]:
+        """Every session's interval, one a step."""
+        for running in list(self._running):
+            into.append(self.cut_one(running, start_ns, end_ns))
+            yield
+
+    def cut_one(self, running: Running, start_ns: int, end_ns: int) -> SessionInterval:
+        """One session's interval."""
+        interval = running.session.cut(start_ns, end_ns, now_ns=time.time_ns())
+        self._stage.done(interval.sent)
+        self._stage.drop("skipped_stopping", interval.undecided)
+        self._stage.drop("uncut", interval.earlier)
+        return interval

@@ -1,0 +1,1 @@
+"""What the host itself knows: counters of its interfaces and the state of its links."""
