@@ -116,16 +116,19 @@ class Entry:
             return None
         return int(text)
 
-    def choice(self, key: str, of: type[E], *, default: E | None = None) -> E | None:
-        """A word of a closed list; required when there is no default."""
-        allowed = [word.value for word in of]
+    def choice(self, key: str, of: type[E], *, default: E | None = None, but: Mapping[E, str] | None = None) -> E | None:
+        """A word of a closed list; required when there is no default. `but`: words that have no place here, and what to do."""
+        refused = but or {}
+        allowed = [word.value for word in of if word not in refused]
         text = self.text(key, required=default is None, remedy=f"one of {', '.join(allowed)}")
         if text is None:
             return default
-        if text not in allowed:
-            self.wrong(key, f"{text!r} is not one of {', '.join(allowed)}", meant(text, allowed, otherwise="choose one of them"))
-            return None
-        return of(text)
+        if text in allowed:
+            return of(text)
+        remedy = next((remedy for word, remedy in refused.items() if word == text), None)
+        remedy = remedy or meant(text, allowed, otherwise="choose one of them")
+        self.wrong(key, f"{text!r} is not one of {', '.join(allowed)}", remedy)
+        return None
 
     def instant_ns(self, key: str) -> int | None:
         """A required instant: ISO 8601 with its offset from UTC."""

@@ -161,18 +161,16 @@ class _Reader:
     def _component(self, entry: Entry) -> Component | None:
         entry.only("id", "kind", "owner", "name", "site", "between", "hosts")
         found = self._components.admit(entry, "component")
-        kind, owner = entry.choice("kind", ComponentKind), entry.choice("owner", Owner)
+        kind, owner = entry.choice("kind", ComponentKind, but=_NOT_DECLARED), entry.choice("owner", Owner)
         name = entry.text("name")
         site = entry.reference("site", self._sites.seen, "site")
         joins = tuple(text for _, text in entry.texts("between"))
         hosts = tuple(text for _, text in entry.texts("hosts"))
         if found is not None and found in self._sites.seen:
             entry.wrong("id", f"{found!r} is already the id of a site", "verdicts name both: give each its own")
-        if kind in _NOT_DECLARED:
-            entry.wrong("kind", f"a {kind} is not declared here", _NOT_DECLARED[kind])
         if entry.has("between") and len(joins) != 2:  # noqa: PLR2004 - a segment has two ends
             entry.wrong("between", f"{len(joins)} ends", "name the two things it joins, A side first")
-        if found is None or kind is None or owner is None or kind in _NOT_DECLARED:
+        if found is None or kind is None or owner is None:
             return None
         pair = (joins[0], joins[1]) if len(joins) == 2 else None  # noqa: PLR2004 - as above
         return Component(id=Base(found), name=name or found, kind=kind, owner=owner, site=site, between=pair, hosts=hosts)
