@@ -133,9 +133,8 @@ def closing_lines(outcome: Outcome) -> list[str]:
         lines.append(f"  {'floor' if number == 0 else '':12} {escape(floor_sentence(SPEAKER, row))}")
     test = outcome.verdict.get("next_test")
     if test:
-        lines.append(
-            f"  next test    {escape(SPEAKER.word('report.next_test', first=SPEAKER.name(str(test['from'])), last=SPEAKER.name(str(test['to']))))}"
-        )
+        first, last = (SPEAKER.name(str(test[end])) for end in ("from", "to"))
+        lines.append(f"  next test    {escape(SPEAKER.word('report.next_test', first=first, last=last))}")
     return lines
 
 
