@@ -32,6 +32,8 @@ pub enum LinkType {
     PppoeSession,
     /// Cisco HDLC, or PPP in HDLC-like framing.
     Hdlc,
+    /// No link header at all; this is the `EtherType` it had (`AF_PACKET` without link headers).
+    Network(u16),
     /// A link type this parser does not know.
     Other(u16),
 }
@@ -101,7 +103,7 @@ pub struct Frame<'a> {
     pub ts_ns: i64,
     /// Octets captured, from the link header on.
     pub octets: &'a [u8],
-    /// Octets on the wire as the source states them; at least `octets.len()`.
+    /// Octets on the wire as the source states them, tags in `vlans` included; at least `octets.len()`.
     pub wire_octets: u32,
     /// What `octets` start with.
     pub link: LinkType,

@@ -33,6 +33,7 @@ pub(super) fn first(walk: &Walk<'_>, link: LinkType) -> Result<Layer, Unparsed> 
         LinkType::Ppp => Layer::Ppp(0),
         LinkType::Hdlc => hdlc(walk)?,
         LinkType::PppoeSession => Layer::Typed(PPPOE_SESSION, 0),
+        LinkType::Network(ethertype) => cooked(ethertype, 0),
         LinkType::Other(_) => return Err(Unparsed::UnknownLinkType),
     })
 }

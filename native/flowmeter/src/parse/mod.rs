@@ -96,9 +96,11 @@ impl Walk<'_> {
 /// The packet in a frame, or the reason why there is none.
 #[inline]
 pub fn parse(frame: &Frame<'_>, mode: Tunnels) -> Result<Packet, Unparsed> {
+    // Tags from the ring are counted as on the wire, but they are not among the octets.
+    let tags = frame.vlans.tcis().len() * 4;
     let mut walk = Walk {
         octets: frame.octets,
-        wire_end: frame.octets.len().max(frame.wire_octets as usize),
+        wire_end: frame.octets.len().max((frame.wire_octets as usize).saturating_sub(tags)),
         encapsulations: Encapsulations::default(),
     };
     for tci in frame.vlans.tcis() {

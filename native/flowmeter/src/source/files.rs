@@ -174,6 +174,7 @@ impl FrameSource for CaptureFiles {
         if batch.count > 0 {
             self.give(&batch, sink);
             self.counts.frames += batch.count as u64;
+            self.counts.received = self.counts.frames;
         }
         match after {
             After::Full => {}

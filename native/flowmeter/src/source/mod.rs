@@ -5,10 +5,13 @@
 
 mod files;
 mod input;
+mod live;
 mod pcap;
 mod pcapng;
 mod reader;
 mod record;
+mod ring;
+mod socket;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +19,7 @@ use std::fmt;
 use std::io;
 
 pub use files::CaptureFiles;
+pub use live::{LiveCapture, LiveOptions};
 
 use crate::packet::Frame;
 
@@ -36,6 +40,8 @@ pub enum Progress {
 /// What a source counted since it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct SourceCounts {
+    /// Frames that came to the source: given, dropped, left out, or still in the ring.
+    pub received: u64,
     /// Frames given.
     pub frames: u64,
     /// Frames the kernel dropped because the ring was full.
