@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
+from analyzer import locate
 from faultline.runtime import console
 from faultline.runtime.console import BAD_USAGE, CommandError, say
 
@@ -101,8 +101,7 @@ def report_fault(
     say(f"report of {incident} written to {output}")
 
 
-if importlib.util.find_spec("analyzer.locate"):
-    importlib.import_module("analyzer.locate").register(app)
+locate.register(app)
 
 
 def main() -> NoReturn:

@@ -14,7 +14,7 @@ from typing import Any
 from analyzer.baselines import Baselines, Usual, View, slot_of
 from analyzer.history import Window, summed
 from analyzer.network import network_of
-from faultline import inference
+from faultline.inference import locate
 from faultline.inference.observations import assemble
 from faultline.inference.observations_attendance import Attendance
 from faultline.inventory import Inventory
@@ -72,7 +72,7 @@ class InventoryJudge:
 
     def locate(self, evidence: Mapping[str, Any]) -> Mapping[str, Any]:
         """`faultline-verdict/1`."""
-        return inference.locate(evidence)
+        return locate(evidence)
 
     def lines_of(self, bases: Iterable[Base]) -> Mapping[LineCode, TenantId]:
         """Lines that cross any of the components, with their tenants."""
