@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from faultline.runtime import console
+from probe.active import commands as active
 
 if TYPE_CHECKING:
     from probe.doctor import Finding
@@ -74,6 +75,9 @@ def _show(finding: Finding) -> None:
     screen.print(f"[{colour}]{finding.status:8}[/] {escape(finding.check)}: {escape(finding.text)}")
     if finding.hint:
         screen.print(f"         hint: {escape(finding.hint)}")
+
+
+active.register(app)
 
 
 def main() -> NoReturn:

@@ -55,18 +55,6 @@ def fitting_ssid(name: str, taken: set[int]) -> int:
     return ssid
 
 
-@attrs.define(slots=True, kw_only=True, eq=False)
-class Running:
-    """A session that is sent."""
-
-    session: Session
-    peer: Address
-    remaining: int | None = None
-    """Packets still to send; None: until stopped."""
-    authenticated: bool = False
-    on_end: Callable[[], None] | None = None
-
-
 class _Line:
     """A socket and the sessions that share it."""
 
@@ -84,6 +72,22 @@ class _Line:
             if ssid_of(datagram.data, authenticated=running.authenticated) == running.session.ssid:
                 return running
         return None
+
+
+@attrs.define(slots=True, kw_only=True, eq=False)
+class Running:
+    """A session that is sent."""
+
+    session: Session
+    peer: Address
+    remaining: int | None = None
+    """Packets still to send; None: until stopped."""
+    authenticated: bool = False
+    on_end: Callable[[], None] | None = None
+    line: _Line | None = None
+    """Set when it begins."""
+    refusal: OSError | None = None
+    """Why the kernel last took no packet."""
 
 
 def _bare(address: Address) -> tuple[str, int]:
@@ -119,13 +123,13 @@ class Sender:
         family = socket.AF_INET6 if ":" in running.peer[0] else socket.AF_INET
         source = source or ("::" if family == socket.AF_INET6 else "0.0.0.0")
         self.open_line(family, traffic_class, source)
-        line = self._lines[family, traffic_class, source]
+        running.line = line = self._lines[family, traffic_class, source]
         line.by_peer.setdefault(_bare(running.peer), []).append(running)
         self._running.append(running)
         session = running.session
         session.since_ns = time.time_ns()
         phase_ns = zlib.crc32(session.name.encode()) % session.interval_ns if running.remaining is None else 0
-        self._loop.at(time.monotonic_ns() + phase_ns, lambda due_ns, now_ns: self._send_due(line, running, due_ns, now_ns))
+        self._loop.at(time.monotonic_ns() + phase_ns, lambda due_ns, now_ns: self._send_due(running, due_ns, now_ns))
 
     def close(self) -> None:
         """Give the sockets back."""
@@ -133,30 +137,34 @@ class Sender:
             line.channel.close()
 
     # ---- out -----------------------------------------------------------------------------------------------------
-    def _send_due(self, line: _Line, running: Running, due_ns: int, now_ns: int) -> int | None:
-        self._stage.take()
-        self._send(line, running, max(0, now_ns - due_ns))
+    def _send_due(self, running: Running, due_ns: int, now_ns: int) -> int | None:
+        self.send(running, lag_ns=max(0, now_ns - due_ns))
+        next_ns = due_ns + running.session.interval_ns
         if running.remaining is not None:
             running.remaining -= 1
             if running.remaining <= 0:
                 if running.on_end:
                     running.on_end()
                 return None
-        interval_ns = running.session.interval_ns
-        next_ns = due_ns + interval_ns
-        missed = max(0, (now_ns - next_ns) // interval_ns) if running.remaining is None else 0
+            return max(next_ns, now_ns)  # a counted session sends all of its packets, later if need be
+        missed = max(0, (now_ns - next_ns) // running.session.interval_ns)
         if missed:
             self._stage.take(missed)
             self._stage.drop("skipped_starved", missed)
-        return next_ns + missed * interval_ns
+        return next_ns + missed * running.session.interval_ns
 
-    def _send(self, line: _Line, running: Running, lag_ns: int) -> None:
+    def send(self, running: Running, *, lag_ns: int = 0) -> None:
+        """Send a session's next packet now; `lag_ns` says how much later than planned."""
+        line = running.line
+        if line is None:
+            return
+        self._stage.take()
         session = running.session
         packet, octets = session.next_packet(time.time_ns(), error_estimate=self._clock.error_estimate, lag_ns=lag_ns)
         try:
             ident = line.channel.send(octets, running.peer)
         except OSError as error:
-            self._refused(session, packet, error)
+            self._refused(running, packet, error)
             return
         session.sent(packet)
         if line.channel.stamps:
@@ -164,11 +172,12 @@ class Sender:
             if len(line.unstamped) > _STAMPS_KEPT:
                 del line.unstamped[next(iter(line.unstamped))]
 
-    def _refused(self, session: Session, packet: TestPacket, error: OSError) -> None:
+    def _refused(self, running: Running, packet: TestPacket, error: OSError) -> None:
+        running.refusal = error
         name = errno.errorcode.get(error.errno or 0, "other").lower()
         if error.errno in _GONE or error.errno == errno.EPERM:
             self._counters.count("sessions_refused", reason=name)
-            session.refused(packet, Outcome.FILTERED if error.errno == errno.EPERM else Outcome.GONE)
+            running.session.refused(packet, Outcome.FILTERED if error.errno == errno.EPERM else Outcome.GONE)
         else:
             self._stage.drop(f"failed_{name}")
 

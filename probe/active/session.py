@@ -176,6 +176,11 @@ class Session:
         return len(self._packets)
 
     @property
+    def pending(self) -> int:
+        """Packets that may still be answered."""
+        return sum(packet.outcome is Outcome.PENDING for packet in self._packets)
+
+    @property
     def unanswered_tail(self) -> int:
         """Packets sent since the last one that was answered: what a further reply would attribute."""
         return self._next_ordinal - 1 - self._newest_answered
