@@ -255,6 +255,7 @@ class _Reader:
             raw=item,
             quality=self._quality(item, where),
             paths=self._paths(item, where),
+            round_trip=item.get("round_trip") is True,
             source=source,
             sent=sent,
             lost=lost,

@@ -58,6 +58,10 @@ CELL = 0.2
 """Half a cell of the severity grid, as a part of the severity: what a fault predicts is not sharper than that."""
 
 
+SHORT_PRICE = 25.0
+"""Nats against calling a loss of less than half an interruption."""
+
+
 @attrs.frozen(slots=True, kw_only=True)
 class Grid:
     """Severities of a mode with their log weights; the weights add up to one."""
@@ -74,13 +78,15 @@ def _spaced(low: float, high: float, number: int) -> Grid:
 
 
 def _down() -> Grid:
-    """Total loss for all of the window, or since some moment of its first half.
+    """Total loss for all of the window, or since some moment of its first half; or, at a price, for less.
 
-    Counts cannot tell a lasting random loss of 75 % from an interruption of 75 % of the time; the latter is what happens.
+    Counts cannot tell a lasting random loss of 75 % from an interruption of 75 % of the time; the latter is what happens. Of 20 %
+    it is the former, unless something else speaks of an interruption: a session whose newest packets are all unanswered.
     """
     shares = (1 - 1e-6, 0.98, 0.94, 0.88, 0.8, 0.7, 0.6, 0.52)
-    weights = (0.44, *(0.08,) * (len(shares) - 1))
-    return Grid(values=shares, log_weights=tuple(math.log(w) for w in weights), refinable=False)
+    weights = (math.log(0.44), *(math.log(0.08),) * (len(shares) - 1))
+    short = (0.4, 0.3, 0.2, 0.12, 0.06, 0.03)
+    return Grid(values=(*shares, *short), log_weights=(*weights, *(-SHORT_PRICE,) * len(short)), refinable=False)
 
 
 GRIDS: Mapping[Mode, Grid] = {

@@ -47,7 +47,7 @@ ACTIVE_BACKGROUND = 5e-5
 TCP_BACKGROUND = 5e-4
 TCP_SPREAD = 1.5
 """TCP fills queues until they drop: healthy passive loss lies within a factor e^1.5 of 0.05 % two times of three, and up to some
-per cent of it now and then. Only a baseline of the same path narrows this, and never between two probes, where a queue may lie."""
+per cent now and then. Only a baseline of the same path narrows this, and never between two probes: a queue may lie there."""
 KNOWN_SPREAD = 0.8
 """Spread of the logarithm around a passive background that history gave."""
 STRAY_UNKNOWN, STRAY_KNOWN = 1e-4, 1e-5
@@ -65,7 +65,7 @@ SOFTWARE_STAMP_US = 30.0
 MIN_FLOOR_US, P90_FLOOR_US = 30.0, 250.0
 LEAST_DELAY_SAMPLES = 5
 
-CONGESTION_LOSS = (0.002, 0.01, 0.03, 0.1)
+CONGESTION_LOSS = (0.005, 0.05)
 """Loss ratios that a full queue may bring, each as likely; half of congested queues drop nothing."""
 
 FAILURE_LEAK = 0.002
@@ -81,6 +81,7 @@ SILENT_SENSITIVITY, SILENT_FALSE = 0.98, 1e-3
 SILENT_SHARE = 0.3
 """A probe that missed this share of its reports is called silent."""
 
+NEGLIGIBLE_NATS = 16.0
 _TINY = 1e-9
 
 
@@ -90,6 +91,10 @@ class Row(Protocol):
     @property
     def modes(self) -> frozenset[Mode]:
         """Modes that can move it."""
+
+    @property
+    def flat(self) -> frozenset[Mode]:
+        """Modes of which only the presence matters to it, not the severity."""
 
     def loglik(self, state: State) -> float:
         """Log-likelihood up to a constant."""
@@ -107,17 +112,26 @@ class Counts:
 
     def loglik(self, survive: float) -> float:
         """Log-likelihood when faults let the share exp(survive) through."""
-        best, terms = -math.inf, []
-        for weight, healthy in self.backgrounds:
-            through = healthy + survive
-            term = weight + (self.total - self.bad) * through
-            if self.bad:
-                term += self.bad * math.log(max(_TINY, -math.expm1(through)))
-            terms.append(term)
-            best = max(best, term)
+        bad, good, log, expm1 = self.bad, self.total - self.bad, math.log, math.expm1
+        if bad:
+            terms = [w + good * (b + survive) + bad * log(-expm1(b + survive)) for w, b in self.backgrounds]
+        else:
+            terms = [w + good * (b + survive) for w, b in self.backgrounds]
+        best = max(terms)
         if len(terms) == 1:
             return best
-        return best + math.log(math.fsum(math.exp(term - best) for term in terms))
+        exp = math.exp
+        return best + log(sum([exp(term - best) for term in terms]))
+
+
+def counts_of(total: float, bad: float, backgrounds: tuple[tuple[float, float], ...]) -> Counts:
+    """Counts without the backgrounds that are too high for them: faults only ever make high backgrounds less likely."""
+    if len(backgrounds) == 1:
+        return Counts(total=total, bad=bad, backgrounds=backgrounds)
+    alone = [Counts(total=total, bad=bad, backgrounds=(b,)).loglik(0.0) for b in backgrounds]
+    best = max(range(len(alone)), key=alone.__getitem__)
+    kept = tuple(b for k, b in enumerate(backgrounds) if k <= best or alone[k] > alone[best] - NEGLIGIBLE_NATS)
+    return Counts(total=total, bad=bad, backgrounds=kept)
 
 
 def known_background(ratio: float) -> tuple[tuple[float, float], ...]:
@@ -153,12 +167,16 @@ class LossRow:
     """Packets lost of packets sent."""
 
     counts: Counts
-    size: float | None
+    size: float | None = None
+    run: bool = False
+    """Every packet is lost and nobody knows on which way: the tail of a session whose replies stopped coming. Under an
+    interruption all of them are lost, whatever share of the window it took."""
     modes: frozenset[Mode] = frozenset({Mode.LOSS, Mode.DOWN, Mode.CONGESTION})
+    flat: frozenset[Mode] = frozenset({Mode.CONGESTION})
 
     def loglik(self, state: State) -> float:
         """Binomial, q = 1 - (1-b) * product of (1-theta)."""
-        survive = state.survive
+        survive = DEAD if self.run and Mode.DOWN in state.modes else state.survive
         if self.size is not None and self.size > state.mtu:
             survive += DEAD
         plain = self.counts.loglik(survive)
@@ -185,7 +203,12 @@ def loss_row(observation: Loss, seconds: float) -> LossRow:
     else:
         backgrounds = known_background(_more_loss(observation.background or ACTIVE_BACKGROUND, quality))
     modes = {Mode.LOSS, Mode.DOWN, Mode.CONGESTION} | ({Mode.MTU} if observation.size is not None else set())
-    return LossRow(counts=Counts(total=total, bad=bad, backgrounds=backgrounds), size=observation.size, modes=frozenset(modes))
+    return LossRow(
+        counts=counts_of(total, bad, backgrounds),
+        size=observation.size,
+        run=observation.round_trip and observation.lost == observation.sent,
+        modes=frozenset(modes),
+    )
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -221,6 +244,7 @@ class DelayRow:
     statistics: tuple[Statistic, ...]
     tau: float
     modes: frozenset[Mode] = frozenset({Mode.DELAY, Mode.CONGESTION})
+    flat: frozenset[Mode] = frozenset()
 
     def loglik(self, state: State) -> float:
         """Tempered sum over the statistics."""
@@ -273,6 +297,7 @@ class FailureRow:
     path: bool
     """The outcome can come from lost packets."""
     modes: frozenset[Mode] = frozenset({Mode.FAILING, Mode.DOWN, Mode.LOSS})
+    flat: frozenset[Mode] = frozenset()
 
     def loglik(self, state: State) -> float:
         """Binomial; all retries must be lost for loss to fail a request."""
@@ -294,7 +319,7 @@ def failure_row(observation: Failure, seconds: float) -> FailureRow:
     path = by_path(observation.outcome)
     modes = {Mode.FAILING, Mode.DOWN} | ({Mode.LOSS} if path else set())
     return FailureRow(
-        counts=Counts(total=total, bad=bad, backgrounds=backgrounds),
+        counts=counts_of(total, bad, backgrounds),
         retries=RETRIES.get(observation.protocol, 3),
         path=path,
         modes=frozenset(modes),
@@ -314,6 +339,7 @@ class ResponseRow:
     spread: float
     tau: float
     modes: frozenset[Mode] = frozenset({Mode.SLOW})
+    flat: frozenset[Mode] = frozenset()
 
     def loglik(self, state: State) -> float:
         """Student's t on the logarithm; a row without baseline has no weight."""
@@ -342,6 +368,7 @@ class ZeroWindowRow:
 
     counts: Counts
     modes: frozenset[Mode] = frozenset({Mode.STALLED})
+    flat: frozenset[Mode] = frozenset()
 
     def loglik(self, state: State) -> float:
         """Binomial over seconds."""
@@ -352,7 +379,7 @@ def zero_window_row(observation: ZeroWindow, seconds: float) -> ZeroWindowRow:
     """The row of a zero-window observation."""
     weight = TAU["zero_window"] * _trust(observation.quality, seconds)
     backgrounds = wide_background(CLOSED_BACKGROUND, 1.0, STRAY_KNOWN)
-    counts = Counts(total=observation.seconds * weight, bad=observation.closed_seconds * weight, backgrounds=backgrounds)
+    counts = counts_of(observation.seconds * weight, observation.closed_seconds * weight, backgrounds)
     return ZeroWindowRow(counts=counts)
 
 
@@ -363,6 +390,7 @@ class ToldRow:
     healthy: float
     faulty: float
     modes: frozenset[Mode]
+    flat: frozenset[Mode] = frozenset(Mode)
 
     def loglik(self, state: State) -> float:
         """One of two numbers."""
@@ -421,6 +449,7 @@ class MtuRow:
     counts: Counts
     size: float
     modes: frozenset[Mode] = frozenset({Mode.MTU, Mode.LOSS, Mode.DOWN})
+    flat: frozenset[Mode] = frozenset()
 
     def loglik(self, state: State) -> float:
         """Binomial; larger than what gets through means all are lost."""

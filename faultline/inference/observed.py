@@ -71,6 +71,7 @@ class Loss(_Any):
     """Packets sent into a path and not seen at its end."""
 
     paths: tuple[Path, ...]
+    round_trip: bool
     source: str
     sent: float
     lost: float

@@ -24,6 +24,8 @@ class PureSolver:
         self._states: dict[int, State] = {}
         """Rows that are not healthy."""
         self._base: dict[int, float] = {}
+        self._first: dict[tuple[Mode, float, Weights], State] = {}
+        """A healthy row with one fault: the same for every row."""
         self._tables: dict[tuple[int, Mode, Weights], list[float]] = {}
         self._by_row: dict[int, list[tuple[int, Mode, Weights]]] = defaultdict(list)
         self._scores: dict[int, float] = {}
@@ -72,10 +74,24 @@ class PureSolver:
             return self._totals(mode, column)
         totals = [0.0] * len(severities)
         for row, weights in column:
-            state, base, rows = self._states.get(row, HEALTHY), self._base_of(row), self._problem.rows
-            for k, severity in enumerate(severities):
-                totals[k] += rows[row].loglik(worsened(state, mode, severity, weights)) - base
+            for k, nats in enumerate(self._ratios(row, mode, weights, severities)):
+                totals[k] += nats
         return totals
+
+    def _ratios(self, row: int, mode: Mode, weights: Weights, severities: Sequence[float]) -> list[float]:
+        """Log ratio of one more fault against none, by severity, on one row."""
+        likelihood, state, base = self._problem.rows[row], self._states.get(row, HEALTHY), self._base_of(row)
+        if mode in likelihood.flat:
+            return [likelihood.loglik(self._worse(state, mode, severities[0], weights)) - base] * len(severities)
+        return [likelihood.loglik(self._worse(state, mode, severity, weights)) - base for severity in severities]
+
+    def _worse(self, state: State, mode: Mode, severity: float, weights: Weights) -> State:
+        if state is not HEALTHY:
+            return worsened(state, mode, severity, weights)
+        key = (mode, severity, weights)
+        if key not in self._first:
+            self._first[key] = worsened(state, mode, severity, weights)
+        return self._first[key]
 
     # ---- tables -------------------------------------------------------------------------------------------------
     def _score(self, index: int) -> float:
@@ -97,10 +113,6 @@ class PureSolver:
     def _table(self, row: int, mode: Mode, weights: Weights) -> list[float]:
         key = (row, mode, weights)
         if key not in self._tables:
-            state, base, likelihood = self._states.get(row, HEALTHY), self._base_of(row), self._problem.rows[row]
-            self._tables[key] = [
-                likelihood.loglik(worsened(state, mode, severity, weights)) - base
-                for severity in self._problem.grids[mode].values
-            ]
+            self._tables[key] = self._ratios(row, mode, weights, self._problem.grids[mode].values)
             self._by_row[row].append(key)
         return self._tables[key]
