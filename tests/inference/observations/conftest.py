@@ -1,0 +1,124 @@
+"""The example line as ground, rows made by hand, and the evidence they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from faultline import inventory
+from faultline.inference.observations import assemble
+from faultline.records.histogram import Histogram
+from faultline.records.points import FieldValue
+from faultline.records.terms import SECOND_NS, ProbeId
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "packaging" / "examples" / "inventory.yaml"
+LINE = "CN-NB-0017"
+BEGIN_NS = 1_796_040_000 * SECOND_NS
+MS = 1_000_000
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Row:
+    """A summed roll-up row."""
+
+    measurement: str
+    tags: Mapping[str, str]
+    fields: Mapping[str, FieldValue]
+    histograms: Mapping[str, Histogram] = attrs.field(factory=dict)
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Usual:
+    """A baseline."""
+
+    n: int = 9000
+    min_ns: int = 0
+    median_ns: int
+    mad_ns: float = 10_000.0
+    p90_ns: int = 0
+
+
+def around(median_ns: int, *, n: int = 200, lowest_ns: int | None = None) -> Histogram:
+    """A steady distribution; `lowest_ns` is one sample below all others."""
+    made = Histogram([median_ns] * (n - 1))
+    made.add(median_ns if lowest_ns is None else lowest_ns)
+    return made
+
+
+class Ground:
+    """Makes rows of the example line and the evidence of a minute."""
+
+    def __init__(self, known: inventory.Inventory) -> None:
+        self.inventory = known
+        self.baselines: dict[tuple[str, str, str], Usual] = {}
+
+    def usually(self, name: str, metric: str, median_ns: int, *, direction: str = "", mad_ns: float = 10_000.0) -> None:
+        """Say what a session's or vantage's metric is usually like."""
+        low, high = median_ns - 2 * int(mad_ns), median_ns + 2 * int(mad_ns)
+        self.baselines[name, direction, metric] = Usual(median_ns=median_ns, mad_ns=mad_ns, min_ns=low, p90_ns=high)
+
+    def session(self, session: str, fields: Mapping[str, FieldValue], **histograms: Histogram) -> Row:
+        """A row of a test session."""
+        tags = {"line": LINE, "session": session}
+        return Row(measurement="session", tags=tags, fields=fields, histograms=histograms)
+
+    def tcp(self, vantage: str, direction: str, fields: Mapping[str, FieldValue], **histograms: Histogram) -> Row:
+        """A row of a vantage's TCP quality."""
+        tags = {"line": LINE, "vantage": vantage, "direction": direction}
+        return Row(measurement="line_quality", tags=tags, fields=fields, histograms=histograms)
+
+    def interface(self, probe: str, interface: str, **fields: FieldValue) -> Row:
+        """A row of a host's interface."""
+        return Row(measurement="interface", tags={"probe": probe, "interface": interface}, fields=fields)
+
+    def evidence(
+        self,
+        *rows: Row,
+        silent: Mapping[ProbeId, tuple[int, int]] | None = None,
+        start_ns: int = BEGIN_NS,
+        **options: Any,
+    ) -> dict[str, Any]:
+        """The document of a minute."""
+        return assemble(
+            rows=rows,
+            inventory=self.inventory,
+            window=(start_ns, start_ns + 60 * SECOND_NS),
+            usual=lambda *, line, name, direction, metric: (
+                self.baselines.get((name, direction, metric)) if line == LINE else None
+            ),
+            silent=silent,
+            **options,
+        )
+
+    def observations(self, *rows: Row, **options: Any) -> list[dict[str, Any]]:
+        """Its observations."""
+        found: list[dict[str, Any]] = self.evidence(*rows, **options)["observations"]
+        return found
+
+
+@pytest.fixture(scope="session")
+def known() -> inventory.Inventory:
+    """The example inventory."""
+    return inventory.read(EXAMPLE)
+
+
+@pytest.fixture
+def ground(known: inventory.Inventory) -> Ground:
+    """The example line without baselines."""
+    return Ground(known)
+
+
+@pytest.fixture(scope="session")
+def make_row() -> type[Row]:
+    """Makes rows where a test has many examples."""
+    return Row
+
+
+@pytest.fixture
+def steady() -> Callable[..., Histogram]:
+    """Makes a steady distribution."""
+    return around

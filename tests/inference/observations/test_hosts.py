@@ -1,0 +1,128 @@
+"""Evidence told by probes' hosts: link state, counters, silence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from faultline.inference.observations_attendance import FEWEST_MISSED, FORGET_NS, Attendance
+from faultline.records.terms import ProbeId
+
+CLEAN = {"in_packets": 1000, "out_packets": 1000, "in_errors": 0, "out_errors": 0, "in_discards": 0, "out_discards": 0}
+TEN_S = 10_000_000_000
+A, B = ProbeId("branch"), ProbeId("dc")
+
+
+def raised(seen: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    """Counters that were raised: component and name."""
+    return {(o["component"], o["name"]) for o in seen if o["raised"]}
+
+
+def test_a_link_that_is_down_is_down_both_ways(ground: Any) -> None:
+    """Both directions of the segment are told, raised when the link was down at any time of the window."""
+    seen = ground.observations(ground.interface("branch", "wan0", link_up=0))
+    assert raised(seen) == {("loop-a>", "if_oper_down"), ("loop-a<", "if_oper_down")}
+    assert raised(ground.observations(ground.interface("branch", "wan0", link_up=1))) == set()
+
+
+@pytest.mark.parametrize(
+    ("probe", "counter", "expected"),
+    [
+        ("branch", "in_errors", {("loop-a<", "if_in_errors")}),
+        ("branch", "out_errors", {("loop-a>", "if_out_errors")}),
+        ("branch", "out_discards", {("loop-a>", "if_discards")}),
+        ("branch", "in_discards", set()),
+        ("dc", "in_errors", {("loop-z>", "if_in_errors")}),
+        ("dc", "out_errors", {("loop-z<", "if_out_errors")}),
+    ],
+)
+def test_counters_speak_for_the_direction_they_saw(ground: Any, probe: str, counter: str, expected: set[tuple[str, str]]) -> None:
+    """The branch is on the A side of its loop: what it receives came from Z; the data centre the other way about."""
+    seen = ground.observations(ground.interface(probe, "wan0", **{**CLEAN, counter: 50}))
+    assert raised(seen) == expected
+
+
+def test_clean_counters_are_told_and_absent_ones_are_not(ground: Any) -> None:
+    """Polled clean is evidence; not polled is nothing; an idle interface says nothing of errors."""
+    assert len(ground.observations(ground.interface("branch", "wan0", link_up=1, **CLEAN))) == 5
+    assert ground.observations(ground.interface("branch", "wan0")) == []
+    assert ground.observations(ground.interface("branch", "wan0", in_errors=0, in_packets=0)) == []
+
+
+def test_one_damaged_frame_is_weather(ground: Any) -> None:
+    """A single error raises nothing, nor do errors rarer than the loss of a healthy path."""
+    assert raised(ground.observations(ground.interface("branch", "wan0", **{**CLEAN, "in_errors": 1}))) == set()
+    busy = {**CLEAN, "in_packets": 1_000_000, "in_errors": 30}
+    assert raised(ground.observations(ground.interface("branch", "wan0", **busy))) == set()
+
+
+def test_an_interface_the_inventory_does_not_name_speaks_for_nothing(ground: Any) -> None:
+    """Management interfaces are nobody's component."""
+    assert ground.observations(ground.interface("branch", "mgmt0", link_up=0)) == []
+
+
+def test_a_silent_probe_and_its_site_are_components(ground: Any) -> None:
+    """A silence can be the probe or its site; both are listed, and a probe is never mistaken for a device of its name."""
+    evidence = ground.evidence(silent={ProbeId("branch"): (6, 6), ProbeId("pe1"): (3, 3)})
+    assert evidence["observations"] == [
+        {"kind": "silence", "probe": "probe:branch", "site": "branch-17", "missed": 6, "expected": 6},
+        {"kind": "silence", "probe": "probe:pe1", "missed": 3, "expected": 3},
+    ]
+    assert evidence["components"] == [
+        {"id": "probe:branch", "kind": "probe", "owner": "unknown", "site": "branch-17"},
+        {"id": "branch-17", "kind": "site", "owner": "customer"},
+        {"id": "probe:pe1", "kind": "probe", "owner": "unknown"},
+    ]
+
+
+def attend(attendance: Attendance, windows: list[set[ProbeId]], *, begin: int = 0) -> int:
+    """Let windows pass; returns the end of the last one."""
+    end = begin
+    for heard in windows:
+        end += TEN_S
+        attendance.observe(end, heard)
+    return end
+
+
+def test_a_probe_that_stops_reporting_is_silent_after_half_a_minute() -> None:
+    """Two missed windows may be a restart; from the third on it is told, with the windows it missed."""
+    attendance = Attendance()
+    end = attend(attendance, [{A, B}] * 5 + [{B}] * (FEWEST_MISSED - 1))
+    assert attendance.silent(0, end) == {}
+    end = attend(attendance, [{B}], begin=end)
+    assert attendance.silent(0, end) == {A: (3, 3)}
+    assert attendance.silent(end - 2 * TEN_S, end) == {A: (2, 2)}
+
+
+def test_when_nobody_is_heard_nobody_is_silent() -> None:
+    """A collector that hears no probe at all knows nothing of probes."""
+    attendance = Attendance()
+    end = attend(attendance, [{A, B}] * 5 + [set()] * 10)
+    assert attendance.silent(0, end) == {}
+
+
+def test_a_probe_that_was_never_steady_is_not_missed() -> None:
+    """A probe heard twice is being set up; one never heard is on the operator's list only."""
+    attendance = Attendance()
+    end = attend(attendance, [{A, B}] * 2 + [{B}] * 10)
+    assert attendance.silent(0, end) == {}
+
+
+def test_a_probe_that_reports_again_is_not_silent() -> None:
+    """One report ends the silence; so does a late one that comes as a revision of its window."""
+    attendance = Attendance()
+    end = attend(attendance, [{A, B}] * 5 + [{B}] * 5 + [{A, B}])
+    assert attendance.silent(0, end) == {}
+    end = attend(attendance, [{B}] * 3, begin=end)
+    assert attendance.silent(0, end) == {A: (3, 3)}
+    attendance.observe(end, {A, B})
+    assert attendance.silent(0, end) == {}
+
+
+def test_a_probe_silent_for_a_day_is_forgotten() -> None:
+    """It was taken away; verdicts do not speak of it for ever."""
+    attendance = Attendance()
+    end = attend(attendance, [{A, B}] * 5 + [{B}] * 5)
+    attendance.observe(end + FORGET_NS, {B})
+    assert attendance.silent(0, end + FORGET_NS) == {}
