@@ -109,44 +109,60 @@ class ExportDecoder:
 class Interval:
     """One measuring interval of all observation points of a LiveMeter."""
 
-    start_ns: int
-    end_ns: int
-    records: int
-    messages: bytes
-    """IPFIX messages of kind `flow`, ready for seal_batch."""
-    first_ns: int | None
-    last_ns: int | None
-    quality: list[dict[str, Any]]
-    """One dict an observation point, the fields of record `probe_health` that capture knows."""
+    @property
+    def start_ns(self) -> int:
+        """A UTC multiple of the interval's length."""
+
+    @property
+    def end_ns(self) -> int:
+        """The next multiple, or when capture stopped; no later interval holds anything older."""
+
+    @property
+    def records(self) -> int: ...
+    @property
+    def messages(self) -> bytes:
+        """IPFIX messages of kind `flow`, ready for seal_batch."""
+
+    @property
+    def first_ns(self) -> int | None: ...
+    @property
+    def last_ns(self) -> int | None: ...
+    @property
+    def quality(self) -> list[dict[str, Any]]:
+        """One dict an observation point, the fields of record `probe_health` that capture knows."""
 
 @final
 class LiveMeter:
     """Captures interfaces with AF_PACKET and cuts interval records at UTC multiples of `interval_s`.
 
-    Raises PermissionError without CAP_NET_RAW and OSError for an unknown interface, both in the constructor.
+    Each interface is metered by a thread with a flow table of its own, so that a flow seen at two is two flows. Raises
+    PermissionError without CAP_NET_RAW and OSError for an unknown interface, both in the constructor.
     """
 
-    def __init__(
-        self,
+    def __new__(
+        cls,
         interfaces: Sequence[tuple[str, str]],
         *,
         interval_s: int = 10,
         idle_timeout_s: int = 30,
-        max_flows: int = 65536,
+        max_flows: int = ...,
         ring_octets: int = ...,
         promiscuous: bool = True,
         key_vlan: bool = True,
         key_tunnel: bool = True,
-        exclude_ports: Sequence[int] = (),
-    ) -> None:
+        exclude_ports: Sequence[int] = ...,
+    ) -> LiveMeter:
         """`interfaces`: (interface name, observation point name)."""
 
     def start(self) -> None: ...
     def take(self, timeout_s: float) -> Interval | None:
-        """The next finished interval, or None at the timeout or after the last one of a stopped meter. The GIL is released."""
+        """The next finished interval, or None at the timeout or after the last one of a stopped meter. The GIL is released.
+
+        OSError when an interface went away.
+        """
 
     def stop(self) -> None:
-        """Ends capture; the interval under way is cut short and can still be taken."""
+        """Ends capture; the interval under way is cut short and can still be taken. Another thread may be waiting in `take`."""
 
 def meter_files(
     paths: Sequence[str],
@@ -156,10 +172,29 @@ def meter_files(
     idle_timeout_s: float = 30.0,
     active_timeout_s: float = 60.0,
     tunnels: str = "inner",
-    key: Sequence[str] = (),
+    key: Sequence[str] = ...,
     max_flows: int = ...,
 ) -> dict[str, Any]:
     """Meter capture files (`-` is standard input) into a writable binary object; returns the summary of the contract.
 
     `error` is added to it when a file is cut or is not a capture; the records so far are written.
+    """
+
+def meter_interface(
+    interface: str,
+    sink: Any,
+    *,
+    seconds: float | None = None,
+    format: str = "jsonl",
+    idle_timeout_s: float = 30.0,
+    active_timeout_s: float = 60.0,
+    tunnels: str = "inner",
+    key: Sequence[str] = ...,
+    max_flows: int = ...,
+    ring_octets: int = ...,
+    promiscuous: bool = True,
+) -> dict[str, Any]:
+    """Meter an interface for `seconds`, or until Ctrl-C, which ends it with every flow written; returns the summary.
+
+    PermissionError without CAP_NET_RAW, OSError for an unknown interface.
     """

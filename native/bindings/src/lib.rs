@@ -2,6 +2,7 @@
 
 mod codec;
 mod export;
+mod meter;
 mod rows;
 mod stream;
 
@@ -19,6 +20,8 @@ mod _native {
     };
     #[pymodule_export]
     use super::export::ExportDecoder;
+    #[pymodule_export]
+    use super::meter::{meter_files, meter_interface, Interval, LiveMeter};
     #[pymodule_export]
     use super::stream::Table;
 

@@ -1,0 +1,103 @@
+//! Comma-separated values (RFC 4180, lines end with LF): one column a field, distributions in one column each part; absent is empty.
+
+use std::io::Write as _;
+use std::net::IpAddr;
+
+use super::fields::{visit, Distributed, Visitor};
+use super::json::put_number;
+use crate::distribution::Distribution;
+use crate::flow::Record;
+use crate::packet::Encapsulations;
+
+/// Append the line of names.
+pub fn write_names(out: &mut Vec<u8>) {
+    line(None, out);
+}
+
+/// Append a record and its line end.
+pub fn write(record: &Record<'_>, out: &mut Vec<u8>) {
+    line(Some(record), out);
+}
+
+fn line(record: Option<&Record<'_>>, out: &mut Vec<u8>) {
+    let mut cells = Cells {
+        out,
+        begun: false,
+        names: record.is_none(),
+    };
+    visit(record, &mut cells);
+    out.push(b'\n');
+}
+
+struct Cells<'a> {
+    out: &'a mut Vec<u8>,
+    begun: bool,
+    names: bool,
+}
+
+impl Cells<'_> {
+    /// Begin a cell; whether it wants a value.
+    fn cell(&mut self, name: &str) -> bool {
+        if std::mem::replace(&mut self.begun, true) {
+            self.out.push(b',');
+        }
+        if self.names {
+            self.out.extend_from_slice(name.as_bytes());
+        }
+        !self.names
+    }
+
+    fn show(&mut self, name: &str, value: Option<impl std::fmt::Display>) {
+        if let (true, Some(value)) = (self.cell(name), value) {
+            // Writing into memory does not fail.
+            let _ = write!(self.out, "{value}");
+        }
+    }
+}
+
+impl Visitor for Cells<'_> {
+    fn number(&mut self, name: &'static str, value: Option<i64>) {
+        if let (true, Some(value)) = (self.cell(name), value) {
+            put_number(self.out, value);
+        }
+    }
+
+    fn word(&mut self, name: &'static str, value: Option<&str>) {
+        self.show(name, value);
+    }
+
+    fn truth(&mut self, name: &'static str, value: Option<bool>) {
+        self.show(name, value);
+    }
+
+    fn address(&mut self, name: &'static str, value: Option<IpAddr>) {
+        self.show(name, value);
+    }
+
+    fn encapsulations(&mut self, name: &'static str, value: Option<&Encapsulations>) {
+        if let (true, Some(value)) = (self.cell(name), value) {
+            let quote = if value.as_slice().len() > 1 { "\"" } else { "" };
+            let _ = write!(self.out, "{quote}");
+            for (at, entry) in value.as_slice().iter().enumerate() {
+                let comma = if at == 0 { "" } else { "," };
+                let _ = write!(self.out, "{comma}{entry}");
+            }
+            let _ = write!(self.out, "{quote}");
+        }
+    }
+
+    fn distribution(&mut self, names: &Distributed, value: Option<&Distribution>) {
+        let parts: [Option<i64>; 5] = std::array::from_fn(|part| {
+            value.map(|value| match part {
+                0 => value.n() as i64,
+                1 => value.min(),
+                2 => value.quantile(0.5),
+                3 => value.quantile(0.95),
+                _ => value.max(),
+            })
+        });
+        for (name, part) in names.columns.into_iter().zip(parts).filter(|(name, _)| !name.is_empty()) {
+            self.number(name, part);
+        }
+    }
+}

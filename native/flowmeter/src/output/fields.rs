@@ -1,0 +1,143 @@
+//! The fields of a flow record as `probe flows` names them, in the order of the contract: one list for every text format.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::distribution::Distribution;
+use crate::flow::{self, Record};
+use crate::packet::{Address, Encapsulations};
+use crate::tcp::direction;
+
+/// Takes the fields of a record one after the other; `None` is absent.
+pub trait Visitor {
+    /// A number.
+    fn number(&mut self, name: &'static str, value: Option<i64>);
+    /// A word that needs no escaping.
+    fn word(&mut self, name: &'static str, value: Option<&str>);
+    /// True or false.
+    fn truth(&mut self, name: &'static str, value: Option<bool>);
+    /// An address.
+    fn address(&mut self, name: &'static str, value: Option<IpAddr>);
+    /// The encapsulations.
+    fn encapsulations(&mut self, name: &'static str, value: Option<&Encapsulations>);
+    /// A distribution; `with_min` when its smallest value is told.
+    fn distribution(&mut self, names: &Distributed, value: Option<&Distribution>);
+}
+
+/// Names of a distribution: as one object, and as columns.
+#[derive(Debug)]
+pub struct Distributed {
+    /// The object.
+    pub name: &'static str,
+    /// Its parts as columns: n, min, p50, p95, max; an empty name is left out.
+    pub columns: [&'static str; 5],
+}
+
+macro_rules! distributed {
+    ($name:literal, $min:literal) => {
+        Distributed {
+            name: $name,
+            columns: [
+                concat!($name, "_n"),
+                $min,
+                concat!($name, "_p50"),
+                concat!($name, "_p95"),
+                concat!($name, "_max"),
+            ],
+        }
+    };
+}
+
+static DATA_RTT: [Distributed; 2] = [
+    distributed!("data_rtt_ns", "data_rtt_ns_min"),
+    distributed!("reverse_data_rtt_ns", "reverse_data_rtt_ns_min"),
+];
+static RESPONSE: Distributed = distributed!("application_response_ns", "");
+
+macro_rules! twins {
+    ($kind:ty: $($name:ident = $value:expr),+ $(,)?) => {
+        &[$((stringify!($name), concat!("reverse_", stringify!($name)), $value as fn(&$kind) -> u64)),+]
+    };
+}
+
+type Twin<T> = (&'static str, &'static str, fn(&T) -> u64);
+
+const COUNTS: &[Twin<flow::Counts>] = twins!(flow::Counts:
+    packets = |c| c.packets,
+    octets = |c| c.octets,
+    frame_octets = |c| c.frame_octets,
+    duplicates = |c| c.duplicates,
+);
+
+const TCP: &[Twin<direction::Counts>] = twins!(direction::Counts:
+    tcp_flags = |c| u64::from(c.flags),
+    tcp_payload_octets = |c| c.payload_octets,
+    tcp_segments = |c| c.segments,
+    syn_packets = |c| c.syn,
+    fin_packets = |c| c.fin,
+    rst_packets = |c| c.rst,
+    retransmissions_wireshark = |c| c.retransmissions_wireshark,
+    out_of_order_wireshark = |c| c.out_of_order_wireshark,
+    retransmissions = direction::Counts::retransmissions,
+    retransmissions_spurious = |c| c.spurious,
+    reordered = |c| c.reordered,
+    keepalives = |c| c.keepalives,
+    zero_window_probes = |c| c.zero_window_probes,
+    loss_upstream = |c| c.loss_upstream,
+    loss_downstream = |c| c.loss_downstream,
+    loss_upstream_inferred = |c| c.loss_upstream_inferred,
+    zero_window_events = |c| c.zero_window_events,
+    zero_window_ns = |c| c.zero_window_ns,
+    duplicate_acks = |c| c.duplicate_acks,
+    acked_unseen_octets = |c| c.acked_unseen_octets,
+);
+
+/// Show every field of a record to a visitor; without a record only the names.
+pub fn visit(record: Option<&Record<'_>>, visitor: &mut impl Visitor) {
+    let flow = record.map(|record| record.flow);
+    let sides = record.map_or([0, 1], Record::sides);
+    visitor.number("start_ns", flow.map(|flow| flow.first_ns));
+    visitor.number("end_ns", flow.map(|flow| flow.last_ns));
+    visitor.number("protocol", flow.map(|flow| i64::from(flow.key.protocol)));
+    for (side, [address, port]) in sides
+        .into_iter()
+        .zip([["source_address", "source_port"], ["destination_address", "destination_port"]])
+    {
+        visitor.address(address, flow.map(|flow| ip(flow.key.addresses[side], flow.key.is_v6)));
+        visitor.number(port, flow.map(|flow| i64::from(flow.key.ports[side])));
+    }
+    visitor.encapsulations("encapsulation", flow.map(|flow| &flow.encapsulations));
+    twins(COUNTS, sides.map(|side| flow.map(|flow| &flow.counts[side])), visitor);
+    visitor.word("end_reason", record.map(|record| record.reason.name()));
+    let connection = record.and_then(|record| record.connection);
+    let directions = sides.map(|side| connection.map(|connection| &connection.directions[side].counts));
+    twins(TCP, directions, visitor);
+    for (names, counts) in DATA_RTT.iter().zip(directions) {
+        visitor.distribution(names, counts.map(|counts| &counts.data_rtt).filter(|rtt| rtt.n() > 0));
+    }
+    let handshake = connection.and_then(|connection| connection.handshake.report());
+    let ns = |value: Option<u64>| value.map(|ns| ns as i64);
+    visitor.number("rtt_server_ns", ns(handshake.and_then(|report| report.server_ns)));
+    visitor.number("rtt_client_ns", ns(handshake.and_then(|report| report.client_ns)));
+    visitor.number("connection_setup_ns", ns(handshake.and_then(|report| report.setup_ns)));
+    visitor.truth("handshake_ambiguous", handshake.map(|report| report.ambiguous));
+    let application = flow.and_then(|flow| flow.application);
+    visitor.word("application", application.map(crate::application::Application::name));
+    let responses = connection.map(|connection| &connection.responses);
+    visitor.distribution(&RESPONSE, responses.filter(|responses| responses.n() > 0));
+}
+
+fn twins<T>(table: &[Twin<T>], directions: [Option<&T>; 2], visitor: &mut impl Visitor) {
+    for (name, reverse, value) in table {
+        visitor.number(name, directions[0].map(|counts| value(counts) as i64));
+        visitor.number(reverse, directions[1].map(|counts| value(counts) as i64));
+    }
+}
+
+/// The address of a key as the standard library has it.
+#[must_use]
+pub fn ip(Address(octets): Address, is_v6: bool) -> IpAddr {
+    if is_v6 {
+        return Ipv6Addr::from(octets).into();
+    }
+    Ipv4Addr::new(octets[0], octets[1], octets[2], octets[3]).into()
+}

@@ -1,0 +1,192 @@
+//! Flow records as IPFIX messages of record kind `flow`.
+
+use std::fmt::Write as _;
+
+use ipfix::encode::Encoder;
+use ipfix::histogram::Histogram;
+use ipfix::table::flow as column;
+use ipfix::Record as Kind;
+
+use super::fields::ip;
+use crate::flow::{Record, RecordSink};
+use crate::tcp::Connection;
+
+/// Messages under way.
+#[derive(Debug)]
+pub struct Messages {
+    encoder: Encoder,
+    observation_point: Option<String>,
+    scratch: String,
+    octets: Vec<u8>,
+    refused: u64,
+    first_ns: Option<i64>,
+    last_ns: Option<i64>,
+}
+
+impl Messages {
+    /// No record yet.
+    ///
+    /// # Panics
+    /// When the field table has no record `flow`.
+    #[must_use]
+    pub fn new(export_s: u32, sequence: u32, observation_point: Option<String>) -> Self {
+        let kind = Kind::named("flow").expect("the field table has a record flow");
+        Self {
+            encoder: Encoder::new(kind, export_s, 0, sequence),
+            observation_point,
+            scratch: String::new(),
+            octets: Vec::new(),
+            refused: 0,
+            first_ns: None,
+            last_ns: None,
+        }
+    }
+
+    /// Records written.
+    #[must_use]
+    pub const fn records(&self) -> u64 {
+        self.encoder.records()
+    }
+
+    /// Records that could not be written, because their times are outside what the wire can tell.
+    #[must_use]
+    pub const fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Earliest and latest packet of the records.
+    #[must_use]
+    pub const fn span_ns(&self) -> (Option<i64>, Option<i64>) {
+        (self.first_ns, self.last_ns)
+    }
+
+    /// About how many octets wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        // A TCP record has about 300 octets.
+        300 * self.records() as usize
+    }
+
+    /// The messages.
+    #[must_use]
+    pub fn finish(self) -> Vec<u8> {
+        self.encoder.finish()
+    }
+
+    fn write(&mut self, record: &Record<'_>) -> Result<(), ipfix::encode::RowError> {
+        let (flow, sides) = (record.flow, record.sides());
+        let encoder = &mut self.encoder;
+        encoder.set_time(column::START_NS, flow.first_ns)?;
+        encoder.set_time(column::END_NS, flow.last_ns)?;
+        encoder.set_time(column::FLOW_START_NS, flow.start_ns)?;
+        if let Some(interval) = record.interval_ns {
+            encoder.set_time(column::INTERVAL_START_NS, interval)?;
+        }
+        encoder.set_u64(column::FLOW_ID, flow.hash);
+        if let Some(point) = &self.observation_point {
+            encoder.set_octets(column::OBSERVATION_POINT, point.as_bytes());
+        }
+        encoder.set_u64(column::PROTOCOL, u64::from(flow.key.protocol));
+        let ends = [
+            (column::SOURCE_ADDRESS, column::SOURCE_PORT),
+            (column::DESTINATION_ADDRESS, column::DESTINATION_PORT),
+        ];
+        for (side, (address, port)) in sides.into_iter().zip(ends) {
+            encoder.set_address(address, ip(flow.key.addresses[side], flow.key.is_v6));
+            encoder.set_u64(port, u64::from(flow.key.ports[side]));
+        }
+        self.scratch.clear();
+        for (at, entry) in flow.encapsulations.as_slice().iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            // Writing into memory does not fail.
+            let _ = write!(self.scratch, "{comma}{entry}");
+        }
+        encoder.set_octets(column::ENCAPSULATION, self.scratch.as_bytes());
+        encoder.set_u64(column::END_REASON, record.reason as u64);
+        // The reverse twin of a column is the one after it.
+        for (twin, side) in sides.into_iter().enumerate() {
+            let counts = &flow.counts[side];
+            encoder.set_u64(column::PACKETS + twin, counts.packets);
+            encoder.set_u64(column::OCTETS + twin, counts.octets);
+            encoder.set_u64(column::FRAME_OCTETS + twin, counts.frame_octets);
+            encoder.set_u64(column::DUPLICATES + twin, counts.duplicates);
+        }
+        if let Some(application) = flow.application {
+            encoder.set_octets(column::APPLICATION, application.name().as_bytes());
+        }
+        if let Some(connection) = record.connection {
+            write_connection(encoder, &mut self.octets, connection, sides);
+        }
+        encoder.commit()
+    }
+}
+
+fn write_connection(encoder: &mut Encoder, octets: &mut Vec<u8>, connection: &Connection, sides: [usize; 2]) {
+    for (twin, side) in sides.into_iter().enumerate() {
+        let counts = &connection.directions[side].counts;
+        for (number, value) in [
+            (column::TCP_FLAGS, u64::from(counts.flags)),
+            (column::TCP_PAYLOAD_OCTETS, counts.payload_octets),
+            (column::TCP_SEGMENTS, counts.segments),
+            (column::SYN_PACKETS, counts.syn),
+            (column::FIN_PACKETS, counts.fin),
+            (column::RST_PACKETS, counts.rst),
+            (column::RETRANSMISSIONS_WIRESHARK, counts.retransmissions_wireshark),
+            (column::OUT_OF_ORDER_WIRESHARK, counts.out_of_order_wireshark),
+            (column::RETRANSMISSIONS, counts.retransmissions()),
+            (column::RETRANSMISSIONS_SPURIOUS, counts.spurious),
+            (column::REORDERED, counts.reordered),
+            (column::KEEPALIVES, counts.keepalives),
+            (column::ZERO_WINDOW_PROBES, counts.zero_window_probes),
+            (column::LOSS_UPSTREAM, counts.loss_upstream),
+            (column::LOSS_DOWNSTREAM, counts.loss_downstream),
+            (column::LOSS_UPSTREAM_INFERRED, counts.loss_upstream_inferred),
+            (column::ZERO_WINDOW_EVENTS, counts.zero_window_events),
+            (column::ZERO_WINDOW_NS, counts.zero_window_ns),
+            (column::DUPLICATE_ACKS, counts.duplicate_acks),
+            (column::ACKED_UNSEEN_OCTETS, counts.acked_unseen_octets),
+        ] {
+            encoder.set_u64(number + twin, value);
+        }
+        set_histogram(encoder, octets, column::DATA_RTT + twin, counts.data_rtt.histogram());
+    }
+    if let Some(report) = connection.handshake.report() {
+        for (number, value) in [
+            (column::RTT_SERVER_NS, report.server_ns),
+            (column::RTT_CLIENT_NS, report.client_ns),
+            (column::CONNECTION_SETUP_NS, report.setup_ns),
+        ] {
+            if let Some(value) = value {
+                encoder.set_u64(number, value);
+            }
+        }
+        encoder.set_bool(column::HANDSHAKE_AMBIGUOUS, report.ambiguous);
+    }
+    set_histogram(
+        encoder,
+        octets,
+        column::APPLICATION_RESPONSE,
+        connection.responses.histogram(),
+    );
+}
+
+fn set_histogram(encoder: &mut Encoder, octets: &mut Vec<u8>, number: usize, histogram: &Histogram) {
+    if !histogram.is_empty() {
+        octets.clear();
+        histogram.encode_into(octets);
+        encoder.set_octets(number, octets);
+    }
+}
+
+impl RecordSink for Messages {
+    fn record(&mut self, record: &Record<'_>) {
+        if self.write(record).is_err() {
+            self.encoder.abandon();
+            self.refused += 1;
+            return;
+        }
+        let (first, last) = (record.flow.first_ns, record.flow.last_ns);
+        self.first_ns = Some(self.first_ns.map_or(first, |known| known.min(first)));
+        self.last_ns = Some(self.last_ns.map_or(last, |known| known.max(last)));
+    }
+}

@@ -1,0 +1,447 @@
+//! One direction S → R of a TCP connection as the observation point P sees it: which segments were lost, and on which side of P.
+//!
+//! Segments of S and acknowledgements of R go in with their time; counts come out. The rules, and what one point cannot see, are
+//! on the page `docs/explanation/metering.md`. Mirror copies never come here.
+
+use crate::distribution::Distribution;
+use crate::packet::{flags, Tcp};
+use crate::tcp::seq::{after, ahead, earlier, later, Holes};
+
+/// A segment that fills a hole sooner than this is late, not lost, however short the path (as in Wireshark).
+const REORDERING_NS: i64 = 3_000_000;
+/// Linux' smallest retransmission timeout: what comes sooner was not sent by timeout.
+const MIN_RTO_NS: i64 = 200_000_000;
+/// A number further away than this belongs to another connection, or is garbage.
+const IMPLAUSIBLE: i32 = 1 << 30;
+/// Duplicate ACKs that prove a loss (RFC 5681).
+const FAST_DUPLICATE_ACKS: u8 = 3;
+/// Successive IP identifications that show a host which counts them by connection.
+const COUNTING_RUN: u8 = 4;
+/// More packets than this cannot have been lost within one silence.
+const MAX_INFERRED: u16 = 6;
+/// Retransmissions that a DSACK may still call spurious.
+const REMEMBERED: usize = 4;
+
+/// What is counted between two cuts of a flow record.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Union of the flags.
+    pub flags: u16,
+    /// Payload as seen, repeats included.
+    pub payload_octets: u64,
+    /// Segments that were judged.
+    pub segments: u64,
+    /// Packets with SYN.
+    pub syn: u64,
+    /// Packets with FIN.
+    pub fin: u64,
+    /// Packets with RST.
+    pub rst: u64,
+    /// Wireshark's retransmissions.
+    pub retransmissions_wireshark: u64,
+    /// Wireshark's out-of-order segments.
+    pub out_of_order_wireshark: u64,
+    /// Wireshark's zero windows.
+    pub zero_window_events: u64,
+    /// Wireshark's duplicate ACKs.
+    pub duplicate_acks: u64,
+    /// Sent again though already acknowledged.
+    pub spurious: u64,
+    /// Late without having been lost.
+    pub reordered: u64,
+    /// Keep-alive probes.
+    pub keepalives: u64,
+    /// Zero-window probes.
+    pub zero_window_probes: u64,
+    /// Lost between S and P.
+    pub loss_upstream: u64,
+    /// Lost between P and R.
+    pub loss_downstream: u64,
+    /// Probably lost between S and P without leaving a hole.
+    pub loss_upstream_inferred: u64,
+    /// Time for which S kept its own receive window closed.
+    pub zero_window_ns: u64,
+    /// Octets of S that R acknowledged and P never saw.
+    pub acked_unseen_octets: u64,
+    /// From S's segments to R's acknowledgement.
+    pub data_rtt: Distribution,
+}
+
+impl Counts {
+    /// Lost on either side.
+    #[must_use]
+    pub const fn retransmissions(&self) -> u64 {
+        self.loss_upstream + self.loss_downstream
+    }
+
+    fn clear(&mut self) {
+        let mut data_rtt = std::mem::take(&mut self.data_rtt);
+        data_rtt.clear();
+        *self = Self {
+            data_rtt,
+            ..Self::default()
+        };
+    }
+}
+
+/// Round-trip times around P, as far as they are known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Around {
+    /// P to the sender of the segments and back.
+    pub sender_ns: Option<i64>,
+    /// P to their receiver and back.
+    pub receiver_ns: Option<i64>,
+}
+
+impl Around {
+    fn path_ns(self) -> i64 {
+        self.sender_ns.unwrap_or(0) + self.receiver_ns.unwrap_or(0)
+    }
+}
+
+/// Whether a segment brought data that had not passed before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// No payload, or one of the probes.
+    None,
+    /// Payload that had not passed.
+    New,
+    /// Payload that had passed before.
+    Old,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sample {
+    end: u32,
+    sent_ns: i64,
+    tsval: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Identification {
+    last: u16,
+    run: u8,
+    last_ns: Option<i64>,
+}
+
+/// State and counts of one direction.
+#[derive(Clone, Debug, Default)]
+pub struct Direction {
+    /// Since the last cut.
+    pub counts: Counts,
+    next: Option<u32>,
+    holes: Holes,
+    acknowledged: Option<u32>,
+    receiver_window: Option<u16>,
+    duplicate_acks: u8,
+    probed: bool,
+    gap_unknown: bool,
+    sample: Option<Sample>,
+    smooth_rtt_ns: Option<i64>,
+    identification: Identification,
+    remembered: [(u32, u32); REMEMBERED],
+    remember_at: u8,
+    closed_since_ns: Option<i64>,
+}
+
+impl Direction {
+    /// Smoothed time from S's segments to R's acknowledgement (RFC 6298 weights).
+    #[must_use]
+    pub const fn rtt_ns(&self) -> Option<i64> {
+        self.smooth_rtt_ns
+    }
+
+    /// Another connection begins: keep the counts, forget what they were drawn from.
+    pub fn restart(&mut self, now_ns: i64) {
+        self.settle_window(now_ns);
+        *self = Self {
+            counts: std::mem::take(&mut self.counts),
+            ..Self::default()
+        };
+    }
+
+    /// A record was cut at `now_ns`: counts begin anew, state goes on.
+    pub fn cut(&mut self, now_ns: i64) {
+        self.counts.clear();
+        if self.closed_since_ns.is_some() {
+            self.closed_since_ns = Some(now_ns);
+        }
+    }
+
+    /// Add the time for which the window has been closed up to now.
+    pub fn settle_window(&mut self, now_ns: i64) {
+        if let Some(since) = self.closed_since_ns {
+            self.counts.zero_window_ns += (now_ns - since).max(0) as u64;
+            self.closed_since_ns = Some(now_ns.max(since));
+        }
+    }
+
+    /// The next segment's distance is unknown: S sent a segment in IP fragments, whose length only the last one tells.
+    pub fn lose_track(&mut self) {
+        self.gap_unknown = true;
+    }
+
+    /// S advertises its own receive window.
+    pub fn advertise(&mut self, tcp: &Tcp, now_ns: i64) {
+        if tcp.has(flags::SYN | flags::RST) {
+            return;
+        }
+        if tcp.window == 0 {
+            self.closed_since_ns.get_or_insert(now_ns);
+        } else {
+            self.settle_window(now_ns);
+            self.closed_since_ns = None;
+        }
+    }
+
+    /// A segment of S passes.
+    pub fn segment(&mut self, tcp: &Tcp, now_ns: i64, ip_id: Option<u16>, around: Around) -> Content {
+        let lost_before = self.identify(ip_id, now_ns, around);
+        if tcp.has(flags::RST) {
+            return Content::None;
+        }
+        let control = u32::from(tcp.has(flags::SYN)) + u32::from(tcp.has(flags::FIN));
+        let length = tcp.payload_octets.wrapping_add(control);
+        let end = tcp.seq.wrapping_add(length);
+        self.counts.segments += u64::from(length > 0);
+        let content = if tcp.payload_octets > 0 { Content::New } else { Content::None };
+        let next = match self.next {
+            Some(next) if ahead(tcp.seq, next).abs() < IMPLAUSIBLE => next,
+            _ => {
+                self.begin(tcp, end, now_ns);
+                return content;
+            }
+        };
+        if control == 0 && tcp.payload_octets <= 1 && self.is_probe(tcp, next) {
+            return Content::None;
+        }
+        if ahead(tcp.seq, next) < 0 {
+            return if length > 0 {
+                self.late(tcp, end, now_ns, around)
+            } else {
+                Content::None
+            };
+        }
+        if tcp.seq != next && !self.gap_unknown {
+            self.holes.open(next, tcp.seq, now_ns);
+        } else if tcp.seq == next && tcp.payload_octets > 0 {
+            self.counts.loss_upstream_inferred += lost_before;
+        }
+        self.gap_unknown = false;
+        self.next = Some(end);
+        self.begin_sample(tcp, end, now_ns);
+        content
+    }
+
+    fn begin(&mut self, tcp: &Tcp, end: u32, now_ns: i64) {
+        self.next = Some(end);
+        self.holes.clear();
+        self.sample = None;
+        self.begin_sample(tcp, end, now_ns);
+    }
+
+    fn begin_sample(&mut self, tcp: &Tcp, end: u32, now_ns: i64) {
+        if tcp.payload_octets > 0 && self.sample.is_none() && self.holes.is_empty() {
+            self.sample = Some(Sample {
+                end,
+                sent_ns: now_ns,
+                tsval: tcp.timestamps.map(|(value, _)| value),
+            });
+        }
+    }
+
+    /// Zero-window probe, then keep-alive: at most one octet around what R acknowledged, with nothing outstanding.
+    fn is_probe(&mut self, tcp: &Tcp, next: u32) -> bool {
+        if self.acknowledged != Some(next) {
+            return false;
+        }
+        let before = tcp.seq == next.wrapping_sub(1);
+        if self.receiver_window == Some(0) && (before || (tcp.seq == next && tcp.payload_octets == 1)) {
+            self.counts.zero_window_probes += 1;
+            self.probed |= !before;
+            return true;
+        }
+        self.counts.keepalives += u64::from(before);
+        before
+    }
+
+    /// A segment that starts below the highest octet seen.
+    fn late(&mut self, tcp: &Tcp, end: u32, now_ns: i64, around: Around) -> Content {
+        let next = self.next.unwrap_or(end);
+        let known_end = earlier(end, next);
+        // Karn: an acknowledgement could now be of either transmission.
+        self.sample = None;
+        let mut content = Content::Old;
+        if self.acknowledged.is_some_and(|edge| !after(end, edge)) {
+            self.counts.spurious += 1;
+        } else if let Some(hole) = self.holes.overlapping(tcp.seq, known_end) {
+            let proven = match (hole.proof_ns, around.sender_ns) {
+                // The proof must have had the time to reach S and bring the retransmission here.
+                (Some(proof), Some(rtt)) => now_ns - proof >= rtt,
+                _ => false,
+            };
+            let young = now_ns - hole.created_ns < around.path_ns().max(REORDERING_NS);
+            if young && !proven {
+                self.counts.reordered += 1;
+            } else {
+                self.counts.loss_upstream += 1;
+            }
+            self.holes.close(tcp.seq, known_end);
+            content = Content::New;
+        } else {
+            self.counts.loss_downstream += 1;
+            self.remembered[usize::from(self.remember_at)] = (tcp.seq, end);
+            self.remember_at = (self.remember_at + 1) % REMEMBERED as u8;
+        }
+        if after(end, next) {
+            self.next = Some(end);
+            content = Content::New;
+        }
+        if tcp.payload_octets > 0 {
+            content
+        } else {
+            Content::None
+        }
+    }
+
+    /// Follows the IP identifications of S; gives how many packets are missing before this one when they were probably one segment
+    /// sent again and again: a host that counts by connection, and a silence as long as a retransmission timeout.
+    fn identify(&mut self, ip_id: Option<u16>, now_ns: i64, around: Around) -> u64 {
+        let Some(id) = ip_id else { return 0 };
+        let before = self.identification;
+        let step = id.wrapping_sub(before.last);
+        let silence = before.last_ns.map_or(0, |last| now_ns - last);
+        let timeout = MIN_RTO_NS.max(2 * around.path_ns());
+        let missing = before.run >= COUNTING_RUN && silence >= timeout && (2..=MAX_INFERRED + 1).contains(&step);
+        let run = match step {
+            1 => before.run.saturating_add(1),
+            _ if missing => before.run,
+            _ => 0,
+        };
+        self.identification = Identification {
+            last: id,
+            run,
+            last_ns: Some(now_ns),
+        };
+        if missing {
+            u64::from(step - 1)
+        } else {
+            0
+        }
+    }
+
+    /// R acknowledges octets of S.
+    pub fn acknowledge(&mut self, tcp: &Tcp, now_ns: i64) {
+        if tcp.has(flags::RST) || !tcp.has(flags::ACK) {
+            return;
+        }
+        let same_window = self.receiver_window == Some(tcp.window);
+        if !tcp.has(flags::SYN) {
+            self.receiver_window = Some(tcp.window);
+        }
+        let Some(next) = self.next else {
+            self.acknowledged = Some(self.acknowledged.map_or(tcp.ack, |edge| later(edge, tcp.ack)));
+            return;
+        };
+        if ahead(tcp.ack, next).abs() >= IMPLAUSIBLE {
+            return;
+        }
+        self.account_unseen(tcp.ack, next);
+        match self.acknowledged {
+            Some(edge) if !after(tcp.ack, edge) => {
+                let pure = tcp.payload_octets == 0 && !tcp.has(flags::SYN | flags::FIN);
+                if tcp.ack == edge && pure && same_window && after(next, edge) {
+                    self.duplicate_acks = self.duplicate_acks.saturating_add(1);
+                    if self.duplicate_acks == FAST_DUPLICATE_ACKS {
+                        self.holes.prove_at(edge, now_ns);
+                    }
+                }
+            }
+            _ => {
+                self.acknowledged = Some(tcp.ack);
+                self.duplicate_acks = 0;
+                self.end_sample(tcp, now_ns);
+            }
+        }
+        self.selectively_acknowledge(tcp, now_ns);
+    }
+
+    /// What R acknowledged and P never saw was lost by the capture: above the highest, or in a hole.
+    fn account_unseen(&mut self, ack: u32, next: u32) {
+        if after(ack, next) {
+            let octets = ack.wrapping_sub(next);
+            // R may have taken the octet of a zero-window probe, which is not counted as sent.
+            self.counts.acked_unseen_octets += u64::from(octets - u32::from(self.probed));
+            self.next = Some(ack);
+            self.probed = false;
+        }
+        if !self.holes.is_empty() {
+            let filled = self.holes.close(ack.wrapping_sub(IMPLAUSIBLE as u32), ack);
+            self.counts.acked_unseen_octets += u64::from(filled);
+        }
+    }
+
+    fn end_sample(&mut self, tcp: &Tcp, now_ns: i64) {
+        let Some(sample) = self.sample.filter(|sample| !after(sample.end, tcp.ack)) else {
+            return;
+        };
+        self.sample = None;
+        let echo = tcp.timestamps.map(|(_, echo)| echo);
+        // An echo of a later value answers a later segment.
+        let of_later = matches!((sample.tsval, echo), (Some(value), Some(echo)) if after(echo, value));
+        if sample.end == tcp.ack && !of_later {
+            let rtt = now_ns - sample.sent_ns;
+            self.counts.data_rtt.add(rtt);
+            self.smooth_rtt_ns = Some(self.smooth_rtt_ns.map_or(rtt, |smooth| smooth + (rtt - smooth) / 8));
+        }
+    }
+
+    fn selectively_acknowledge(&mut self, tcp: &Tcp, now_ns: i64) {
+        for (at, &(left, right)) in tcp.sacks().iter().enumerate() {
+            let next = self.next.unwrap_or(right);
+            if !after(right, left) || ahead(right, next).abs() >= IMPLAUSIBLE {
+                continue;
+            }
+            if at == 0 && is_duplicate_report(tcp) {
+                self.absolve(left, right);
+                continue;
+            }
+            if !after(right, tcp.ack) {
+                continue;
+            }
+            let unseen = self.holes.close(left, right);
+            self.counts.acked_unseen_octets += u64::from(unseen);
+            if after(right, next) {
+                if after(left, next) {
+                    self.holes.open(next, left, now_ns);
+                }
+                self.counts.acked_unseen_octets += u64::from(right.wrapping_sub(later(left, next)));
+                self.next = Some(right);
+            }
+            self.holes.prove_below(left, now_ns);
+        }
+    }
+
+    /// R received `left..right` twice: the retransmission was needless, nothing of it was lost downstream.
+    fn absolve(&mut self, left: u32, right: u32) {
+        let overlaps = |&(start, end): &(u32, u32)| start != end && after(right, start) && after(end, left);
+        let Some(found) = self.remembered.iter_mut().find(|known| overlaps(known)) else {
+            return;
+        };
+        *found = (0, 0);
+        // Counted in a record that has been cut already: too late to change.
+        if self.counts.loss_downstream > 0 {
+            self.counts.loss_downstream -= 1;
+            self.counts.spurious += 1;
+        }
+    }
+}
+
+/// RFC 2883: the first block tells of a duplicate when it lies below the acknowledgement or within the second block.
+fn is_duplicate_report(tcp: &Tcp) -> bool {
+    match *tcp.sacks() {
+        [(_, right), ..] if !after(right, tcp.ack) => true,
+        [(left, right), (outer_left, outer_right), ..] => !after(outer_left, left) && !after(right, outer_right),
+        _ => false,
+    }
+}

@@ -1,0 +1,119 @@
+//! The three packets that open a connection, and the round-trip times between them and the observation point.
+
+use crate::packet::{flags, Tcp};
+use crate::tcp::seq::after;
+
+/// Times of one handshake; a time is there once both of its packets were seen.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Handshake {
+    client: Option<u8>,
+    first_syn_ns: Option<i64>,
+    last_syn_ns: Option<i64>,
+    syn_ack_ns: Option<i64>,
+    server_next: u32,
+    done: bool,
+    ambiguous: bool,
+    server_ns: Option<u64>,
+    client_ns: Option<u64>,
+    setup_ns: Option<u64>,
+    news: bool,
+}
+
+/// What a record says of the handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// SYN-ACK minus last SYN.
+    pub server_ns: Option<u64>,
+    /// ACK minus SYN-ACK.
+    pub client_ns: Option<u64>,
+    /// ACK minus first SYN.
+    pub setup_ns: Option<u64>,
+    /// A SYN or SYN-ACK was repeated.
+    pub ambiguous: bool,
+}
+
+impl Handshake {
+    /// Round trip to the server, for as long as the connection lives.
+    #[must_use]
+    pub const fn server_ns(&self) -> Option<u64> {
+        self.server_ns
+    }
+
+    /// Round trips from the observation point to the ends of `side` and of the other one.
+    #[must_use]
+    pub fn around(&self, side: usize) -> (Option<i64>, Option<i64>) {
+        let (client, server) = (self.client_ns.map(|ns| ns as i64), self.server_ns.map(|ns| ns as i64));
+        match self.client {
+            Some(found) if usize::from(found) == side => (client, server),
+            Some(_) => (server, client),
+            None => (None, None),
+        }
+    }
+
+    /// What is new since the last cut.
+    #[must_use]
+    pub fn report(&self) -> Option<Report> {
+        let report = Report {
+            server_ns: self.server_ns,
+            client_ns: self.client_ns,
+            setup_ns: self.setup_ns,
+            ambiguous: self.ambiguous,
+        };
+        self.news.then_some(report)
+    }
+
+    /// A record was cut: nothing is told twice, except what only the completed handshake says.
+    pub fn cut(&mut self) {
+        self.news = false;
+    }
+
+    /// A packet of `side`, in the order of capture.
+    pub fn observe(&mut self, side: usize, tcp: &Tcp, now_ns: i64) {
+        if self.done || tcp.has(flags::RST) {
+            return;
+        }
+        match (tcp.has(flags::SYN), tcp.has(flags::ACK)) {
+            (true, false) => self.syn(side, now_ns),
+            (true, true) => self.syn_ack(side, tcp, now_ns),
+            (false, true) => self.ack(side, tcp, now_ns),
+            (false, false) => {}
+        }
+    }
+
+    fn syn(&mut self, side: usize, now_ns: i64) {
+        if *self.client.get_or_insert(side as u8) != side as u8 {
+            return;
+        }
+        self.ambiguous |= self.first_syn_ns.is_some();
+        self.first_syn_ns.get_or_insert(now_ns);
+        self.last_syn_ns = Some(now_ns);
+    }
+
+    fn syn_ack(&mut self, side: usize, tcp: &Tcp, now_ns: i64) {
+        if *self.client.get_or_insert(1 - side as u8) == side as u8 {
+            return;
+        }
+        let repeated = self.syn_ack_ns.replace(now_ns);
+        self.ambiguous |= repeated.is_some();
+        self.server_next = tcp.seq.wrapping_add(1);
+        // The first answer to the last SYN: a repeated one waited for a timeout, not for the path.
+        let answered = repeated.is_some_and(|before| self.last_syn_ns.is_some_and(|syn| before >= syn));
+        if let (Some(syn), false) = (self.last_syn_ns, answered) {
+            self.server_ns = Some((now_ns - syn).max(0) as u64);
+            self.news = true;
+        }
+    }
+
+    fn ack(&mut self, side: usize, tcp: &Tcp, now_ns: i64) {
+        let Some(syn_ack) = self.syn_ack_ns.filter(|_| self.client == Some(side as u8)) else {
+            return;
+        };
+        if after(self.server_next, tcp.ack) {
+            return;
+        }
+        self.client_ns = Some((now_ns - syn_ack).max(0) as u64);
+        self.setup_ns = self.first_syn_ns.map(|syn| (now_ns - syn).max(0) as u64);
+        self.done = true;
+        self.news = true;
+    }
+}
