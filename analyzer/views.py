@@ -26,7 +26,7 @@ PAGE_NS = 15 * 60 * SECOND_NS
 BEFORE_NS = 5 * 60 * SECOND_NS
 """An incident's plots begin this long before its onset."""
 AFTER_NS = 10 * 60 * SECOND_NS
-"""And end this long after its end, or after its onset when it is long."""
+"""And end when it was cleared or last seen, at the latest this long after its onset."""
 RECENT_NS = 60 * SECOND_NS
 """Figures of the list are over the newest minute."""
 SILENT_NS = 45 * SECOND_NS
@@ -116,7 +116,8 @@ class StoredViews:
         known = [self.network.lines[code] for code in found.lines if code in self.network.lines]
         lead = known[0] if known else None
         start_ns = found.onset_ns - BEFORE_NS
-        end_ns = max(found.onset_ns, min(found.updated_ns, found.onset_ns + AFTER_NS)) + STEP_NS
+        last_ns = found.cleared_ns if found.cleared_ns is not None else found.updated_ns
+        end_ns = max(found.onset_ns + STEP_NS, min(last_ns, found.onset_ns + AFTER_NS))
         return FaultMaterial(
             incident=found,
             line=lead.card if lead else None,

@@ -64,6 +64,11 @@ class LinesPage:
     """End of the newest final window; None before the first."""
     now_ns: int
 
+    @property
+    def cards(self) -> Mapping[LineCode, LineCard]:
+        """Lines by code."""
+        return {row.card.code: row.card for row in self.rows}
+
 
 @attrs.frozen(slots=True, kw_only=True)
 class LinePage:

@@ -112,10 +112,11 @@ def path_of(speaker: Speaker, material: FaultMaterial) -> Markup:
 
 
 def next_step(speaker: Speaker, incident: Incident) -> str:
-    """What to do now. The verdict's own words are English; other languages speak from the owner."""
+    """What to do now. The verdict's own words are English and name ids; other languages speak from the owner."""
     own = incident.verdict.get("next_step")
     if own and speaker.language is Language.EN:
-        return str(own)
+        ids = place(Speaker(language=Language.EN, names={}), incident.components)
+        return str(own).replace(ids, place(speaker, incident.components))
     return speaker.word(f"next.{incident.owner.value}", place=place(speaker, incident.components))
 
 
@@ -246,8 +247,8 @@ def said_words(speaker: Speaker, said: Revision) -> str:
 
 
 def floor(speaker: Speaker, incident: Incident) -> Markup:
-    """The smallest fault the present probes would have seen in the window, a mode and component each."""
-    rows = incident.context.get("floor") or ()
+    """The smallest fault the present probes would have seen in the window, a mode and component each; an outage has no size."""
+    rows = [row for row in incident.context.get("floor") or () if row["mode"] != Mode.DOWN]
     if not rows:
         return tag("p", speaker.word("report.floor.none"), class_="soft")
     return tag("ul", [tag("li", floor_sentence(speaker, row)) for row in rows])

@@ -12,12 +12,14 @@ from faultline.reports.material import PathElement, PathVantage, Suspect
 from faultline.reports.numbers import confidence
 from faultline.reports.sentences import Speaker
 
-HEIGHT = 184
+HEIGHT = 198
 LINE_Y = 66
+BAND = 64
+"""From the line down to the owners' bands, below two lines of a name."""
 MARGIN = 34
 SEGMENT_WIDTH, NODE_WIDTH = 118, 94
-NAME_LIMIT = {SEGMENT_WIDTH: 19, NODE_WIDTH: 15}
-"""Characters that fit below an element of that width."""
+NAME_LIMIT = {SEGMENT_WIDTH: 17, NODE_WIDTH: 13}
+"""Characters of a line that fit below an element of that width, with a distance to its neighbour's."""
 WEAK = 0.2
 """Suspects below this are outlined, not filled."""
 LINKS = frozenset({ComponentKind.SEGMENT, ComponentKind.LINK, ComponentKind.ROUTE})
@@ -99,7 +101,7 @@ def _element(speaker: Speaker, element: PathElement, left: float, suspect: Suspe
     parts = [_link(left, _width(element)) if _is_link(element) else _node(left, middle)]
     if suspect is not None:
         parts.append(_suspicion(element, left, suspect))
-    parts.append(tag("text", _short(element.name, _width(element)), x=middle, y=LINE_Y + 36, text_anchor="middle", class_="name"))
+    parts += _name(element, middle)
     shown = suspect.probability if suspect else 0.0
     full = f"{element.name}: {speaker.owner(element.owner.value)}"
     return tag(
@@ -197,7 +199,7 @@ def _owner_bands(speaker: Speaker, elements: Sequence[PathElement], lefts: Seque
                 tag(
                     "rect",
                     x=left + 2,
-                    y=LINE_Y + 50,
+                    y=LINE_Y + BAND,
                     width=right - left - 4,
                     height=5,
                     rx=2.5,
@@ -207,7 +209,7 @@ def _owner_bands(speaker: Speaker, elements: Sequence[PathElement], lefts: Seque
                     "text",
                     _fit(speaker.owner(owner.value), right - left),
                     x=(left + right) / 2,
-                    y=LINE_Y + 72,
+                    y=LINE_Y + BAND + 22,
                     text_anchor="middle",
                     class_="owner",
                 ),
@@ -227,9 +229,16 @@ def _vantages(
             tag(
                 "g",
                 tag("title", label),
-                tag("line", x1=x, x2=x, y1=LINE_Y + 80, y2=LINE_Y + 88, class_="probe-stem"),
-                tag("path", d=f"M{x} {LINE_Y + 79}l6 9h-12z", class_="probe silent" if vantage.silent else "probe"),
-                tag("text", _short(vantage.name, NODE_WIDTH), x=x, y=LINE_Y + 104, text_anchor="middle", class_="probe-name"),
+                tag("line", x1=x, x2=x, y1=LINE_Y + BAND + 31, y2=LINE_Y + BAND + 39, class_="probe-stem"),
+                tag("path", d=f"M{x} {LINE_Y + BAND + 30}l6 9h-12z", class_="probe silent" if vantage.silent else "probe"),
+                tag(
+                    "text",
+                    _cut(vantage.name, NAME_LIMIT[NODE_WIDTH]),
+                    x=x,
+                    y=LINE_Y + BAND + 54,
+                    text_anchor="middle",
+                    class_="probe-name",
+                ),
                 data_vantage=vantage.name,
             ),
         )
@@ -242,9 +251,26 @@ def _x_of(position: float, elements: Sequence[PathElement], lefts: Sequence[floa
     return lefts[number] + _width(elements[number]) * share if elements else MARGIN
 
 
-def _short(name: str, width: int) -> str:
-    limit = NAME_LIMIT[width]
+def _name(element: PathElement, middle: float) -> list[Markup]:
+    """The name, in two lines where one is too short for it."""
+    limit = NAME_LIMIT[_width(element)]
+    return [
+        tag("text", _cut(line, limit), x=middle, y=LINE_Y + 34 + 14 * number, text_anchor="middle", class_="name")
+        for number, line in enumerate(_lines(element.name, limit))
+    ]
+
+
+def _cut(name: str, limit: int) -> str:
     return name if len(name) <= limit else name[: limit - 1] + "…"
+
+
+def _lines(name: str, limit: int) -> list[str]:
+    """At most two, broken at the space nearest to the middle."""
+    spaces = [at for at, letter in enumerate(name) if letter == " "]
+    if len(name) <= limit or not spaces:
+        return [name]
+    at = min(spaces, key=lambda space: abs(space - len(name) / 2))
+    return [name[:at], name[at + 1 :]]
 
 
 def _fit(name: str, width: float) -> str:

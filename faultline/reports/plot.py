@@ -13,7 +13,11 @@ from faultline.reports.material import Plot, Series
 from faultline.reports.numbers import clock_time, rate, ratio, three_digits
 
 WIDTH, HEIGHT = 560, 190
+"""With one row of legend; each further row adds `LEGEND_ROW`."""
 LEFT, RIGHT, TOP, BOTTOM = 62, 10, 26, 24
+LEGEND_ROW = 15
+LETTER = 6.1
+"""Width of a letter of the legend, as wide as fonts commonly make it."""
 _MS = "ms"
 
 
@@ -24,13 +28,25 @@ class _Frame:
     start_ns: int
     end_ns: int
     top: float
+    shift: float
+    """Down, by what the legend needs."""
+
+    @property
+    def upper(self) -> float:
+        """Upper edge of the plotted area."""
+        return TOP + self.shift
+
+    @property
+    def lower(self) -> float:
+        """Lower edge."""
+        return HEIGHT + self.shift - BOTTOM
 
     def x(self, time_ns: float) -> float:
         share = (time_ns - self.start_ns) / max(1, self.end_ns - self.start_ns)
         return LEFT + (WIDTH - LEFT - RIGHT) * share
 
     def y(self, value: float) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value / self.top if self.top else 0)
+        return self.lower - (self.lower - self.upper) * (value / self.top if self.top else 0)
 
 
 def plot_svg(plot: Plot, *, gap_word: str, tz: tzinfo, onset: tuple[int, str] | None = None) -> Markup:
@@ -41,7 +57,9 @@ def plot_svg(plot: Plot, *, gap_word: str, tz: tzinfo, onset: tuple[int, str] | 
     """
     values = [value for series in plot.series for _, value in series.points if value is not None]
     ticks = nice_ticks(max(values, default=0.0))
-    frame = _Frame(start_ns=plot.start_ns, end_ns=plot.end_ns, top=ticks[-1])
+    places = legend_places([series.label for series in plot.series])
+    shift = max((y for _, y in places), default=0.0)
+    frame = _Frame(start_ns=plot.start_ns, end_ns=plot.end_ns, top=ticks[-1], shift=shift)
     gaps = list(gaps_of(plot))
     return tag(
         "svg",
@@ -51,9 +69,9 @@ def plot_svg(plot: Plot, *, gap_word: str, tz: tzinfo, onset: tuple[int, str] | 
         _time_axis(frame, tz),
         [_line(series, plot.step_ns, frame, number) for number, series in enumerate(plot.series)],
         _onset(onset, frame),
-        [_legend(series.label, number, len(plot.series)) for number, series in enumerate(plot.series)],
+        [_legend(series.label, number, *places[number]) for number, series in enumerate(plot.series)],
         class_="plot",
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        viewBox=f"0 0 {WIDTH} {HEIGHT + shift:g}",
         role="img",
         aria_label=plot.title,
         data_plot=plot.title,
@@ -125,9 +143,11 @@ def _gap_marks(gaps: Sequence[tuple[int, int]], frame: _Frame, word: str) -> Mar
     marks = []
     for start, end in gaps:
         x, width = frame.x(start), frame.x(end) - frame.x(start)
-        marks.append(tag("rect", x=x, y=TOP, width=width, height=HEIGHT - TOP - BOTTOM, class_="gap"))
+        marks.append(tag("rect", x=x, y=frame.upper, width=width, height=frame.lower - frame.upper, class_="gap"))
         if width > 6 * len(word):
-            marks.append(tag("text", word, x=x + width / 2, y=(HEIGHT + TOP - BOTTOM) / 2, text_anchor="middle", class_="note"))
+            marks.append(
+                tag("text", word, x=x + width / 2, y=(frame.upper + frame.lower) / 2, text_anchor="middle", class_="note")
+            )
     return tag("g", marks)
 
 
@@ -150,7 +170,7 @@ def _time_axis(frame: _Frame, tz: tzinfo) -> Markup:
     step = next((m * minute_ns for m in (1, 2, 3, 5, 10, 15, 30, 60) if length / (m * minute_ns) <= 6), 120 * minute_ns)  # noqa: PLR2004
     first = -(-frame.start_ns // step) * step
     marks = [
-        tag("text", clock_time(time, tz)[:5], x=frame.x(time), y=HEIGHT - 6, text_anchor="middle", class_="axis")
+        tag("text", clock_time(time, tz)[:5], x=frame.x(time), y=frame.lower + 18, text_anchor="middle", class_="axis")
         for time in range(first, frame.end_ns + 1, step)
         if LEFT + 12 <= frame.x(time) <= WIDTH - RIGHT - 12
     ]
@@ -164,17 +184,29 @@ def _onset(onset: tuple[int, str] | None, frame: _Frame) -> Markup | None:
     late = x > WIDTH * 0.8
     return tag(
         "g",
-        tag("line", x1=x, x2=x, y1=TOP, y2=HEIGHT - BOTTOM, class_="onset"),
+        tag("line", x1=x, x2=x, y1=frame.upper, y2=frame.lower, class_="onset"),
         tag(
-            "text", onset[1], x=x - 4 if late else x + 4, y=TOP + 10, text_anchor="end" if late else "start", class_="onset-word"
+            "text",
+            onset[1],
+            x=x - 4 if late else x + 4,
+            y=frame.upper + 10,
+            text_anchor="end" if late else "start",
+            class_="onset-word",
         ),
     )
 
 
-def _legend(label: str, number: int, count: int) -> Markup:
-    x = LEFT + (WIDTH - LEFT - RIGHT) / max(1, count) * number
+def legend_places(labels: Sequence[str]) -> list[tuple[float, float]]:
+    """Where each label goes, (x, down from the first row): columns as wide as the widest label, as many as fit."""
+    room = WIDTH - LEFT - RIGHT
+    widest = max((30 + LETTER * sum(2 if ord(letter) > 0x2E7F else 1 for letter in label) for label in labels), default=room)  # noqa: PLR2004 - ideographs
+    columns = max(1, min(len(labels), int(room / widest)))
+    return [(LEFT + room / columns * (number % columns), LEGEND_ROW * (number // columns)) for number in range(len(labels))]
+
+
+def _legend(label: str, number: int, x: float, down: float) -> Markup:
     return tag(
         "g",
-        tag("line", x1=x, x2=x + 18, y1=11, y2=11, class_=f"line s{number}"),
-        tag("text", label, x=x + 23, y=15, class_="legend"),
+        tag("line", x1=x, x2=x + 18, y1=11 + down, y2=11 + down, class_=f"line s{number}"),
+        tag("text", label, x=x + 23, y=15 + down, class_="legend"),
     )

@@ -125,16 +125,17 @@ def observation_where(speaker: Speaker, observation: Mapping[str, Any]) -> str:
 def _loss(speaker: Speaker, observation: Mapping[str, Any]) -> str:
     sent, lost = observation["sent"], observation["lost"]
     background = observation.get("background")
-    expected = speaker.word("unknown") if background is None else f"{sent * background:.1f}".removesuffix(".0")
-    return speaker.word(
+    text = speaker.word(
         "seen.loss",
         lost=f"{lost:g}",
         sent=f"{sent:g}",
         what=speaker.word(f"seen.loss.{observation.get('source', 'active')}"),
         ratio=ratio(lost / sent) if sent else "?",
         where=observation_where(speaker, observation),
-        expected=expected,
     )
+    if background is None:
+        return text
+    return text + speaker.word("seen.loss.expected", expected=f"{sent * background:.1f}".removesuffix(".0"))
 
 
 def _delay(speaker: Speaker, observation: Mapping[str, Any]) -> str:

@@ -88,9 +88,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "planned": ("planned work: nobody is paged", "计划内作业：不告警"),
     # observations
     "seen.loss": (
-        "{lost} of {sent} {what} lost ({ratio}) {where}; expected {expected}",
-        "{where} {what} {sent} 个中丢失 {lost} 个（{ratio}），正常约 {expected}",
+        "{lost} of {sent} {what} lost ({ratio}) {where}",
+        "{where} {what} {sent} 个中丢失 {lost} 个（{ratio}）",
     ),
+    "seen.loss.expected": ("; expected {expected}", "，正常约 {expected}"),
     "seen.loss.active": ("test packets", "测试报文"),
     "seen.loss.passive": ("TCP segments", "TCP 报文段"),
     "seen.loss.bracket": ("TCP segments, placed by the probes that saw them,", "TCP 报文段（按探针所见定位）"),
