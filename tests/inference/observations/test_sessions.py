@@ -34,16 +34,12 @@ def test_each_direction_counts_the_packets_that_speak_for_it(ground: Any) -> Non
     ]
 
 
-@given(
-    received=st.integers(0, 1000),
-    forward=st.integers(0, 100),
-    reverse=st.integers(0, 100),
-    nowhere=st.integers(0, 100),
-)
+@given(fates=st.tuples(st.integers(0, 1000), st.integers(0, 100), st.integers(0, 100), st.integers(0, 100)))
 def test_every_packet_is_counted_once_a_direction(
-    known: Inventory, make_row: Callable[..., Any], received: int, forward: int, reverse: int, nowhere: int
+    known: Inventory, make_row: Callable[..., Any], fates: tuple[int, int, int, int]
 ) -> None:
     """What the observations lost is what was lost; out and unattributed together are all that were sent."""
+    received, forward, reverse, nowhere = fates
     counts = {"received": received, "lost_forward": forward, "lost_reverse": reverse, "lost_unattributed": nowhere}
     row = make_row(measurement="session", tags={"line": "CN-NB-0017", "session": "ce-pe1"}, fields=counts)
     seen = list(session_observations(row, Ground(inventory=known, usual=nothing_usual, seconds=60.0)))
