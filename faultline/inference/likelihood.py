@@ -251,13 +251,16 @@ class DelayRow:
         return self.tau * math.fsum(s.loglik(state) for s in self.statistics)
 
 
-def delay_row(observation: Delay, seconds: float, *, extra_us: float = 0.0, trust: float = 1.0) -> DelayRow:
+def delay_row(
+    observation: Delay, seconds: float, *, extra_us: float = 0.0, hosts_us: float = 0.0, trust: float = 1.0
+) -> DelayRow:
     """The row of a delay observation.
 
     Args:
         observation: without baseline, or of too few samples, it says nothing.
         seconds: length of the window.
         extra_us: spread to add, e.g. because both directions moved as a clock's step moves them.
+        hosts_us: rise that all paths show at once, as busy measuring hosts make it; it spreads all but the minimum.
         trust: factor on the weight, e.g. because the route is not that of the baseline.
     """
     quality, base = observation.quality, observation.baseline
@@ -275,11 +278,11 @@ def delay_row(observation: Delay, seconds: float, *, extra_us: float = 0.0, trus
         return Statistic(shift_us=value - usual, spread_us=math.sqrt(own**2 + extra), queue_share=share, queue_spread=vague)
 
     sampling = 1.2533 * sigma * math.sqrt(1 / observation.n + 1 / base.n)
-    median = math.hypot(sampling, 0.5 * sigma, SOFTWARE_STAMP_US * wander)
+    median = math.hypot(sampling, 0.5 * sigma, SOFTWARE_STAMP_US * wander, hosts_us)
     low = base.min_us if base.min_us is not None else base.median_us
     least = math.hypot(0.5 * (base.median_us - low), MIN_FLOOR_US * wander) * (1 + 10 / observation.n)
     tail = (base.p90_us if base.p90_us is not None else base.median_us) - base.median_us
-    high = math.hypot(0.5 * max(tail, 1.2816 * sigma), P90_FLOOR_US * wander)
+    high = math.hypot(0.5 * max(tail, 1.2816 * sigma), P90_FLOOR_US * wander, 2 * hosts_us)
     found = (
         statistic(observation.min_us, base.min_us, least, 0.0, 0.05),
         statistic(observation.median_us, base.median_us, median, 0.5, 0.35),

@@ -282,14 +282,14 @@ class _Builder:
     def rows(self) -> list[Row]:
         """One likelihood an observation."""
         seconds = self._evidence.seconds
-        clocks = _clock_steps(self._evidence)
+        clocks, hosts_us = _clock_steps(self._evidence), _busy_hosts_us(self._evidence)
         moved = [frozenset(o.components) for o in self._evidence.observations if isinstance(o, RouteChange) and o.components]
         rows: list[Row] = []
         for number, o in enumerate(self._evidence.observations):
             if isinstance(o, Delay):
                 stale = any(set(path.via) <= route for path in o.paths for route in moved)
                 trust = STALE_ROUTE_TRUST if stale else 1.0
-                rows.append(delay_row(o, seconds, extra_us=clocks.get(number, 0.0), trust=trust))
+                rows.append(delay_row(o, seconds, extra_us=clocks.get(number, 0.0), hosts_us=hosts_us, trust=trust))
             else:
                 rows.append(_row(o, seconds))
         return rows
@@ -454,6 +454,32 @@ def _clock_steps(evidence: Evidence) -> dict[int, float]:
             if shift * opposite < 0 and abs(shift + opposite) <= CLOCK_MATCH * larger:
                 steps[number] = larger
     return steps
+
+
+FEWEST_VIEWS, MANY_VIEWS = 3, 6
+
+
+def _busy_hosts_us(evidence: Evidence) -> float:
+    """How much the slowest packets of all delay tests rose at once; 0 where one place could have done it.
+
+    A fault has a place. When tests that share no component all rise, what they share is the hosts that measure. With many tests
+    one may be spared.
+    """
+    rises: list[float] = []
+    common: set[int] | None = None
+    for o in evidence.observations:
+        if not isinstance(o, Delay) or o.passive or o.baseline is None or o.median_us is None:
+            continue
+        shift = o.median_us - o.baseline.median_us
+        if o.p90_us is not None and o.baseline.p90_us is not None:
+            shift = max(shift, o.p90_us - o.baseline.p90_us)
+        rises.append(max(0.0, shift))
+        crossed = {c for path in o.paths for c in path.via}
+        crossed |= {back for c in crossed if (back := evidence.components[c].reverse) is not None}
+        common = crossed if common is None else common & crossed
+    if len(rises) < FEWEST_VIEWS or common:
+        return 0.0
+    return sorted(rises)[1 if len(rises) >= MANY_VIEWS else 0]
 
 
 def _backwards(components: Sequence[Component], via: tuple[int, ...]) -> Iterable[int]:
