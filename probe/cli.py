@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from faultline.runtime import console
+from probe import flows
 from probe.active import commands as active
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def _show(finding: Finding) -> None:
 
 
 active.register(app)
+flows.register(app)
 
 
 def main() -> NoReturn:
