@@ -23,27 +23,36 @@ LENGTH_PRICE = 1e-3
 
 def next_test(problem: Problem, mass: Mapping[int, float]) -> dict[str, Any] | None:
     """The test with the largest expected gain; None when nothing is left to tell apart."""
-    whole = math.fsum(mass.values())
-    if whole <= 0 or len(mass) < 2:  # noqa: PLR2004 - one candidate needs no test
+    places: dict[int, float] = {}
+    for c, p in mass.items():  # both directions of a segment are one place to tell from the others
+        places[_place(problem, c)] = max(places.get(_place(problem, c), 0.0), p)
+    whole = math.fsum(places.values())
+    if whole <= 0 or len(places) < 2:  # noqa: PLR2004 - one candidate needs no test
         return None
-    shares = {c: p / whole for c, p in mass.items()}
+    shares = {c: p / whole for c, p in places.items()}
     best: tuple[float, int, int] | None = None
     gain = 0.0
     for path in _paths(problem, shares):
         for first in range(len(path.via)):
             covered, seen = 0.0, set[int]()
             for last in range(first, len(path.via)):
-                c = path.via[last]
+                c = _place(problem, path.via[last])
                 if c not in seen:
                     covered += shares.get(c, 0.0)
                     seen.add(c)
                 value = _entropy(covered) - LENGTH_PRICE * (last - first)
-                if best is None or value > best[0] + 1e-9:
-                    best, gain = (value, *_ends(problem, path, first, last)), _entropy(covered)
+                ends = _ends(problem, path, first, last)
+                if ends[0] != ends[1] and (best is None or value > best[0] + 1e-9):
+                    best, gain = (value, *ends), _entropy(covered)
     if best is None or gain < LEAST_GAIN:
         return None
     start, end = (problem.components[c].id for c in best[1:])
     return {"from": start, "to": end, "expected_gain_nats": round(gain, 4)}
+
+
+def _place(problem: Problem, c: int) -> int:
+    back = problem.components[c].reverse
+    return c if back is None else min(c, back)
 
 
 def _paths(problem: Problem, shares: Mapping[int, float]) -> Iterable[Path]:
@@ -51,7 +60,7 @@ def _paths(problem: Problem, shares: Mapping[int, float]) -> Iterable[Path]:
     found: dict[tuple[int, ...], Path] = {}
     for observation in problem.observations:
         for path in getattr(observation, "paths", ()):
-            if path.via not in found and any(c in shares for c in path.via):
+            if path.via not in found and any(_place(problem, c) in shares for c in path.via):
                 found[path.via] = path
                 if len(found) >= MOST_PATHS:
                     break

@@ -38,7 +38,7 @@ TAU = {
     "delay": 0.7,
     "delay_passive": 0.35,
     "failure": 0.7,
-    "zero_window": 0.5,
+    "zero_window": 0.7,
 }
 """Weight of a nat by kind of evidence."""
 
@@ -50,7 +50,7 @@ TCP_SPREAD = 1.5
 per cent now and then. Only a baseline of the same path narrows this, and never between two probes: a queue may lie there."""
 KNOWN_SPREAD = 0.8
 """Spread of the logarithm around a passive background that history gave."""
-STRAY_UNKNOWN, STRAY_KNOWN = 1e-4, 1e-5
+STRAY_UNKNOWN, STRAY_KNOWN, STRAY_SERVICE = 1e-4, 1e-5, 1e-9
 """Chance that a healthy passive count is anything at all (retransmissions of lost acknowledgements, middleboxes): the most that
 one passive observation can ever say is about minus the logarithm of this."""
 TCP_BURST = 2.0
@@ -75,9 +75,9 @@ MOST_FAILED = 20.0
 RESPONSE_FLOOR = 0.08
 RESPONSE_EPISODES = 2
 """A response time moved for a whole window counts as this many independent surprises."""
-CLOSED_BACKGROUND = 0.005
+CLOSED_BACKGROUND = 0.002
 MTU_BACKGROUND = 0.01
-SILENT_SENSITIVITY, SILENT_FALSE = 0.98, 1e-3
+SILENT_SENSITIVITY, SILENT_FALSE = 0.98, 1e-8
 SILENT_SHARE = 0.3
 """A probe that missed this share of its reports is called silent."""
 
@@ -318,9 +318,10 @@ def failure_row(observation: Failure, seconds: float) -> FailureRow:
     if bad > MOST_FAILED:
         total, bad = total * MOST_FAILED / bad, MOST_FAILED
     leak = FAILURE_LEAK if observation.leak is None else observation.leak
-    backgrounds = wide_background(max(leak, 1e-4), 0.8, STRAY_KNOWN)
+    backgrounds = wide_background(max(leak, 1e-4), 0.8, STRAY_SERVICE)
     path = by_path(observation.outcome)
-    modes = {Mode.FAILING, Mode.DOWN} | ({Mode.LOSS} if path else set())
+    # A refusal is an answer: whoever gave it is not down.
+    modes = {Mode.FAILING, Mode.DOWN, Mode.LOSS} if path else {Mode.FAILING}
     return FailureRow(
         counts=counts_of(total, bad, backgrounds),
         retries=RETRIES.get(observation.protocol, 3),
@@ -381,7 +382,7 @@ class ZeroWindowRow:
 def zero_window_row(observation: ZeroWindow, seconds: float) -> ZeroWindowRow:
     """The row of a zero-window observation."""
     weight = TAU["zero_window"] * _trust(observation.quality, seconds)
-    backgrounds = wide_background(CLOSED_BACKGROUND, 1.0, STRAY_KNOWN)
+    backgrounds = wide_background(CLOSED_BACKGROUND, 0.8, STRAY_SERVICE)
     counts = counts_of(observation.seconds * weight, observation.closed_seconds * weight, backgrounds)
     return ZeroWindowRow(counts=counts)
 
@@ -430,7 +431,7 @@ def told_row(observation: Told) -> ToldRow:
 
 def yes_or_no(raised: bool, sensitivity: float, alarm: float, modes: frozenset[Mode]) -> ToldRow:  # noqa: FBT001 - the datum itself
     """log(sens) against log(fpr) when raised, their complements when polled clean."""
-    sensitivity, alarm = (min(1 - 1e-6, max(1e-6, value)) for value in (sensitivity, alarm))
+    sensitivity, alarm = (min(1 - 1e-9, max(1e-9, value)) for value in (sensitivity, alarm))
     if raised:
         return ToldRow(healthy=math.log(alarm), faulty=math.log(sensitivity), modes=modes)
     return ToldRow(healthy=math.log1p(-alarm), faulty=math.log1p(-sensitivity), modes=modes)

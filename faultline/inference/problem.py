@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 import attrs
@@ -30,6 +30,7 @@ from faultline.inference.faults import (
 )
 from faultline.inference.likelihood import (
     Row,
+    ToldRow,
     by_path,
     delay_row,
     failure_row,
@@ -182,6 +183,7 @@ class _Builder:
         """What is down takes these with it."""
         self._implied: dict[str, int] = {}
         self._servers_of: dict[int, list[int]] = defaultdict(list)
+        self._probes_at = Counter(o.site for o in evidence.observations if isinstance(o, Silence))
         for number, component in enumerate(evidence.components):
             for service in component.hosts:
                 self._servers_of[service].append(number)
@@ -245,6 +247,10 @@ class _Builder:
         self._exposed[probe][number] = ONCE
         if observation.site_component is not None:
             self._exposed[observation.site_component][number] = ONCE
+        if observation.site is not None and self._probes_at[observation.site] > 1:
+            # All probes of a building may have lost nothing but their common way to us.
+            way = self._imply(f"way to the collector from {observation.site}", ComponentKind.PROBE)
+            self._exposed[way][number] = ONCE
 
     def _route(self, number: int, observation: RouteChange) -> None:
         routes = [c for c in observation.components if self._evidence.components[c].kind is ComponentKind.ROUTE]
@@ -304,10 +310,17 @@ class _Builder:
             for number, component in enumerate(self.components):
                 if mode in SHARES[component.kind]:
                     column = self._column(number, mode, modes_of_row)
-                    if column:
+                    if column and self._speaks(column, mode, rows):
                         members[column].append(number)
             self._add_mode(found, mode, members, priors)
         return found
+
+    @staticmethod
+    def _speaks(column: Column, mode: Mode, rows: Sequence[Row]) -> bool:
+        """Whether the mode leaves a mark of its own: without delays a queue is no more than the loss it may bring."""
+        return mode is not Mode.CONGESTION or any(
+            mode not in rows[row].flat or isinstance(rows[row], ToldRow) for row, _ in column
+        )
 
     def _column(self, number: int, mode: Mode, modes_of_row: Sequence[frozenset[Mode]]) -> Column:
         exposed = self._exposed[number]

@@ -25,6 +25,8 @@ CLOSE_NATS = 25.0
 KEPT_MASS = 1e-4
 """Alternatives below this share of the mass are not kept."""
 INTERVAL = 0.9
+SUSPICION = math.log(0.05)
+"""Log odds from which on one more fault is worth a word."""
 _EXCLUSIVE = (frozenset({Mode.LOSS, Mode.DOWN}), frozenset({Mode.DELAY, Mode.CONGESTION}))
 
 
@@ -185,7 +187,9 @@ def _severities(problem: Problem, solver: Solver, faults: Sequence[Fault], numbe
         if not grid.refinable:
             best = max(range(len(totals)), key=lambda k: totals[k] + grid.log_weights[k])
             value = grid.values[best]
-            found.append(Severity(value=value, low=value, high=value))
+            # Of sizes that were tried the next smaller one is known to pass.
+            low = grid.values[best - 1] if present.hypothesis.mode is Mode.MTU and best else value
+            found.append(Severity(value=value, low=low, high=value))
             continue
         values = fine(grid.values, totals)
         values = fine(values, solver.profile(present.hypothesis.mode, column, values))
@@ -265,10 +269,17 @@ def _free_odds(problem: Problem, solver: Solver, found: Sequence[Fault]) -> floa
     return max(0.0, solver.total_odds() - barred)
 
 
+LEAST_EVIDENCE = 3.0
+"""Nats that must speak for a suspicion: a prior alone is none."""
+
+
 def _suspicion(problem: Problem, solver: Solver, found: Sequence[Fault]) -> Block | None:
     """What may be wrong beside what is; None when nothing stands out of the prior."""
     best = _best(problem, solver, found)
-    if best is None or best[0] < math.log(0.02):
+    if best is None or best[0] < SUSPICION:
+        return None
+    again = _again(best[1], found) or 0.0
+    if best[0] - again - best[1].log_prior < LEAST_EVIDENCE:
         return None
     present = _fitted(problem, solver, best[1])
     scored = _alternatives(problem, solver, present, found)

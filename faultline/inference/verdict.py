@@ -19,7 +19,7 @@ from faultline.inference.further import next_test
 from faultline.inference.problem import Hypothesis, Problem, planned_components
 from faultline.inference.search import Block, Explanation
 from faultline.inference.solver import Fault, fault, state_of
-from faultline.inference.wording import entry_text, next_step, observation_text
+from faultline.inference.wording import cause, entry_text, next_step, observation_text
 from faultline.records.terms import Mode, Owner
 
 FORMAT = "faultline-verdict/1"
@@ -60,12 +60,11 @@ def verdict(problem: Problem, explanation: Explanation) -> dict[str, Any]:
         others = [f for k, f in enumerate(explanation.faults) if k != number]
         entries += _entries(problem, block, others, unsure=unsure)
     entries.sort(key=lambda e: (not e["blames"], -e["confidence"], -e["score"]["total"], str(e["components"])))
-    network = [e for e in entries if e["mode"] != Mode.ROUTE]
-    insufficient = unsure or (bool(network) and all(e.pop("_vague") for e in network))
+    # What is only suspected is told where nothing better is known, and then nothing is blamed.
+    settled = [] if unsure else [entry for entry in entries if entry["_settled"]]
     for entry in entries:
-        entry.pop("_vague", None)
-        entry["blames"] = entry["blames"] and not insufficient
-    return _answer(problem, entries, explanation, insufficient=insufficient)
+        del entry["_settled"]
+    return _answer(problem, settled or entries, explanation, insufficient=not settled)
 
 
 def _answer(problem: Problem, entries: list[dict[str, Any]], explanation: Explanation, *, insufficient: bool) -> dict[str, Any]:
@@ -156,15 +155,9 @@ def _entry(
     there = _there(block, number)
     owner = max(place.owners.items(), key=lambda item: (item[1], item[0]), default=(Owner.UNKNOWN, 0.0))
     planned = set(group) <= planned_components(problem.evidence)
-    vague = _vague(place)
+    settled = block.certain and there >= HEALTHY and not _vague(place)
     blames = (
-        block.certain
-        and there >= HEALTHY
-        and not unsure
-        and not planned
-        and not vague
-        and mode is not Mode.ROUTE
-        and not any(c.kind in NEVER_BLAMED for c in components)
+        settled and not unsure and not planned and mode is not Mode.ROUTE and not any(c.kind in NEVER_BLAMED for c in components)
     )
     confidence = min(1.0, math.fsum(place.probabilities[c] for c in group))
     entry: dict[str, Any] = {
@@ -182,10 +175,13 @@ def _entry(
         "modes": {m.value: round(p, 4) for m, p in sorted(place.modes.items(), key=lambda i: -i[1]) if p >= LEAST_SHARE},
         **_sides(problem, rows),
         "score": _score(hypothesis, number, rows),
-        "_vague": vague,
+        "_settled": settled,
     }
-    entry["text"] = entry_text(problem, entry, group, [c for c, _ in place.classes[:2]] if confidence < HEALTHY else [])
+    entry["text"] = entry_text(problem, entry, group)
     entry["next_step"] = next_step(entry, components)
+    told = cause(problem, [row for row, nats in rows if nats > 0])
+    if told:
+        entry["cause"] = told
     return {key: entry[key] for key in _ORDER if key in entry}
 
 
@@ -205,8 +201,9 @@ _ORDER = (
     "against",
     "rest",
     "score",
+    "cause",
     "next_step",
-    "_vague",
+    "_settled",
 )
 
 

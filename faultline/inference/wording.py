@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from faultline.inference.observed import Component, Observation
+from faultline.inference.faults import NEVER_BLAMED
+from faultline.inference.observed import Component, Observation, Told
 from faultline.inference.problem import Problem
 from faultline.records.terms import Mode, Owner
 from faultline.reports.numbers import confidence
@@ -32,10 +33,12 @@ def observation_text(observation: Observation) -> str:
     return observation_sentence(_SPEAKER, raw)
 
 
-def entry_text(problem: Problem, entry: Mapping[str, Any], group: Sequence[int], rivals: Sequence[tuple[int, ...]]) -> str:
-    """Where, whose, how bad and how sure, in one or two sentences."""
+def entry_text(problem: Problem, entry: Mapping[str, Any], group: Sequence[int]) -> str:
+    """Where, whose, how bad and how sure, in a few sentences."""
     components = [str(c) for c in entry["components"]]
     mode = Mode(entry["mode"])
+    if all(problem.components[c].kind in NEVER_BLAMED for c in group):
+        return _our_own(entry, components)
     where = place_words(problem, group)
     owner = owner_words(_SPEAKER, entry)
     sentence = _SPEAKER.word(
@@ -47,15 +50,39 @@ def entry_text(problem: Problem, entry: Mapping[str, Any], group: Sequence[int],
     )
     sure = f"{confidence(entry['confidence'])} sure"
     parts = [sentence.rstrip("."), f"; {sure}."]
-    if len(rivals) > 1:
-        names = [place_words(problem, rival) for rival in rivals]
-        parts.append(f" One of these: {' or '.join(names)}.")
+    others = rivals(entry)
+    if others:
+        parts.append(f" It could also be {' or '.join(f'{name} ({confidence(p)})' for name, p in others)}.")
     if entry["owner"] == Owner.UNKNOWN and len(entry["owners"]) > 1:
         parts.append(f" The evidence cannot tell the owners apart: {owner}.")
     if entry["planned"]:
         parts.append(" Planned work: nobody is paged.")
     text = "".join(parts)
     return text[:1].upper() + text[1:]
+
+
+MOST_RIVALS = 3
+LEAST_RIVAL = 0.03
+
+
+def rivals(entry: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Other places with their probability, best first; both directions of one are the same place."""
+    own = {_SPEAKER.name(str(c)) for c in entry["components"]}
+    found: dict[str, float] = {}
+    for candidate in entry["candidates"]:
+        name = _SPEAKER.name(str(candidate["id"]))
+        if name not in own:
+            found[name] = max(found.get(name, 0.0), candidate["probability"])
+    listed = sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    return [(name, p) for name, p in listed if p >= LEAST_RIVAL][:MOST_RIVALS]
+
+
+def _our_own(entry: Mapping[str, Any], components: Sequence[str]) -> str:
+    """What is told without a place on the network: a changed route, or our own instruments."""
+    sure = f"{confidence(entry['confidence'])} sure"
+    if entry["mode"] == Mode.ROUTE:
+        return f"The route from {components[0]} changed; {sure}."
+    return f"{' or '.join(components)} is silent; {sure}. This is our own equipment, not the customer's line."
 
 
 def place_words(problem: Problem, group: Sequence[int]) -> str:
@@ -85,11 +112,17 @@ def span(problem: Problem, group: Sequence[int]) -> tuple[str, str] | None:
     return None
 
 
+def cause(problem: Problem, rows: Sequence[int]) -> str | None:
+    """What devices or people said of the place themselves; None when nobody did."""
+    told = [o for row in rows if isinstance(o := problem.observations[row], Told) and o.raised]
+    return ", ".join(dict.fromkeys(f"{o.name} told by {o.raw.get('source') or o.raw['kind']}" for o in told)) or None
+
+
 def next_step(entry: Mapping[str, Any], components: Sequence[Component]) -> str:
     """What to do now."""
     if entry["mode"] == Mode.ROUTE:
         return "Nothing to repair: note the new route and watch its delay."
-    if not any(True for c in components if not c.implied):
+    if all(c.kind in NEVER_BLAMED for c in components):
         return "Check our own probe and its way to the collector."
     if not entry["blames"] and not entry["planned"]:
         return _NEXT[Owner.UNKNOWN]
