@@ -12,12 +12,14 @@ away.
 What is not claimed:
 - after the last reply nothing is known (`UNATTRIBUTED`);
 - when the count begins anew (the reflector was restarted, or forgot us), only what the new count proves is attributed;
+- a restart within the first `REACH` packets of a count may, by chance, go on with a number that was missing: then it passes for a
+  packet that was overtaken;
 - a packet given up as unattributed before the reply that tells came stays so, and the others of its stretch are attributed as far
   as they are certain whatever it was;
 - a copy made on the way out takes a number of its own; when that copy's reply is lost, one loss nearby may be told as lost on the
   way back. The error is never larger than the number of such copies;
 - a stateless reflector repeats the sender's number: nothing is attributed until a reply shows another one. The sender leaves
-  number 1 out (see `wire_number`), so a stateful one shows it with its second reply.
+  number 1 out (see `wire_number`), so a counting one shows it with its second reply, unless a copy made up for it.
 """
 
 from __future__ import annotations
