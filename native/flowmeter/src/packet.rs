@@ -354,7 +354,7 @@ pub struct Packet {
     pub ip_id: Option<u16>,
     /// IPv4 header checksum, for telling copies apart; 0 for IPv6.
     pub ip_checksum: u16,
-    /// Transport checksum as in the header; 0 where there is none or it was not captured.
+    /// Transport checksum as in the header; 0 where there is none, it is unfinished, or it was not captured.
     pub transport_checksum: u16,
     /// Present on fragments only.
     pub fragment: Option<Fragment>,
