@@ -69,11 +69,11 @@ class Namespaces:
         self._start_service(_ANALYZER, None, files.analyzer)
         self._start_server()
         self._processes.await_listening(_COLLECTOR, COLLECTOR_PORT, timeout_s=_START_S)
-        for name in probe_names(self._probes):
+        # From Z to A: a session must not begin before its reflector is there, or its first packets count as lost.
+        for name in reversed(probe_names(self._probes)):
             self._start_service(f"probe {name}", plan.PROBE_NODES[name], files.probe(name))
-        self._write_down()
-        for name in probe_names(self._probes):
             self._await_probe(f"probe {name}")
+        self._write_down()
         self._processes.await_that(self._page.answers_at_all, "the analyzer does not answer", timeout_s=_START_S)
         say(f"collector, analyzer and {len(probe_names(self._probes))} probes running")
         self._start_users()
