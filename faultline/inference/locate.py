@@ -42,5 +42,11 @@ def answer(evidence: Evidence) -> dict[str, Any]:
 
 
 def solver_for(problem: Problem) -> Solver:
-    """Plain Python for small networks, numpy for large ones."""
+    """Plain Python for small networks, numpy for large ones where it is installed."""
+    if len(problem.components) > PURE_LIMIT:
+        try:
+            from faultline.inference.sparse import SparseSolver  # noqa: PLC0415 - compiled wheels, only where they pay
+        except ImportError:  # on a probe: slower, the same answer
+            return PureSolver(problem)
+        return SparseSolver(problem)
     return PureSolver(problem)
