@@ -29,7 +29,7 @@ from faultline.records.terms import SECOND_NS
 from faultline.runtime.clock import Clock, SystemClock
 from faultline.runtime.console import BAD_USAGE, CommandError
 from faultline.runtime.counters import Counters
-from faultline.runtime.lifecycle import Service
+from faultline.runtime.lifecycle import Component, Service
 from faultline.runtime.status import Address
 from faultline.store.config import StoreConfig
 from faultline.store.reader import StoreReader, open_reader
@@ -112,7 +112,7 @@ def join(config: AnalyzerConfig, *, clock: Clock | None = None) -> Joined:
     app = make_app(views=views, counters=counters, problems=lambda: loop.problems, warnings=warnings, language=config.language)
     web = WebServer(Address.parse(config.listen), app)
     # What is joined first stops last. The page comes before the steps: a taken port is said before anything is written.
-    parts = [("stores", Stores(reader)), ("notify", notifier), ("web", web), ("loop", loop)]
+    parts: list[tuple[str, Component]] = [("stores", Stores(reader)), ("notify", notifier), ("web", web), ("loop", loop)]
     service = Service("analyzer", parts, alive=loop.alive)
     return Joined(service=service, web=web, analyzer=analyzer, views=views, counters=counters)
 

@@ -189,7 +189,16 @@ class StoredViews:
                 if point.measurement == measurement:
                     groups.setdefault(point.tags.get(tag, ""), []).append(point)
             rows += [_quality_row(name, group, expected) for name, group in sorted(groups.items())]
-        return tuple(rows)
+        clocks = self._clocks(facts, start_ns, end_ns)
+        return tuple(attrs.evolve(row, clock_class=clocks[row.name]) if row.name in clocks else row for row in rows)
+
+    def _clocks(self, facts: LineFacts, start_ns: int, end_ns: int) -> dict[str, str]:
+        """What the probe of each vantage said of its clock."""
+        said: dict[tuple[str | None, str | None], str] = {}
+        for point in self._stored.points("probe_health", start_ns=start_ns, end_ns=end_ns):
+            if "clock_class" in point.fields:
+                said[point.tags.get("probe"), point.tags.get("observation_point")] = str(point.fields["clock_class"])
+        return {name: said[instrument] for name, instrument in facts.instruments.items() if instrument in said}
 
 
 def _state(open_incidents: Sequence[Incident], *, suspected: bool, measured_ns: int | None, until_ns: int | None) -> LineState:

@@ -22,6 +22,7 @@ from faultline.reports.words import Language
 STRONGEST = 12
 """Rows of evidence shown a side; the evidence document has all of them."""
 LEAST_SHOWN = 0.01
+DOES_NOT_APPLY = "\u2013"
 _BAR = 60
 
 
@@ -267,7 +268,7 @@ def floor_sentence(speaker: Speaker, row: Mapping[str, Any]) -> str:
 
 
 def quality_table(speaker: Speaker, rows: Sequence[QualityRow]) -> Markup:
-    """Clock and capture of each instrument; what was not stated is shown as not known."""
+    """Clock and capture of each instrument. A clock of which nothing was said is not known; a session captures nothing."""
     if not rows:
         return tag("p", speaker.word("report.quality.none"), class_="soft")
     heads = ("name", "clock", "capture", "one_sided", "suspect", "missing")
@@ -289,9 +290,9 @@ def _quality_cells(speaker: Speaker, row: QualityRow) -> list[str]:
     return [
         row.name,
         clock,
-        unknown if row.capture_loss_ratio is None else ratio(row.capture_loss_ratio),
-        unknown if row.one_sided_ratio is None else ratio(row.one_sided_ratio),
-        unknown if row.suspect is None else str(row.suspect),
+        DOES_NOT_APPLY if row.capture_loss_ratio is None else ratio(row.capture_loss_ratio),
+        DOES_NOT_APPLY if row.one_sided_ratio is None else ratio(row.one_sided_ratio),
+        DOES_NOT_APPLY if row.suspect is None else str(row.suspect),
         unknown if row.missing_windows is None else str(row.missing_windows),
     ]
 

@@ -49,6 +49,18 @@ def make_session(line: str, ago: int, *, lost: int = 0, rtt_ms: float = 5.0, nam
     return make_point("session", line, ago, {"session": name}, **fields)
 
 
+def make_health(ago: int, **fields: FieldValue) -> Point:
+    """What the first probe says of its capture."""
+    return Point(
+        measurement="probe_health",
+        level=Level.TEN_SECONDS,
+        tenant=CARRIER,
+        tags={"probe": "p1", "observation_point": "wan"},
+        time_ns=NOW_NS - ago * TEN_S,
+        fields=fields,
+    )
+
+
 def make_incident(line: str, *, planned: bool = False) -> Incident:
     """An open incident on the line's loop."""
     return Incident(
@@ -181,17 +193,7 @@ def test_a_session_from_z_has_its_directions_turned() -> None:
 
 def test_a_vantage_whose_probe_stopped_telling_is_silent() -> None:
     """One is heard, the other is not, the third never captures; when none is heard nothing is claimed."""
-    tags = {"probe": "p1", "observation_point": "wan"}
-    fields: dict[str, FieldValue] = {"capture_received": 0}
-    heard = Point(
-        measurement="probe_health",
-        level=Level.TEN_SECONDS,
-        tenant=CARRIER,
-        tags=tags,
-        time_ns=NOW_NS - TEN_S,
-        fields=fields,
-    )
-    page = make_views(StoredRows(rows=[heard]), "L1").line_page(LineCode("L1"), Language.EN)
+    page = make_views(StoredRows(rows=[make_health(1, capture_received=0)]), "L1").line_page(LineCode("L1"), Language.EN)
     assert page is not None
     assert [(v.name, v.silent) for v in page.vantages] == [("ce", False), ("pe", True), ("far", False)]
     nothing = make_views(StoredRows(), "L1").line_page(LineCode("L1"), Language.EN)
@@ -203,11 +205,15 @@ def test_an_incidents_material_has_its_line_its_plots_and_the_quality_of_its_ins
     """The worst clock error and the missing windows of each session over the plotted time."""
     stored = StoredRows(rows=[make_session("L1", ago) for ago in range(20, 0, -1)], all_incidents=[make_incident("L1")])
     stored.rows += [make_session("L1", ago, name="s2") for ago in range(20, 3, -1)]
+    stored.rows.append(make_point("line_quality", "L1", 4, {"vantage": "ce", "direction": "a_to_z"}, tcp_segments=10))
+    stored.rows.append(make_health(4, clock_class="ptp"))
     material = make_views(stored, "L1").material("F-L1", Language.EN)
     assert material is not None
     assert material.line is not None
     assert material.line.customer == "customer of L1"
-    assert {(q.name, q.clock_error_ns, q.missing_windows) for q in material.quality} == {("s1", 900_000, 0), ("s2", 900_000, 3)}
+    assert {q.name: q.clock_class for q in material.quality} == {"s1": None, "s2": None, "ce": "ptp"}
+    figures = {(q.name, q.clock_error_ns, q.missing_windows) for q in material.quality}
+    assert figures == {("s1", 900_000, 0), ("s2", 900_000, 3), ("ce", None, 19)}
     assert make_views(stored, "L1").material("none", Language.EN) is None
 
 
