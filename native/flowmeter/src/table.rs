@@ -17,13 +17,19 @@ const TICK_SHIFT: u32 = 30;
 /// Not in any list.
 const UNLISTED: u32 = u32::MAX;
 
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    tag: u32,
-    flow: u32,
+/// Where a hash may lead: its upper half, and the flow's index plus 1. An empty place is 0, so that the memory of a large table costs
+/// nothing until it is used.
+type Place = u64;
+
+const EMPTY: Place = 0;
+
+const fn place_of(hash: u64, flow: u32) -> Place {
+    hash & !0xFFFF_FFFF | (flow as u64 + 1)
 }
 
-const EMPTY: Place = Place { tag: 0, flow: NONE };
+const fn flow_of(place: Place) -> u32 {
+    (place as u32).wrapping_sub(1)
+}
 
 /// Flows by key.
 #[derive(Debug)]
@@ -88,19 +94,18 @@ impl Table {
     /// The flow of a key.
     #[must_use]
     pub fn find(&self, hash: u64, key: &Key, encapsulations: &Encapsulations) -> Option<u32> {
-        let tag = (hash >> 32) as u32;
         let mut at = self.home(hash);
         loop {
             let place = self.places[at];
-            if place.flow == NONE {
+            if place == EMPTY {
                 return None;
             }
-            if place.tag == tag {
-                let flow = self.flows[place.flow as usize].as_ref();
+            if (place ^ hash) >> 32 == 0 {
+                let flow = self.flows[flow_of(place) as usize].as_ref();
                 let same =
                     flow.is_some_and(|flow| flow.key == *key && flow.key_encapsulations.as_slice() == encapsulations.as_slice());
                 if same {
-                    return Some(place.flow);
+                    return Some(flow_of(place));
                 }
             }
             at = (at + 1) & (self.places.len() - 1);
@@ -111,8 +116,8 @@ impl Table {
     #[must_use]
     pub fn victim(&self, hash: u64) -> Option<u32> {
         let home = self.home(hash);
-        let around = (0..self.places.len()).map(|step| self.places[(home + step) & (self.places.len() - 1)].flow);
-        let candidates = around.filter(|&flow| flow != NONE).take(VICTIM_WINDOW);
+        let around = (0..self.places.len()).map(|step| self.places[(home + step) & (self.places.len() - 1)]);
+        let candidates = around.filter(|&place| place != EMPTY).map(flow_of).take(VICTIM_WINDOW);
         candidates.min_by_key(|&flow| self.flows[flow as usize].as_ref().map(|flow| flow.last_ns))
     }
 
@@ -127,13 +132,10 @@ impl Table {
         });
         self.flows[index as usize] = Some(flow);
         let mut at = self.home(hash);
-        while self.places[at].flow != NONE {
+        while self.places[at] != EMPTY {
             at = (at + 1) & (self.places.len() - 1);
         }
-        self.places[at] = Place {
-            tag: (hash >> 32) as u32,
-            flow: index,
-        };
+        self.places[at] = place_of(hash, index);
         self.live += 1;
         index
     }
@@ -173,7 +175,7 @@ impl Table {
         self.live -= 1;
         let mask = self.places.len() - 1;
         let mut gap = self.home(flow.hash);
-        while self.places[gap].flow != index {
+        while flow_of(self.places[gap]) != index {
             gap = (gap + 1) & mask;
         }
         // Close the gap, so that no search ends too early: what stands further on moves up unless that were before its home.
@@ -183,10 +185,10 @@ impl Table {
             loop {
                 next = (next + 1) & mask;
                 let place = self.places[next];
-                if place.flow == NONE {
+                if place == EMPTY {
                     return;
                 }
-                let home = self.flows[place.flow as usize]
+                let home = self.flows[flow_of(place) as usize]
                     .as_ref()
                     .map_or(next, |flow| self.home(flow.hash));
                 let from_home = next.wrapping_sub(home) & mask;

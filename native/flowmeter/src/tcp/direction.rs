@@ -137,7 +137,7 @@ pub struct Direction {
     probed: bool,
     gap_unknown: bool,
     sample: Option<Sample>,
-    smooth_rtt_ns: Option<i64>,
+    shortest_rtt_ns: Option<i64>,
     identification: Identification,
     remembered: [(u32, u32); REMEMBERED],
     remember_at: u8,
@@ -145,10 +145,10 @@ pub struct Direction {
 }
 
 impl Direction {
-    /// Smoothed time from S's segments to R's acknowledgement (RFC 6298 weights).
+    /// Shortest time from S's segments to R's acknowledgement: the path's own, without the acknowledgements that R delayed.
     #[must_use]
     pub const fn rtt_ns(&self) -> Option<i64> {
-        self.smooth_rtt_ns
+        self.shortest_rtt_ns
     }
 
     /// Another connection begins: keep the counts, forget what they were drawn from.
@@ -392,7 +392,7 @@ impl Direction {
         if sample.end == tcp.ack && !of_later {
             let rtt = now_ns - sample.sent_ns;
             self.counts.data_rtt.add(rtt);
-            self.smooth_rtt_ns = Some(self.smooth_rtt_ns.map_or(rtt, |smooth| smooth + (rtt - smooth) / 8));
+            self.shortest_rtt_ns = Some(self.shortest_rtt_ns.map_or(rtt, |known| known.min(rtt)));
         }
     }
 

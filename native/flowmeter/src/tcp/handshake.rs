@@ -28,7 +28,7 @@ pub struct Report {
     pub client_ns: Option<u64>,
     /// ACK minus first SYN.
     pub setup_ns: Option<u64>,
-    /// A SYN or SYN-ACK was repeated.
+    /// A SYN or SYN-ACK was repeated, or captured out of order.
     pub ambiguous: bool,
 }
 
@@ -105,7 +105,12 @@ impl Handshake {
     }
 
     fn ack(&mut self, side: usize, tcp: &Tcp, now_ns: i64) {
-        let Some(syn_ack) = self.syn_ack_ns.filter(|_| self.client == Some(side as u8)) else {
+        if self.client != Some(side as u8) {
+            return;
+        }
+        let Some(syn_ack) = self.syn_ack_ns else {
+            // It answers what was not seen yet: the capture is out of order, and so are its times.
+            self.ambiguous = true;
             return;
         };
         if after(self.server_next, tcp.ack) {

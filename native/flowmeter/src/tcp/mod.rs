@@ -98,12 +98,13 @@ impl Connection {
         self.request_ns = None;
     }
 
-    /// Round trips to both ends: by data where it was acknowledged, else by the handshake.
+    /// Shortest round trips to both ends, of handshake and data.
     fn around(&self, side: usize) -> Around {
         let (sender, receiver) = self.handshake.around(side);
+        let shorter = |a: Option<i64>, b: Option<i64>| a.into_iter().chain(b).min();
         Around {
-            sender_ns: self.directions[1 - side].rtt_ns().or(sender),
-            receiver_ns: self.directions[side].rtt_ns().or(receiver),
+            sender_ns: shorter(self.directions[1 - side].rtt_ns(), sender),
+            receiver_ns: shorter(self.directions[side].rtt_ns(), receiver),
         }
     }
 
