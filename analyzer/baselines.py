@@ -18,7 +18,7 @@ from typing import Any
 
 import attrs
 
-from faultline.records.histogram import Histogram
+from faultline.records.histogram import Histogram, bucket_middle
 from faultline.records.terms import SECOND_NS
 
 FORMAT = "faultline-baseline/1"
@@ -61,6 +61,8 @@ class Usual:
     median_ns: int
     mad_ns: float
     p90_ns: int
+    mean: float
+    """Mean of the values: of a view whose values are 0 and 1, the share of the ones."""
     learning: bool
     """From few windows, spread already widened."""
 
@@ -162,7 +164,8 @@ def _usual(histogram: Histogram, *, learning: bool) -> Usual | None:
     # Half a bucket is the least spread the histogram can resolve: a line so steady that all samples share a bucket has MAD 0.
     resolved = max(float(mad), abs(median) / 128)
     widened = resolved * COLD_WIDENING if learning else resolved
-    return Usual(n=histogram.n, min_ns=low, median_ns=median, mad_ns=widened, p90_ns=p90, learning=learning)
+    mean = sum(bucket_middle(bucket) * count for bucket, count in histogram) / histogram.n
+    return Usual(n=histogram.n, min_ns=low, median_ns=median, mad_ns=widened, p90_ns=p90, mean=mean, learning=learning)
 
 
 def _halved(histogram: Histogram) -> Histogram:

@@ -11,6 +11,8 @@ from datetime import tzinfo
 
 from analyzer.baselines import FEWEST_WINDOWS, Baselines, View, slot_of
 from analyzer.history import Row, Window
+from faultline.inference.observations_tcp import tcp_sides
+from faultline.records.histogram import Histogram
 from faultline.records.terms import LineCode
 
 LAG_WINDOWS = 1
@@ -19,6 +21,7 @@ MOST_SUSPECT = 0.05
 """Share of a session's packets sent or received while the probe was starved."""
 SESSION_METRICS = ("forward_delay", "reverse_delay", "rtt")
 QUALITY_METRICS = ("data_rtt", "application_response")
+LOSS_METRICS = ("loss_upstream", "loss_downstream")
 
 
 def views_of(row: Row) -> list[View]:
@@ -30,6 +33,22 @@ def views_of(row: Row) -> list[View]:
         line, name, direction = row.tags["line"], row.tags["vantage"], row.tags["direction"]
         return [View(line=line, name=name, direction=direction, metric=m) for m in QUALITY_METRICS if m in row.histograms]
     return []
+
+
+def losses_of(row: Row) -> list[tuple[View, Histogram]]:
+    """TCP loss on each side of a vantage as a distribution: a value a segment, 1 when it was lost; the mean is what is usual."""
+    if row.measurement != "line_quality":
+        return []
+    line, name, direction = row.tags["line"], row.tags["vantage"], row.tags["direction"]
+    sides = tcp_sides(row)
+    found = []
+    for metric, side in zip(LOSS_METRICS, sides or (), strict=sides is not None):
+        histogram = Histogram()
+        histogram.add(0, side.sent - side.lost)
+        if side.lost:
+            histogram.add(1, side.lost)
+        found.append((View(line=line, name=name, direction=direction, metric=metric), histogram))
+    return found
 
 
 def is_good(row: Row) -> bool:
@@ -82,4 +101,6 @@ class Trainer:
             for view in views_of(row):
                 self._baselines.train(view, row.histograms[view.metric], slot)
                 trained += 1
+            for view, losses in losses_of(row):
+                self._baselines.train(view, losses, slot)
         return trained

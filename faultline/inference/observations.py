@@ -16,7 +16,7 @@ from faultline.inference.observations_ends import end_observations
 from faultline.inference.observations_hosts import interface_observations, silence_observations
 from faultline.inference.observations_rows import Ground, Observation, SeenRow, UsualOf
 from faultline.inference.observations_sessions import session_observations
-from faultline.inference.observations_tcp import chains_of, sight_of, tcp_losses
+from faultline.inference.observations_tcp import sight_of, tcp_losses
 from faultline.inventory.model import Inventory
 from faultline.records.terms import SECOND_NS, ComponentKind, LineCode, ProbeId
 
@@ -85,8 +85,7 @@ def observations(rows: list[SeenRow], ground: Ground, *, distributions: bool) ->
     found: list[Observation] = []
     for row in sessions:
         found += session_observations(row, ground)
-    for chain in chains_of(sights):
-        found += tcp_losses(chain, ground)
+    found += tcp_losses(sights, ground)
     found += end_observations(sights, ground, tested=tested)
     for row in ordered:
         if row.measurement == "interface":

@@ -16,7 +16,7 @@ from faultline.inference.observations_rows import (
     seconds,
     with_quality,
 )
-from faultline.inference.observations_tcp import Sight, worst_quality
+from faultline.inference.observations_tcp import Sight, by_direction, capture_quality
 from faultline.inventory import positions
 from faultline.inventory.model import Line
 from faultline.records.incident import Base
@@ -30,14 +30,11 @@ HOSTS = frozenset({ComponentKind.SERVER, ComponentKind.SERVICE, ComponentKind.RE
 
 def end_observations(sights: Iterable[Sight], ground: Ground, *, tested: frozenset[LineCode]) -> Iterator[Observation]:
     """What the traffic of all lines says of their ends. `tested` are the lines whose delay test sessions watch."""
-    groups: dict[tuple[LineCode, Direction], list[Sight]] = {}
-    for sight in sights:
-        groups.setdefault((sight.line.code, sight.direction), []).append(sight)
-    for (code, _), group in sorted(groups.items()):
-        nearest = sorted(group, key=lambda s: (-s.order, s.vantage))
-        yield from _round_trips(nearest, ground, whole=code not in tested)
+    for group in by_direction(sights):
+        nearest = group[::-1]
+        yield from _round_trips(nearest, ground, whole=group[0].line.code not in tested)
         yield from _first(_response(sight, ground) for sight in nearest)
-        yield from _first(_closed_windows(sight, ground) for sight in reversed(nearest))
+        yield from _first(_closed_windows(sight, ground) for sight in group)
 
 
 def _first(found: Iterable[Observation | None]) -> Iterator[Observation]:
@@ -48,7 +45,7 @@ def _round_trips(nearest: list[Sight], ground: Ground, *, whole: bool) -> Iterat
     """From the nearest vantage; where no session tests the line, from the farthest too, for all that lies between."""
     seen = [(sight, made) for sight in nearest if (made := _round_trip(sight, ground)) is not None]
     for sight, observation in [*seen[:1], *(seen[-1:] if whole and len(seen) > 1 else [])]:
-        yield with_quality(observation, worst_quality([sight]))
+        yield with_quality(observation, capture_quality(sight))
 
 
 def _round_trip(sight: Sight, ground: Ground) -> Observation | None:
@@ -79,7 +76,7 @@ def _response(sight: Sight, ground: Ground) -> Observation | None:
     if server is None or histogram is None or histogram.n < FEWEST_SAMPLES or usual is None:
         return None
     observation = {"kind": "response", "endpoint": server, **response_numbers(histogram, usual)}
-    return with_quality(observation, worst_quality([sight]))
+    return with_quality(observation, capture_quality(sight))
 
 
 def _closed_windows(sight: Sight, ground: Ground) -> Observation | None:
@@ -95,7 +92,7 @@ def _closed_windows(sight: Sight, ground: Ground) -> Observation | None:
         "seconds": seconds(whole_ns),
         "closed_seconds": seconds(min(closed_ns, whole_ns)),
     }
-    return with_quality(observation, worst_quality([sight]))
+    return with_quality(observation, capture_quality(sight))
 
 
 def host_at(line: Line, towards: Direction, ground: Ground) -> Base | None:

@@ -42,8 +42,8 @@ class SeenRow(Protocol):
         """Distributions by metric."""
 
 
-class UsualDelay(Protocol):
-    """What a distribution is usually like, in nanoseconds."""
+class UsualValues(Protocol):
+    """What a distribution is usually like; times in nanoseconds."""
 
     @property
     def n(self) -> int:
@@ -65,18 +65,23 @@ class UsualDelay(Protocol):
     def p90_ns(self) -> int:
         """Nine in ten are below."""
 
+    @property
+    def mean(self) -> float:
+        """Mean of the values; of TCP losses, where a value is 1 for a lost segment and 0 for another, the loss ratio."""
+
 
 class UsualOf(Protocol):
     """Looks a baseline up for the time of the window."""
 
-    def __call__(self, *, line: str, name: str, direction: str, metric: str) -> UsualDelay | None:
+    def __call__(self, *, line: str, name: str, direction: str, metric: str) -> UsualValues | None:
         """The baseline; None when there is none yet.
 
         Args:
             line: the line's code.
             name: of the session or the vantage.
             direction: `a_to_z` or `z_to_a` for a vantage's metrics, empty for a session's.
-            metric: e.g. `forward_delay`, `rtt`, `data_rtt`, `application_response`.
+            metric: `forward_delay`, `reverse_delay`, `rtt`; `data_rtt`, `application_response`, `loss_upstream`,
+                `loss_downstream`.
         """
 
 
@@ -108,7 +113,7 @@ def with_quality(observation: Observation, quality: Mapping[str, float | None]) 
     return {**observation, "quality": told} if told else observation
 
 
-def delay_numbers(histogram: Histogram, usual: UsualDelay) -> Observation:
+def delay_numbers(histogram: Histogram, usual: UsualValues) -> Observation:
     """The figures of a `delay` observation with its baseline."""
     return {
         "n": histogram.n,
@@ -125,7 +130,7 @@ def delay_numbers(histogram: Histogram, usual: UsualDelay) -> Observation:
     }
 
 
-def response_numbers(histogram: Histogram, usual: UsualDelay) -> Observation:
+def response_numbers(histogram: Histogram, usual: UsualValues) -> Observation:
     """The figures of a `response` observation with its baseline."""
     return {
         "n": histogram.n,

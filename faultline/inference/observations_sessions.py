@@ -22,7 +22,7 @@ from faultline.inference.observations_rows import (
     Ground,
     Observation,
     SeenRow,
-    UsualDelay,
+    UsualValues,
     count,
     delay_numbers,
     with_quality,
@@ -52,7 +52,7 @@ class _Ends:
 @attrs.frozen(slots=True, kw_only=True)
 class _Delay:
     histogram: Histogram
-    usual: UsualDelay
+    usual: UsualValues
 
     @property
     def shift_ns(self) -> float:
