@@ -26,6 +26,8 @@ def loss_upper_bound(lost: int, sent: int) -> float | None:
         return None
     if not lost:
         return min(1.0, 3 / sent)
+    if lost == sent:
+        return 1.0
     ratio, square = lost / sent, _Z95**2
     spread = _Z95 * math.sqrt(ratio * (1 - ratio) / sent + square / (4 * sent * sent))
     return min(1.0, (ratio + square / (2 * sent) + spread) / (1 + square / sent))
