@@ -65,10 +65,13 @@ class HostEvidence:
         Raises:
             CommandError: the kernel does not tell of its interfaces.
         """
+        watch = None
         try:
             watch = LinkWatch()
             self._read_all()
         except OSError as error:
+            if watch is not None:
+                watch.close()
             raise CommandError(
                 f"probe.host: the kernel does not tell of its interfaces: {error.strerror or error}",
                 hint="rtnetlink must be allowed to the probe (RestrictAddressFamilies=AF_NETLINK in the unit)",
