@@ -33,6 +33,11 @@ def _endpoint(_: object, attribute: attrs.Attribute[str], value: str) -> None:
         raise ValueError(f"{attribute.name} {error}") from None
 
 
+def _some(_: object, attribute: attrs.Attribute[Any], value: list[str]) -> None:
+    if not value:
+        raise ValueError(f"{attribute.name} must hold at least one; leave the key out for the default")
+
+
 def _name(_: object, attribute: attrs.Attribute[str], value: str) -> None:
     if not value or len(value) > 64 or not value.isprintable() or value != value.strip():  # noqa: PLR2004 - a name people read
         raise ValueError(f"{attribute.name} must be 1 to 64 printable characters, got {value!r}")
@@ -76,7 +81,7 @@ class ReflectorConfig:
 
     listen: list[str] = attrs.field(
         factory=lambda: [f"0.0.0.0:{DEFAULT_PORT}"],
-        validator=[attrs.validators.min_len(1), attrs.validators.deep_iterable(_endpoint)],
+        validator=[_some, attrs.validators.deep_iterable(_endpoint)],
     )
     """ADDRESS:PORT, each."""
     allow: list[str] = attrs.field(factory=list, validator=attrs.validators.deep_iterable(_network))

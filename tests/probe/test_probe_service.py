@@ -120,6 +120,38 @@ def test_a_running_probe_says_how_it_is(collector: Any, tmp_path: Path) -> None:
         service.stop()
 
 
+def test_sessions_and_interfaces_reach_the_collector(collector: Any, tmp_path: Path) -> None:
+    """One probe sends to its own reflector and watches the loopback: a session and an interface record an interval."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
+        channel.bind(("127.0.0.1", 0))
+        port = channel.getsockname()[1]
+    config = write_config(
+        tmp_path,
+        collector,
+        sessions=[{"id": "ce-pe1", "target": f"127.0.0.1:{port}", "interval_s": 0.02}],
+        reflector={"listen": [f"127.0.0.1:{port}"], "allow": ["127.0.0.0/8"]},
+        host={"interfaces": ["lo"]},
+    )
+    service = build(read_config(config))
+    service.start()
+    try:
+        eventually(lambda: len(sequences(collector, "measurements")) >= 4)
+        stages = httpx.get(f"http://{read_config(config).status.listen}/stages", trust_env=False).json()
+        assert {stage["name"] for stage in stages["stages"]} >= {"sessions", "replies", "reflector", "link_events"}
+        assert stages["problems"] == []
+    finally:
+        service.stop()
+    batches = [octets for (_, stream, _), octets in collector.batches.items() if stream == "measurements"]
+    rows = [row for octets in batches for row in pa.table(decode_batch(octets).table("session")).to_pylist()]
+    assert {row["session"] for row in rows} == {"ce-pe1"}
+    assert sum(row["sent"] for row in rows) == sum(row["received"] for row in rows) > 50
+    starts = sorted(row["interval_start_ns"] for row in rows)
+    assert len(set(starts)) == len(starts)
+    interfaces = [row for octets in batches for row in pa.table(decode_batch(octets).table("interface")).to_pylist()]
+    assert {(row["interface"], row["link_up"]) for row in interfaces} == {("lo", True)}
+    assert max(row["in_packets"] for row in interfaces) > 50
+
+
 def test_what_the_capture_gives_at_its_end_still_reaches_the_collector(
     collector: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +207,12 @@ def test_kill_9_loses_nothing_and_doubles_nothing(collector: Any, tmp_path: Path
         ({"capture": {"interfaces": [{"name": "a"}, {"name": "a"}]}}, "probe.capture.interfaces: names a more than once"),
         ({"capture": {"interfaces": [{"label": "a"}]}}, "probe.capture.interfaces[0].label: unknown key"),
         ({"log": {"level": "loud"}}, "probe.log.level: "),
+        ({"sessions": [{"id": "a", "target": "pe1:x"}]}, "probe.sessions[0].target: expected HOST:PORT"),
+        ({"sessions": [{"id": "a", "target": "pe1", "interval_s": 0}]}, "probe.sessions[0].interval_s: must be >= 0.001"),
+        ({"sessions": [{"id": "a", "target": "b"}, {"id": "a", "target": "c"}]}, "probe.sessions: name the id a more than once"),
+        ({"reflector": {"allow": ["10.0.0.1/8"]}}, "probe.reflector.allow: holds no network"),
+        ({"reflector": {"listen": []}}, "probe.reflector.listen: must hold at least one"),
+        ({"host": {"interfaces": ["a", "a"]}}, "probe.host.interfaces: names a more than once"),
     ],
 )
 def test_bad_configuration_is_one_line_with_the_keys_path(
@@ -230,6 +268,8 @@ def test_the_annotated_example_is_a_configuration(tmp_path: Path) -> None:
     full = read_config(tmp_path / "probe.yaml")
     assert full.capture.exclude_ports == [8443]
     assert full.log.json is True
+    assert full.sessions[0].ssid == 17
+    assert full.sessions[0].key_file == tmp_path / "stamp.key"
 
 
 def test_doctor_finds_what_is_wrong_and_what_is_right(collector: Any, tmp_path: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import attrs
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from virtual_path import MS, SECOND_NS, START_NS, Line, Treatment
 
 from probe.active.attribution import Attribution, Fate, wire_number
+from tests.probe.active.virtual_path import MS, SECOND_NS, START_NS, Line, Treatment
 
 LOST_OUT = Treatment(out=())
 LOST_BACK = Treatment(back=())

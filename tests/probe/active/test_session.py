@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from virtual_path import MS, SECOND_NS, START_NS, Line, Treatment
 
 from faultline.native import encode_records
 from probe.active.packet import Request, request_octets
 from probe.active.result import Outcome
 from probe.active.session import Session
 from probe.active.tlv import Source
+from tests.probe.active.virtual_path import MS, SECOND_NS, START_NS, Line, Treatment
 
 KEY = bytes(range(32))
 LOST = Treatment(out=())

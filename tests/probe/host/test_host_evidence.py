@@ -137,7 +137,7 @@ def test_links_that_fall_rise_vanish_and_come_back_are_told(spool: Spool, pair: 
             change()
             expected.append((one, event))
             eventually(lambda expected=expected: events(spool) == expected)  # type: ignore[misc]
-        time.sleep(1.2)
+        time.sleep(2.2)
         end_ns = time.time_ns() // SECOND_NS * SECOND_NS
         rows = [
             row
