@@ -9,6 +9,8 @@ use crate::tcp::seq::{after, ahead, earlier, later, Holes};
 
 /// A segment that fills a hole sooner than this is late, not lost, however short the path (as in Wireshark).
 const REORDERING_NS: i64 = 3_000_000;
+/// Round trips over a few hosts' software differ by this much from one to the next: caches, interrupts.
+const HOST_NOISE_NS: i64 = 20_000;
 /// Linux' smallest retransmission timeout: what comes sooner was not sent by timeout.
 const MIN_RTO_NS: i64 = 200_000_000;
 /// A number further away than this belongs to another connection, or is garbage.
@@ -277,7 +279,7 @@ impl Direction {
         } else if let Some(hole) = self.holes.overlapping(tcp.seq, known_end) {
             let proven = match (hole.proof_ns, around.sender_ns) {
                 // The proof must have had the time to reach S and bring the retransmission here.
-                (Some(proof), Some(rtt)) => now_ns - proof >= rtt,
+                (Some(proof), Some(rtt)) => now_ns - proof >= rtt - HOST_NOISE_NS,
                 _ => false,
             };
             let young = now_ns - hole.created_ns < around.path_ns().max(REORDERING_NS);
