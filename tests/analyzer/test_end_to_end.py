@@ -20,9 +20,13 @@ World = Any
     ("place", "owner"),
     [
         ("loop-a>", "access"),
-        ("loop-a<", "access"),
-        ("core>", "carrier_core"),
-        ("loop-z<", "access"),
+        pytest.param("branch-lan>", "customer", marks=pytest.mark.e2e),
+        pytest.param("branch-lan<", "customer", marks=pytest.mark.e2e),
+        pytest.param("loop-a<", "access", marks=pytest.mark.e2e),
+        pytest.param("core>", "carrier_core", marks=pytest.mark.e2e),
+        pytest.param("core<", "carrier_core", marks=pytest.mark.e2e),
+        pytest.param("loop-z<", "access", marks=pytest.mark.e2e),
+        pytest.param("dc-lan>", "destination", marks=pytest.mark.e2e),
     ],
 )
 def test_loss_is_raised_with_its_owner_and_cleared_after_its_end(world: World, make_fault: Any, place: str, owner: str) -> None:
@@ -43,6 +47,7 @@ def test_loss_is_raised_with_its_owner_and_cleared_after_its_end(world: World, m
     assert cleared.startswith(f"CLEARED {incident.id}")
 
 
+@pytest.mark.e2e
 def test_a_healthy_line_is_never_blamed(world: World) -> None:
     """Ten minutes of measurements say nothing to anybody, and delays come to have their baselines."""
     assert world.run(600) == []
@@ -61,6 +66,7 @@ def test_added_delay_is_seen_against_the_baseline(world: World, make_fault: Any)
     assert 3 < incident.verdict["severity"]["value"] < 8
 
 
+@pytest.mark.e2e
 def test_a_dead_segment_is_down(world: World, make_fault: Any) -> None:
     """Everything lost both ways is told as one incident of the segment."""
     assert world.run(120) == []
@@ -92,6 +98,7 @@ def test_a_restart_in_the_middle_changes_nothing(world: World, make_fault: Any) 
     assert (shot.out, shot.balanced) == (30, True)
 
 
+@pytest.mark.e2e
 def test_a_fault_in_declared_work_is_recorded_and_nobody_is_paged(world: World, make_fault: Any) -> None:
     """The work is in the inventory that was taken up while the analyzer ran."""
     assert world.run(120) == []
@@ -115,6 +122,7 @@ def test_a_probe_that_falls_silent_is_not_the_networks_fault(world: World) -> No
     assert {v.name for v in page.vantages if v.silent} == {"pe1"}
 
 
+@pytest.mark.e2e
 def test_what_was_late_corrects_the_memory(world: World, make_fault: Any) -> None:
     """A probe that was cut off hands in its windows later: they become revisions, and nothing is raised or cleared by that."""
     assert world.run(120) == []
