@@ -108,7 +108,8 @@ def _losses(rows: Sequence[Row]) -> Mapping[LineCode, float]:
     worst: dict[LineCode, float] = {}
     for row in rows:
         sent = row.count("sent")
-        if row.measurement != "session" or not sent:
+        # A session that the inventory does not know is of no line.
+        if row.measurement != "session" or not sent or "line" not in row.tags:
             continue
         for name in ("lost_forward", "lost_reverse"):
             lost = row.count(name)
