@@ -6,8 +6,9 @@ pays for its prior and three nats more with 90 % power, on the packets seen. "No
 
 from __future__ import annotations
 
+import bisect
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from faultline.inference.faults import CELL_PRICE, HEALTHY, State, worsened
@@ -21,6 +22,8 @@ POWER_Z = 1.2816
 """90 % of the outcomes."""
 REFERENCE_LOSS = 0.001
 """The loss ratio whose waiting time is told beside the floor."""
+WAIT_STEP, WAITS = 1.1, 121
+"""Waiting times tried, each so much longer than the one before, up to 1e5 windows."""
 MOST_PLACES = 40
 _MODES = (Mode.LOSS, Mode.DELAY, Mode.CONGESTION, Mode.DOWN, Mode.FAILING, Mode.SLOW, Mode.STALLED, Mode.MTU)
 _ALWAYS = (Mode.LOSS, Mode.DELAY, Mode.DOWN)
@@ -52,7 +55,7 @@ def _floor(problem: Problem, hypothesis: Hypothesis) -> dict[str, float] | None:
     values = problem.grids[hypothesis.mode].values
     if hypothesis.mode is Mode.DOWN:
         values = values[:1]
-    found = next((k for k, value in enumerate(values) if _surplus(problem, hypothesis, value, 1.0) >= need), None)
+    found = _first(len(values), lambda k: _surplus(problem, hypothesis, values[k], 1.0) >= need)
     if found is None:
         return None
     high = values[found]
@@ -71,10 +74,14 @@ def _floor(problem: Problem, hypothesis: Hypothesis) -> dict[str, float] | None:
 
 def _wait(problem: Problem, hypothesis: Hypothesis, need: float) -> float | None:
     """Seconds until the reference loss would show at the present rate of packets."""
-    times = 1.0
-    while times < 1e5 and _surplus(problem, hypothesis, REFERENCE_LOSS, times) < need:  # noqa: PLR2004 - a window in two months
-        times *= 1.1
-    return None if times >= 1e5 else float(f"{problem.evidence.seconds * times:.3g}")  # noqa: PLR2004
+    found = _first(WAITS, lambda k: _surplus(problem, hypothesis, REFERENCE_LOSS, WAIT_STEP**k) >= need)
+    return None if found is None else float(f"{problem.evidence.seconds * WAIT_STEP**found:.3g}")
+
+
+def _first(count: int, shows: Callable[[int], bool]) -> int | None:
+    """The smallest of so many for which it shows: what shows in few packets shows in more, and a worse fault shows sooner."""
+    found = bisect.bisect_left(range(count), True, key=shows)
+    return found if found < count else None
 
 
 def _surplus(problem: Problem, hypothesis: Hypothesis, severity: float, times: float) -> float:
