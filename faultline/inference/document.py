@@ -14,6 +14,7 @@ from typing import Any
 import attrs
 
 from faultline.inference.observed import (
+    NO_QUALITY,
     Baseline,
     Component,
     Delay,
@@ -463,11 +464,11 @@ class _Reader:
     def _quality(self, item: Mapping[str, Any], where: str) -> Quality:
         value = item.get("quality")
         if value is None:
-            return Quality()
+            return NO_QUALITY
         here = f"{where}.quality"
         if not isinstance(value, Mapping):
             self.problems.append(f"{here}: not an object")
-            return Quality()
+            return NO_QUALITY
         ratios = ("capture_loss_ratio", "one_sided_ratio", "suspect_ratio")
         read = {key: self.maybe(value, key, here, low=0.0, high=1.0) or 0.0 for key in ratios}
         read |= {key: self.maybe(value, key, here, low=0.0) or 0.0 for key in ("clock_error_us", "gap_seconds")}

@@ -19,6 +19,10 @@ from faultline.inference.verdict import verdict
 
 PURE_LIMIT = 200
 """Components up to which plain Python answers; it needs no compiled wheel."""
+MODES_EACH = 5
+"""Hypotheses a component, about."""
+SCREEN_FROM = 2000
+"""Components from which on those that nothing speaks for are set aside first."""
 
 
 def locate(evidence: Mapping[str, Any], *, lenient: bool = False) -> dict[str, Any]:
@@ -36,14 +40,25 @@ def locate(evidence: Mapping[str, Any], *, lenient: bool = False) -> dict[str, A
 
 def answer(evidence: Evidence) -> dict[str, Any]:
     """The verdict on checked evidence."""
-    problem = build(evidence)
-    solver = solver_for(problem)
-    return verdict(problem, explain(problem, solver))
+    problem = problem_of(evidence)
+    return verdict(problem, explain(problem, solver_for(problem)))
+
+
+def problem_of(evidence: Evidence) -> Problem:
+    """The problem to solve; of a large network only what can matter."""
+    if len(evidence.components) <= SCREEN_FROM:
+        return build(evidence)
+    try:
+        from faultline.inference.screen import screen  # noqa: PLC0415 - compiled wheels, only where they pay
+    except ImportError:
+        return build(evidence)
+    screened = screen(evidence)
+    return build(screened.evidence, only=screened.kept, beside=screened.odds)
 
 
 def solver_for(problem: Problem) -> Solver:
     """Plain Python for small networks, numpy for large ones where it is installed."""
-    if len(problem.components) > PURE_LIMIT:
+    if len(problem.hypotheses) > PURE_LIMIT * MODES_EACH:
         try:
             from faultline.inference.sparse import SparseSolver  # noqa: PLC0415 - compiled wheels, only where they pay
         except ImportError:  # on a probe: slower, the same answer

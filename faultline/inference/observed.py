@@ -45,6 +45,10 @@ class Quality:
     gap_seconds: float = 0.0
 
 
+NO_QUALITY = Quality()
+"""Nothing is known against it."""
+
+
 @attrs.frozen(slots=True, kw_only=True)
 class Baseline:
     """What the same view looks like when healthy."""

@@ -116,12 +116,18 @@ class Problem:
         return self.evidence.observations
 
 
-def build(evidence: Evidence) -> Problem:
-    """Compile evidence."""
-    builder = _Builder(evidence)
+def build(evidence: Evidence, *, only: frozenset[int] | None = None, beside: float = 0.0) -> Problem:
+    """Compile evidence.
+
+    Args:
+        evidence: what was observed.
+        only: components to make hypotheses of, where the others were found not to matter.
+        beside: odds of what those hold.
+    """
+    builder = _Builder(evidence, only)
     builder.expose()
     rows = builder.rows()
-    priors = _priors(builder.components, evidence)
+    priors = component_priors(builder.components, evidence)
     hypotheses = builder.hypotheses(rows, priors)
     measured = {c for hypothesis in hypotheses for c in hypothesis.members}
     return Problem(
@@ -131,15 +137,16 @@ def build(evidence: Evidence) -> Problem:
         hypotheses=tuple(hypotheses),
         grids={**GRIDS, Mode.MTU: mtu_grid([o.size for o in evidence.observations if isinstance(o, Mtu)])},
         priors=tuple(priors),
-        unmeasured=math.fsum(
+        unmeasured=beside
+        + math.fsum(
             prior
             for number, (prior, c) in enumerate(zip(priors, builder.components, strict=True))
-            if number not in measured and c.kind not in {*NEVER_BLAMED, ComponentKind.SITE}
+            if only is None and number not in measured and c.kind not in {*NEVER_BLAMED, ComponentKind.SITE}
         ),
     )
 
 
-def _priors(components: Sequence[Component], evidence: Evidence) -> list[float]:
+def component_priors(components: Sequence[Component], evidence: Evidence) -> list[float]:
     """Probability of a fault in the window, by component."""
     hours = evidence.seconds / 3600
     planned = {str(o.raw.get("component")) for o in evidence.observations if _announces_work(o)}
@@ -174,8 +181,9 @@ def planned_components(evidence: Evidence) -> frozenset[int]:
 class _Builder:
     """Exposures of components, gathered in one pass over the observations."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, only: frozenset[int] | None) -> None:
         self._evidence = evidence
+        self._only = only
         self.components = list(evidence.components)
         self._exposed: list[dict[int, Weights]] = [{} for _ in self.components]
         """By component: rows it is measured by, for any mode but `down`."""
@@ -307,13 +315,18 @@ class _Builder:
         modes_of_row = [row.modes for row in rows]
         for mode in Mode:
             members: dict[Column, list[int]] = defaultdict(list)
-            for number, component in enumerate(self.components):
-                if mode in SHARES[component.kind]:
+            for number in self._candidates():
+                if mode in SHARES[self.components[number].kind]:
                     column = self._column(number, mode, modes_of_row)
                     if column and self._speaks(column, mode, rows):
                         members[column].append(number)
             self._add_mode(found, mode, members, priors)
         return found
+
+    def _candidates(self) -> Iterable[int]:
+        if self._only is None:
+            return range(len(self.components))
+        return [*sorted(self._only), *range(len(self._evidence.components), len(self.components))]
 
     @staticmethod
     def _speaks(column: Column, mode: Mode, rows: Sequence[Row]) -> bool:
@@ -390,7 +403,8 @@ class _Builder:
             return
         pairs: dict[tuple[tuple[int, ...], tuple[int, ...]], float] = defaultdict(float)
         weight: dict[tuple[tuple[int, ...], tuple[int, ...]], dict[int, float]] = defaultdict(dict)
-        for number, component in enumerate(self.components):
+        for number in self._candidates():
+            component = self.components[number]
             back = component.reverse
             if back is None or back < number or number not in group_of or back not in group_of:
                 continue

@@ -75,8 +75,8 @@ class SparseSolver:
                 columns.append(number.setdefault(key, len(number)))
         incidence = sparse.csr_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(own), len(number)))
         keys_of_row: dict[int, list[int]] = {}
-        for (row, _), key in number.items():
-            keys_of_row.setdefault(row, []).append(key)
+        for (row, _), place in number.items():
+            keys_of_row.setdefault(row, []).append(place)
         keys = list(number)
         table = self._ratios(mode, keys, self._problem.grids[mode].values)
         made = _ModeTable(

@@ -30,7 +30,8 @@ _NEXT = {
 def observation_text(observation: Observation) -> str:
     """One observation with its numbers."""
     raw = {key: value for key, value in observation.raw.items() if value is not None}
-    return observation_sentence(_SPEAKER, raw)
+    more = raw.get("more_paths")
+    return observation_sentence(_SPEAKER, raw) + (f", and on {more} more paths, all together" if more else "")
 
 
 def entry_text(problem: Problem, entry: Mapping[str, Any], group: Sequence[int]) -> str:
