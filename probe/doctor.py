@@ -70,6 +70,9 @@ def examine(config: ProbeConfig) -> Iterator[Finding]:
         yield permission()
     for interface in config.capture.interfaces:
         yield capture_interface(interface.name)
+    for name in config.host.interfaces:
+        yield watched_interface(name)
+    yield from active_tests(config)
     yield spool(config.state_dir / "spool")
     yield identity(config.collector)
     yield reachability(config.collector)
@@ -134,6 +137,31 @@ def capture_interface(name: str) -> Finding:
     hint = f"ethtool -K {name} " + " ".join(f"{option} off" for option in on) if on else None
     values = {"offloads": {option: value for option, value in offloads.items() if value is not None}}
     return Finding(check=check, status=Status.WARNING if on else Status.OK, text=text, hint=hint, values=values)
+
+
+def watched_interface(name: str) -> Finding:
+    """Whether an interface whose counters are reported exists."""
+    check = f"watched interface {name}"
+    try:
+        socket.if_nametoindex(name)
+    except OSError:
+        return Finding(
+            check=check,
+            status=Status.WARNING,
+            text="there is none of that name: it is reported as down until it comes",
+            hint="`ip link` lists the interfaces",
+        )
+    return Finding(check=check, status=Status.OK, text="is there")
+
+
+def active_tests(config: ProbeConfig) -> Iterator[Finding]:
+    """Whether each session's reflector answers, and whether our own can listen."""
+    from probe.active import examination  # noqa: PLC0415 - it needs this module
+
+    for session in config.sessions:
+        yield examination.session(session)
+    if config.reflector is not None:
+        yield from examination.reflector(config.reflector)
 
 
 def _offload(channel: socket.socket, request: bytes, command: int) -> bool | None:

@@ -29,7 +29,6 @@ _LOOK_NS = 5_000_000
 _PATIENCE_NS = 200_000_000
 """How long replies may take before the last packets are followed by others that tell what became of them."""
 _DRAIN_PACKETS = 5
-_SSID = 1
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -74,11 +73,21 @@ class _Ending:
         return due_ns + _LOOK_NS
 
 
-def measure(target: Address, *, count: int, interval_s: float, size: int, dscp: int, key_file: Path | None) -> Measured:
+def measure(
+    target: Address,
+    *,
+    count: int,
+    interval_s: float,
+    size: int,
+    dscp: int,
+    key_file: Path | None,
+    ssid: int = 1,
+    source: str | None = None,
+) -> Measured:
     """Send a session's packets and wait for their replies; Ctrl-C ends it early with what there is.
 
     Raises:
-        CommandError: the host has no address, or its key cannot be read.
+        CommandError: the host has no address, its key cannot be read, or the local address is not this host's.
     """
     try:
         _, peer = resolve(target.host, target.port)
@@ -87,10 +96,10 @@ def measure(target: Address, *, count: int, interval_s: float, size: int, dscp: 
             f"{target.host} has no address: {getattr(error, 'strerror', None) or error}",
             hint="check the name, or give the address",
         ) from None
-    key = read_keys(key_file).of(_SSID) if key_file else None
+    key = read_keys(key_file).of(ssid) if key_file else None
     if key_file and key is None:
-        raise CommandError(f"{key_file} has no key for SSID {_SSID}", hint=f"add a line `{_SSID} HEX`", code=BAD_USAGE)
-    session = Session(name="stamp", ssid=_SSID, interval_ns=max(1, round(interval_s * SECOND_NS)), size=size, key=key)
+        raise CommandError(f"{key_file} has no key for SSID {ssid}", hint=f"add a line `{ssid} HEX`", code=BAD_USAGE)
+    session = Session(name="stamp", ssid=ssid, interval_ns=max(1, round(interval_s * SECOND_NS)), size=size, key=key)
     running = Running(session=session, peer=peer, remaining=count, authenticated=key is not None)
     loop, clock = Loop(), LocalClock()
     sender = Sender(loop, clock=clock, counters=Counters())
@@ -98,8 +107,10 @@ def measure(target: Address, *, count: int, interval_s: float, size: int, dscp: 
     running.on_end = ending.begin
     start_ns = time.time_ns()
     try:
-        sender.begin(running, traffic_class=dscp << 2)
+        sender.begin(running, traffic_class=dscp << 2, source=source)
         loop.run()
+    except OSError as error:
+        raise CommandError(f"cannot send from {source or 'this host'}: {error.strerror or error}", code=BAD_USAGE) from None
     except KeyboardInterrupt:
         say("interrupted: this is what there was")
     finally:

@@ -274,13 +274,32 @@ def test_the_annotated_example_is_a_configuration(tmp_path: Path) -> None:
 
 def test_doctor_finds_what_is_wrong_and_what_is_right(collector: Any, tmp_path: Path) -> None:
     """One document for machines: each check with status and hint; a failed check is exit 1."""
-    path = write_config(tmp_path, collector, capture={"interfaces": [{"name": "lo"}, {"name": "nosuch0"}]})
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        silent = f"127.0.0.1:{taken.getsockname()[1]}"
+        examine_and_judge(collector, tmp_path, silent)
+
+
+def examine_and_judge(collector: Any, tmp_path: Path, silent: str) -> None:
+    """`doctor` where some things are wrong; `silent` is a port that takes packets and answers none."""
+    path = write_config(
+        tmp_path,
+        collector,
+        capture={"interfaces": [{"name": "lo"}, {"name": "nosuch0"}]},
+        sessions=[{"id": "dark", "target": silent}, {"id": "lost", "target": "no.such.host.invalid"}],
+        reflector={"listen": [silent]},
+        host={"interfaces": ["lo", "nosuch0"]},
+    )
     done = run_cli("doctor", "-c", str(path), "--json")
     document = json.loads(done.stdout)
     checks = {check["check"]: check for check in document["checks"]}
     assert done.returncode == 1
     assert checks["interface nosuch0"]["status"] == "failed"
     assert checks["interface lo"]["status"] in {"ok", "warning"}
+    assert checks["watched interface nosuch0"]["status"] == "warning"
+    assert (checks["session dark"]["status"], checks["session dark"]["received"]) == ("warning", 0)
+    assert "has no address" in checks["session lost"]["text"]
+    assert checks[f"reflector {silent}"]["status"] == "unknown"
     assert checks["identity"]["status"] == "ok"
     assert checks["spool"]["status"] in {"ok", "warning"}
     assert checks["collector"]["round_trip_ms"] > 0
