@@ -87,9 +87,7 @@ def observations(rows: list[SeenRow], ground: Ground, *, distributions: bool) ->
         found += session_observations(row, ground)
     found += tcp_losses(sights, ground)
     found += end_observations(sights, ground, tested=tested)
-    for row in ordered:
-        if row.measurement == "interface":
-            found += interface_observations(row, ground.inventory)
+    found += interface_observations((row for row in ordered if row.measurement == "interface"), ground.inventory)
     return found
 
 

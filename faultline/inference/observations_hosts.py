@@ -7,11 +7,11 @@ component the probe is on. Packets received and dropped are left out: hosts coun
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from faultline.inference.observations_rows import Observation, SeenRow, count
 from faultline.inventory import positions
-from faultline.inventory.model import Inventory, ProbeInterface
+from faultline.inventory.model import Inventory, ProbeInterface, Vantage
 from faultline.records.incident import Base
 from faultline.records.terms import ComponentId, Direction, ProbeId
 
@@ -19,6 +19,13 @@ RAISED_RATIO = 5e-5
 """Of the packets of that direction: the loss ratio of a healthy path."""
 FEWEST_RAISED = 2
 """One damaged frame is weather."""
+COUNTERS = (
+    ("if_in_errors", "in_errors", "in_packets", True, None),
+    ("if_out_errors", "out_errors", "out_packets", False, 0.05),
+    ("if_discards", "out_discards", "out_packets", False, 0.3),
+)
+"""Name in evidence, counter, packets of that direction, whether of those received, and its sensitivity where the localiser's
+usual one does not fit: a sender seldom knows that what it sent was damaged on the way, and its queue is one of several."""
 
 
 def probe_id(probe: str) -> str:
@@ -26,12 +33,19 @@ def probe_id(probe: str) -> str:
     return f"probe:{probe}"
 
 
-def interface_observations(row: SeenRow, inventory: Inventory) -> Iterator[Observation]:
-    """What an `interface` row says; nothing when the inventory has it speak for nothing."""
-    for spoken in inventory.interfaces:
-        if spoken.probe == row.tags.get("probe") and spoken.interface == row.tags.get("interface"):
+def interface_observations(rows: Iterable[SeenRow], inventory: Inventory) -> Iterator[Observation]:
+    """What `interface` rows say; nothing where the inventory has them speak for nothing."""
+    known = {(spoken.probe, spoken.interface): spoken for spoken in inventory.interfaces}
+    stands: dict[ProbeId, list[Vantage]] = {}
+    for vantage in inventory.vantages.values():
+        if vantage.probe is not None:
+            stands.setdefault(vantage.probe, []).append(vantage)
+    for row in rows:
+        spoken = known.get((ProbeId(row.tags.get("probe", "")), row.tags.get("interface", "")))
+        if spoken is not None:
             yield from _link(row, spoken, inventory)
-            yield from _counters(row, spoken, inventory)
+            to_host = direction_to(inventory, spoken, stands.get(spoken.probe, ()))
+            yield from _counters(row, spoken, inventory, to_host)
 
 
 def _link(row: SeenRow, spoken: ProbeInterface, inventory: Inventory) -> Iterator[Observation]:
@@ -41,19 +55,14 @@ def _link(row: SeenRow, spoken: ProbeInterface, inventory: Inventory) -> Iterato
             yield _counter(component, "if_oper_down", raised=up == 0)
 
 
-def _counters(row: SeenRow, spoken: ProbeInterface, inventory: Inventory) -> Iterator[Observation]:
-    to_host = direction_to(inventory, spoken)
-    for name, bad, packets, inward in (
-        ("if_in_errors", "in_errors", "in_packets", True),
-        ("if_out_errors", "out_errors", "out_packets", False),
-        ("if_discards", "out_discards", "out_packets", False),
-    ):
+def _counters(row: SeenRow, spoken: ProbeInterface, inventory: Inventory, to_host: Direction | None) -> Iterator[Observation]:
+    for name, bad, packets, inward, sensitivity in COUNTERS:
         errors, good = count(row, bad), count(row, packets)
         if errors is None or good is None or not errors + good:
             continue
         raised = errors >= FEWEST_RAISED and errors >= RAISED_RATIO * (errors + good)
         for component in _towards(inventory, spoken.component, to_host, inward=inward):
-            yield _counter(component, name, raised=raised)
+            yield {**_counter(component, name, raised=raised), **({"sensitivity": sensitivity} if sensitivity else {})}
 
 
 def _towards(inventory: Inventory, base: Base, to_host: Direction | None, *, inward: bool) -> tuple[ComponentId, ...]:
@@ -67,12 +76,13 @@ def _both(inventory: Inventory, base: Base) -> tuple[ComponentId, ...]:
     return tuple(dict.fromkeys(positions.directed(inventory, base, direction) for direction in Direction))
 
 
-def direction_to(inventory: Inventory, spoken: ProbeInterface) -> Direction | None:
-    """Direction on the line of packets that reach the interface through its component; None when it cannot be told."""
+def direction_to(inventory: Inventory, spoken: ProbeInterface, stands: Iterable[Vantage]) -> Direction | None:
+    """Direction on the line of packets that reach the interface through its component; None when it cannot be told.
+
+    `stands` are the vantages of its probe: on the A side of the component, what is received comes from Z.
+    """
     found: set[Direction] = set()
-    for vantage in inventory.vantages.values():
-        if vantage.probe != spoken.probe:
-            continue
+    for vantage in stands:
         for code, position in vantage.positions.items():
             path = inventory.lines[code].path
             place = path.index(spoken.component) if spoken.component in path else None

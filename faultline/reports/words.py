@@ -94,7 +94,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "seen.loss.expected": ("; expected {expected}", "，正常约 {expected}"),
     "seen.loss.active": ("test packets", "测试报文"),
     "seen.loss.passive": ("TCP segments", "TCP 报文段"),
-    "seen.loss.bracket": ("TCP segments, placed by the probes that saw them,", "TCP 报文段（按探针所见定位）"),
+    "seen.loss.bracket": ("TCP segments between two probes", "两探针之间的 TCP 报文段"),
     "seen.delay": (
         "median delay {median}, usually {usual} {where} ({n} samples)",
         "{where} 时延中位数 {median}，平时 {usual}（{n} 个样本）",

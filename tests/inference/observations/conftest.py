@@ -40,6 +40,7 @@ class Usual:
     median_ns: int
     mad_ns: float = 10_000.0
     p90_ns: int = 0
+    mean: float = 0.0
 
 
 def around(median_ns: int, *, n: int = 200, lowest_ns: int | None = None) -> Histogram:
@@ -60,6 +61,10 @@ class Ground:
         """Say what a session's or vantage's metric is usually like."""
         low, high = median_ns - 2 * int(mad_ns), median_ns + 2 * int(mad_ns)
         self.baselines[name, direction, metric] = Usual(median_ns=median_ns, mad_ns=mad_ns, min_ns=low, p90_ns=high)
+
+    def usually_loses(self, vantage: str, metric: str, *, ratio: float, n: int, direction: str = "a_to_z") -> None:
+        """Say what is usually lost on a side of a vantage."""
+        self.baselines[vantage, direction, metric] = Usual(n=n, median_ns=0, mean=ratio)
 
     def session(self, session: str, fields: Mapping[str, FieldValue], **histograms: Histogram) -> Row:
         """A row of a test session."""

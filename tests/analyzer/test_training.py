@@ -1,0 +1,57 @@
+"""What the baselines learn of TCP losses."""
+
+from __future__ import annotations
+
+from datetime import UTC
+
+import pytest
+
+from analyzer.baselines import Baselines, View
+from analyzer.history import Row, Window
+from analyzer.training import LAG_WINDOWS, Trainer, losses_of
+from faultline.records.terms import SECOND_NS, LineCode
+
+LINE = LineCode("L1")
+TAGS = {"line": "L1", "vantage": "ce-lan", "direction": "a_to_z"}
+TEN_S = 10 * SECOND_NS
+
+
+def make_row(**fields: int | float) -> Row:
+    """A row of TCP quality."""
+    return Row(measurement="line_quality", tags=TAGS, fields=fields)
+
+
+def test_each_side_of_a_vantage_is_learned_apart() -> None:
+    """Upstream of those that came and those that did not, downstream of those that came; the mean is the loss ratio."""
+    baselines = Baselines()
+    trainer = Trainer(baselines)
+    for number in range(4 + LAG_WINDOWS):
+        row = make_row(tcp_segments=990, loss_upstream=8, loss_upstream_inferred=2, loss_downstream=99)
+        window = Window(start_ns=number * TEN_S, end_ns=(number + 1) * TEN_S, revision=1, rows=(row,))
+        trainer.observe(window, clean=lambda _: True, zones={LINE: UTC})
+    found = {
+        metric: baselines.usual(View(line="L1", name="ce-lan", direction="a_to_z", metric=metric), "workday-00")
+        for metric in ("loss_upstream", "loss_downstream")
+    }
+    up, down = found["loss_upstream"], found["loss_downstream"]
+    assert up is not None
+    assert down is not None
+    assert (up.n, up.mean) == (4000, pytest.approx(0.01))
+    assert (down.n, down.mean) == (3960, pytest.approx(0.1))
+
+
+def test_a_bad_capture_teaches_nothing() -> None:
+    """What the capture lost would become usual."""
+    baselines = Baselines()
+    trainer = Trainer(baselines)
+    for number in range(5):
+        row = make_row(tcp_segments=990, loss_upstream=8, capture_loss_ratio=0.1)
+        window = Window(start_ns=number * TEN_S, end_ns=(number + 1) * TEN_S, revision=1, rows=(row,))
+        trainer.observe(window, clean=lambda _: True, zones={LINE: UTC})
+    assert list(baselines.views()) == []
+
+
+def test_rows_without_judged_segments_have_no_loss() -> None:
+    """No traffic is no lossless traffic."""
+    assert losses_of(make_row(tcp_segments=0)) == []
+    assert losses_of(Row(measurement="session", tags={"line": "L1", "session": "s"}, fields={"sent": 10})) == []
