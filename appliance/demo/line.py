@@ -6,7 +6,7 @@ Knows nothing of faults, processes or packets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -52,8 +52,18 @@ class Look:
 
 
 @attrs.frozen(slots=True, kw_only=True)
+class Responder:
+    """An end of the line that only answers test packets: no probe of ours captures there."""
+
+    id: str
+    node: str
+    place: Mapping[str, str | list[str]]
+    """Its position on the line, as the inventory's file has it."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
 class Test:
-    """A test session between two looks."""
+    """A test session from a look to another, or to a responder."""
 
     __test__ = False  # the field's word, not a test of pytest's
 
@@ -111,6 +121,12 @@ _CENTRE = (
     Look(id="fw-lan", probe="dc", interface="lan0", observation_point="lan", after="fw"),
 )
 
+RESPONDERS = (
+    Responder(id="branch-host", node="host", place={"before": "branch-lan"}),
+    Responder(id="server-host", node="server", place={"between": ["dc-lan", "server"]}),
+)
+"""The branch's terminal server and the application's host answer test packets, as many hosts and switches can."""
+
 
 def looks(probes: Probes) -> tuple[Look, ...]:
     """Where packets are captured, from A to Z."""
@@ -119,14 +135,16 @@ def looks(probes: Probes) -> tuple[Look, ...]:
 
 def tests(probes: Probes) -> tuple[Test, ...]:
     """Test sessions."""
-    whole = Test(id="ce-fw", sender="ce-wan", reflector="fw-wan")
-    if probes is Probes.ENDS:
-        return (whole,)
-    return (
+    carried = (
         Test(id="ce-pe1", sender="ce-wan", reflector="pe1"),
         Test(id="pe1-pe2", sender="pe1", reflector="pe2"),
         Test(id="pe2-fw", sender="pe2", reflector="fw-wan"),
-        whole,
+    )
+    return (
+        Test(id="ce-host", sender="ce-lan", reflector="branch-host"),
+        *(carried if probes is Probes.FULL else ()),
+        Test(id="ce-fw", sender="ce-wan", reflector="fw-wan"),
+        Test(id="fw-server", sender="fw-lan", reflector="server-host"),
     )
 
 
@@ -167,7 +185,10 @@ def inventory_document(probes: Probes) -> dict[str, Any]:
                 "path": [element.id for element in PATH],
             }
         ],
-        "vantages": [_vantage(look) for look in looks(probes)],
+        "vantages": [
+            *(_vantage(look) for look in looks(probes)),
+            *({"id": one.id, "positions": [{"line": LINE_CODE, **one.place}]} for one in RESPONDERS),
+        ],
         "sessions": [
             {"id": test.id, "line": LINE_CODE, "sender": test.sender, "reflector": test.reflector} for test in tests(probes)
         ],

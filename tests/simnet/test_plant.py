@@ -93,7 +93,7 @@ def test_a_healthy_line_loses_next_to_nothing(line: Inventory) -> None:
         for row in ground.interval(number)["session"]:
             sent += 2 * row["sent"]
             lost += row["lost_forward"] + row["lost_reverse"] + row["lost_unattributed"]
-    assert sent == 480_000
+    assert sent == 720_000
     assert lost <= 30
 
 

@@ -14,8 +14,8 @@ from typing import Any
 import attrs
 import yaml
 
-from appliance.demo.line import Probes, hosts_interfaces, inventory_document, looks, probe_names, tests
-from appliance.demo.namespaces.plan import CABLES, MANAGEMENT_ADDRESS, PROBE_NODES
+from appliance.demo.line import RESPONDERS, Probes, hosts_interfaces, inventory_document, looks, probe_names, tests
+from appliance.demo.namespaces.plan import CABLES, CORE_PREFIX, MANAGEMENT_ADDRESS, PROBE_NODES
 
 COLLECTOR_PORT = 8443
 STAMP_PORT = 862
@@ -120,12 +120,9 @@ def _analyzer(files: Files) -> dict[str, Any]:
 
 def _probe(files: Files, name: str, probes: Probes) -> dict[str, Any]:
     mine = [look for look in looks(probes) if look.probe == name]
-    node_of = {look.id: PROBE_NODES[look.probe] for look in looks(probes)}
     own = {look.id for look in mine}
-    interface_of = {look.id: look.interface for look in looks(probes)}
-
-    def address(look: str) -> str:
-        return address_of(node_of[look], interface_of[look])
+    addresses = {look.id: address_of(PROBE_NODES[look.probe], look.interface) for look in looks(probes)}
+    addresses |= {one.id: address_of(one.node, "eth0") for one in RESPONDERS}
 
     document: dict[str, Any] = {
         "probe": name,
@@ -144,11 +141,16 @@ def _probe(files: Files, name: str, probes: Probes) -> dict[str, Any]:
     sent = [test for test in tests(probes) if test.sender in own]
     if sent:
         document["sessions"] = [
-            {"id": test.id, "target": f"{address(test.reflector)}:{STAMP_PORT}", "interval_s": _INTERVAL_S, "size": _TEST_OCTETS}
+            {
+                "id": test.id,
+                "target": f"{addresses[test.reflector]}:{STAMP_PORT}",
+                "interval_s": _INTERVAL_S,
+                "size": _TEST_OCTETS,
+            }
             for test in sent
         ]
     if any(test.reflector in own for test in tests(probes)):
-        document["reflector"] = {"listen": [f"0.0.0.0:{STAMP_PORT}"], "allow": ["10.200.0.0/16"]}
+        document["reflector"] = {"listen": [f"0.0.0.0:{STAMP_PORT}"], "allow": [CORE_PREFIX]}
     return document
 
 

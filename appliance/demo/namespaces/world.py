@@ -16,13 +16,13 @@ from typing import Literal
 
 from appliance.demo import remains
 from appliance.demo.faults import Fault
-from appliance.demo.line import Probes, probe_names
+from appliance.demo.line import RESPONDERS, Probes, probe_names
 from appliance.demo.namespaces import plan
 from appliance.demo.namespaces.accounts import balance
 from appliance.demo.namespaces.ground import Ground
 from appliance.demo.namespaces.injection import Seen
 from appliance.demo.namespaces.processes import Processes
-from appliance.demo.namespaces.settings import COLLECTOR_PORT, Files, write_all
+from appliance.demo.namespaces.settings import COLLECTOR_PORT, STAMP_PORT, Files, write_all
 from appliance.demo.namespaces.traffic import FILE_PORT, TELLER_PORT
 from appliance.demo.page import Page
 from appliance.demo.world import Answers, Balance, Say, WorldError
@@ -68,6 +68,7 @@ class Namespaces:
         self._start_service(_COLLECTOR, plan.MANAGEMENT, files.collector)
         self._start_service(_ANALYZER, None, files.analyzer)
         self._start_server()
+        self._start_responders()
         self._processes.await_listening(_COLLECTOR, COLLECTOR_PORT, timeout_s=_START_S)
         # From Z to A: a session must not begin before its reflector is there, or its first packets count as lost.
         for name in reversed(probe_names(self._probes)):
@@ -92,6 +93,21 @@ class Namespaces:
     def _start_server(self) -> None:
         command = (*_MODULE, "appliance.demo.namespaces.traffic", "serve", plan.SERVER_ADDRESS)
         self._processes.start(_SERVER, self._ground.spaces.inside("server", command), log=self._known().log(_SERVER))
+
+    def _start_responders(self) -> None:
+        """They stand before the probes, whose sessions they answer."""
+        for one in RESPONDERS:
+            command = (
+                *_MODULE,
+                "appliance.cli",
+                "probe",
+                "reflector",
+                "--listen",
+                f"0.0.0.0:{STAMP_PORT}",
+                "--allow",
+                "10.0.0.0/8",
+            )
+            self._processes.start(one.id, self._ground.spaces.inside(one.node, command), log=self._known().log(one.id))
 
     def _start_users(self) -> None:
         for port in (TELLER_PORT, FILE_PORT):

@@ -20,8 +20,8 @@ def test_the_inventory_of_the_demo_line_is_one_an_operator_could_have_written(pr
     inventory = read(file)
     (line,) = inventory.lines.values()
     assert line.path == tuple(element.id for element in PATH)
-    assert list(inventory.vantages) == [look.id for look in looks(probes)]
-    assert len(inventory.sessions) == (4 if probes is Probes.FULL else 1)
+    assert list(inventory.vantages) == [*(look.id for look in looks(probes)), "branch-host", "server-host"]
+    assert len(inventory.sessions) == (6 if probes is Probes.FULL else 3)
 
 
 def test_full_probes_tell_every_owner_apart() -> None:
