@@ -86,7 +86,7 @@ def test_the_same_seed_makes_the_same_octets(line: Inventory) -> None:
 
 
 def test_a_healthy_line_loses_next_to_nothing(line: Inventory) -> None:
-    """In ten minutes at 400 test packets a second, each way: a few in a hundred thousand, everything measured."""
+    """In ten minutes at 600 test packets a second, each way: a few in a hundred thousand, everything measured."""
     ground = Ground(line)
     lost = sent = 0
     for number in range(60):
