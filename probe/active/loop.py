@@ -23,7 +23,10 @@ _EARLY_NS = 100_000
 _LONGEST_NS = SECOND_NS // 2
 _TIMERS_A_TURN = 256
 """Then sockets get their turn, however many sessions are due."""
-_ANSWER_S = 5.0
+_JOB_NS = 4_000_000
+"""What a job may take of each turn; a step that takes longer is the last of its turn."""
+_ANSWER_S = 8.0
+"""Less than the longest interval, so that a question that is not answered does not delay the next one."""
 
 Timer = Callable[[int, int], int | None]
 """Called with (due, now), monotonic; returns when it is due next, None for never."""
@@ -60,7 +63,7 @@ class Loop:
         heapq.heappush(self._timers, (due_ns, self._numbered, timer))
 
     def ask(self, job: Callable[[], Iterator[None]]) -> None:
-        """Run a job in the loop, a step a turn, and wait for its end; from another thread.
+        """Run a job in the loop, a few steps a turn, and wait for its end; from another thread.
 
         Raises:
             TimeoutError: the loop did not get to its end.
@@ -83,7 +86,7 @@ class Loop:
             raise failures[0]
 
     def post(self, job: Iterator[None]) -> None:
-        """Run a job in the loop, a step a turn, without waiting; from any thread."""
+        """Run a job in the loop, a few steps a turn, without waiting; from any thread."""
         self._jobs.append(job)
         self._rouse()
 
@@ -101,7 +104,7 @@ class Loop:
         """Turn until stopped."""
         while not self._stopping:
             self._run_timers()
-            self._step_job()
+            self._step_jobs()
             for descriptor, events in self._wait():
                 if descriptor == self._wake:
                     os.eventfd_read(self._wake)
@@ -122,9 +125,11 @@ class Loop:
                 heapq.heappush(self._timers, (again_ns, number, timer))
             now_ns = time.monotonic_ns()
 
-    def _step_job(self) -> None:
-        if self._jobs and next(self._jobs[0], self) is self:
-            self._jobs.popleft()
+    def _step_jobs(self) -> None:
+        until_ns = time.monotonic_ns() + _JOB_NS
+        while self._jobs and time.monotonic_ns() < until_ns:
+            if next(self._jobs[0], self) is self:
+                self._jobs.popleft()
 
     def _wait(self) -> list[tuple[int, int]]:
         wait_ns = self._timers[0][0] - time.monotonic_ns() if self._timers else _LONGEST_NS

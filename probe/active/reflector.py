@@ -81,17 +81,32 @@ class Arrival:
 class Draft:
     """A reply that still lacks its time of sending, so that it is put in as late as can be."""
 
-    _reply: Reply
-    _region: bytes
+    _request: Request
+    _count: int
+    _arrival: Arrival
     _key: bytes | None = attrs.field(repr=False)
-    _t2_source: Source
+    _error_estimate: int
     _synchronised: bool
 
     def octets(self, t3_ns: int) -> bytes:
         """The datagram to send now."""
-        told = Information(t2=self._t2_source, t3=Source.USER) if self._key is None else None
-        tlvs = answered(self._region, told, synchronised=self._synchronised) if self._region else b""
-        return reply_octets(attrs.evolve(self._reply, t3=to_ntp(t3_ns)), tlvs=tlvs, key=self._key)
+        request, arrival = self._request, self._arrival
+        reply = Reply(
+            seq=self._count,
+            t3=to_ntp(t3_ns),
+            error_estimate=self._error_estimate,
+            ssid=request.ssid,
+            t2=to_ntp(arrival.t2_ns),
+            sender_seq=request.seq,
+            t1=request.t1,
+            sender_error_estimate=request.error_estimate,
+            sender_ttl=arrival.ttl,
+        )
+        region = arrival.data[base_octets(self._key) :]
+        if region:
+            told = Information(t2=arrival.t2_source, t3=Source.USER) if self._key is None else None
+            region = answered(region, told, synchronised=self._synchronised)
+        return reply_octets(reply, tlvs=region, key=self._key)
 
 
 class Reflector:
@@ -148,22 +163,12 @@ class Reflector:
         if len(arrival.data) < OPEN_OCTETS and not self._allow:
             raise Refused("amplification")
         count = self._counted((request.ssid, arrival.address, arrival.port), now_ns)
-        reply = Reply(
-            seq=count & 0xFFFF_FFFF,
-            t3=0,
-            error_estimate=error_estimate,
-            ssid=request.ssid,
-            t2=to_ntp(arrival.t2_ns),
-            sender_seq=request.seq,
-            t1=request.t1,
-            sender_error_estimate=request.error_estimate,
-            sender_ttl=arrival.ttl,
-        )
         return Draft(
-            reply=reply,
-            region=arrival.data[base_octets(key) :],
+            request=request,
+            count=count & 0xFFFF_FFFF,
+            arrival=arrival,
             key=key,
-            t2_source=arrival.t2_source,
+            error_estimate=error_estimate,
             synchronised=synchronised,
         )
 

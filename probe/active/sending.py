@@ -60,16 +60,18 @@ class _Line:
 
     def __init__(self, channel: StampSocket) -> None:
         self.channel = channel
-        self.by_peer: dict[tuple[str, int], list[Running]] = {}
+        self.by_peer: dict[tuple[str, int], dict[int, Running]] = {}
+        """Sessions by the peer's address and port, then by SSID."""
         self.unstamped: dict[int, TestPacket] = {}
 
     def find(self, datagram: Datagram) -> Running | None:
         """The session that a datagram belongs to: by its address, then by the SSID in it."""
-        sessions = self.by_peer.get(_bare(datagram.peer), ())
+        sessions = self.by_peer.get(_bare(datagram.peer), {})
         if len(sessions) == 1:
-            return sessions[0]  # a reflector of RFC 8762 alone does not repeat the SSID
-        for running in sessions:
-            if ssid_of(datagram.data, authenticated=running.authenticated) == running.session.ssid:
+            return next(iter(sessions.values()))  # a reflector of RFC 8762 alone does not repeat the SSID
+        for authenticated in (False, True):
+            running = sessions.get(ssid_of(datagram.data, authenticated=authenticated))
+            if running is not None and running.authenticated == authenticated:
                 return running
         return None
 
@@ -124,7 +126,7 @@ class Sender:
         source = source or ("::" if family == socket.AF_INET6 else "0.0.0.0")
         self.open_line(family, traffic_class, source)
         running.line = line = self._lines[family, traffic_class, source]
-        line.by_peer.setdefault(_bare(running.peer), []).append(running)
+        line.by_peer.setdefault(_bare(running.peer), {})[running.session.ssid] = running
         self._running.append(running)
         session = running.session
         session.since_ns = time.time_ns()
