@@ -116,7 +116,7 @@ class Engine:
             findings=tuple(self._finding(entry, stretch, choice) for entry, stretch in choice.entries),
             supported=choice.supported,
             observed=observed,
-            context=self._context(choice),
+            context=self._context(choice, window),
         )
         events = tuple(self.book.observe(step))
         trained = self._trainer.observe(window, clean=self._is_clean(choice), zones=self._judge.lines())
@@ -172,12 +172,16 @@ class Engine:
             tenants=frozenset(lines.values()),
         )
 
-    def _context(self, choice: Choice) -> Mapping[str, Any]:
+    def _context(self, choice: Choice, window: Window) -> Mapping[str, Any]:
         answer = choice.span.answer
         context: dict[str, Any] = {"span_s": choice.span.length_ns // SECOND_NS, "window": choice.span.evidence.get("window", {})}
         for key in ("next_test", "floor"):
             if answer.get(key):
                 context[key] = answer[key]
+        lines = self._judge.lines_of([base_of(str(c)) for entry, _ in choice.entries for c in entry["components"]])
+        waits = [until for line in lines if (until := self._trainer.learning_until_ns(line, window)) is not None]
+        if waits:
+            context["learning_until_ns"] = max(waits)
         return context
 
     def _is_clean(self, choice: Choice) -> Callable[[LineCode], bool]:

@@ -15,6 +15,7 @@ from faultline.reports.numbers import clock_time, rate, ratio, three_digits
 WIDTH, HEIGHT = 560, 190
 """With one row of legend; each further row adds `LEGEND_ROW`."""
 LEFT, RIGHT, TOP, BOTTOM = 62, 10, 26, 24
+HEADROOM = 1.03
 LEGEND_ROW = 15
 LETTER = 6.1
 """Width of a letter of the legend, as wide as fonts commonly make it."""
@@ -92,9 +93,10 @@ def gaps_of(plot: Plot) -> Iterator[tuple[int, int]]:
 
 
 def nice_ticks(top: float) -> list[float]:
-    """Three to five round values from 0 to at least `top`."""
+    """Three to five round values from 0 to a little above `top`: a line must not hide behind the frame."""
     if top <= 0:
         return [0.0, 1.0]
+    top *= HEADROOM
     raw = top / 3
     magnitude = 10.0 ** math.floor(math.log10(raw))
     step = next(m * magnitude for m in (1, 2, 2.5, 5, 10) if m * magnitude >= raw * 0.999)

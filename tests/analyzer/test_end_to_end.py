@@ -57,6 +57,7 @@ def test_a_healthy_line_is_never_blamed(world: World) -> None:
     assert world.counters.stage("windows").snapshot().out == 60
 
 
+@pytest.mark.e2e
 def test_added_delay_is_seen_against_the_baseline(world: World, make_fault: Any) -> None:
     """Once it is usual what the core takes, 5 ms more on it in one direction is the core's."""
     assert world.run(180) == []
@@ -113,6 +114,7 @@ def test_a_fault_in_declared_work_is_recorded_and_nobody_is_paged(world: World, 
     assert world.told() == []
 
 
+@pytest.mark.e2e
 def test_a_probe_that_falls_silent_is_not_the_networks_fault(world: World) -> None:
     """Its figures stop, nobody is blamed, and the page shows its place as silent."""
     assert world.run(120) == []

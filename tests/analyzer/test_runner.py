@@ -400,6 +400,16 @@ def test_learning_is_said_until_the_first_baseline_stands(ground: Ground) -> Non
     assert ground.analyzer.belief.learning == {LINE: None}
 
 
+def test_an_early_incident_says_until_when_delays_cannot_be_judged(ground: Ground) -> None:
+    """A line that is ill from its first window on has no baseline; one that was learned from says nothing of it."""
+    ground.window(times=2, loop=10)
+    (early,) = ground.stores.incidents()
+    assert early.context["learning_until_ns"] == ground.now_ns + 2 * TEN_S
+    ground.window(times=10)
+    ground.window(times=3, loop=10)
+    assert "learning_until_ns" not in ground.stores.incidents()[0].context
+
+
 def test_windows_older_than_the_memory_are_dropped_and_counted(ground: Ground) -> None:
     """After a long stop the stage still balances, with the reason."""
     ground.window(times=2)

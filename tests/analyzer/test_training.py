@@ -16,7 +16,7 @@ TAGS = {"line": "L1", "vantage": "ce-lan", "direction": "a_to_z"}
 TEN_S = 10 * SECOND_NS
 
 
-def make_row(**fields: int | float) -> Row:
+def make_row(**fields: float) -> Row:
     """A row of TCP quality."""
     return Row(measurement="line_quality", tags=TAGS, fields=fields)
 

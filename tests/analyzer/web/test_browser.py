@@ -74,7 +74,7 @@ def test_the_first_page_tells_the_verdict(shown: Shown, tmp_path: Path) -> None:
 
 @pytest.mark.browser
 def test_the_incident_page_tells_why(shown: Shown, tmp_path: Path) -> None:
-    """Evidence for and against with numbers, plots of traffic, loss and delay, quality, and the same in Chinese."""
+    """Evidence with numbers, plots of traffic, loss and delay, quality; in Chinese too, and as a report that stands alone."""
     picture = tmp_path / "incident.png"
     path = f"/incidents/{shown.incident.id}"
     dom = shown.browse(path, "--dump-dom")
@@ -88,11 +88,7 @@ def test_the_incident_page_tells_why(shown: Shown, tmp_path: Path) -> None:
     assert picture.stat().st_size > SMALLEST_PICTURE
     assert "接入网" in shown.browse(f"{path}?lang=zh", "--dump-dom")
 
-
-@pytest.mark.browser
-def test_the_report_stands_alone(shown: Shown) -> None:
-    """The report's own style is let through by its policy: the browser lays out what the file alone would show."""
-    dom = shown.browse(f"/reports/{shown.incident.id}", "--dump-dom")
-    assert f'data-report="{shown.incident.id}" data-owner="access" data-mode="loss"' in dom
-    assert "<link" not in dom
-    assert "<script" not in dom
+    report = shown.browse(f"/reports/{shown.incident.id}", "--dump-dom")
+    assert f'data-report="{shown.incident.id}" data-owner="access" data-mode="loss"' in report
+    assert "<link" not in report
+    assert "<script" not in report
