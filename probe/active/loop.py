@@ -23,7 +23,7 @@ _EARLY_NS = 100_000
 _LONGEST_NS = SECOND_NS // 2
 _TIMERS_A_TURN = 256
 """Then sockets get their turn, however many sessions are due."""
-_JOB_NS = 4_000_000
+_JOB_NS = 10_000_000
 """What a job may take of each turn; a step that takes longer is the last of its turn."""
 _ANSWER_S = 8.0
 """Less than the longest interval, so that a question that is not answered does not delay the next one."""

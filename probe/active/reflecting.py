@@ -14,6 +14,8 @@ from probe.active.reflector import Arrival, Reflector, Refused
 from probe.active.sockets import Datagram, StampSocket
 
 _EXPIRE_NS = 10 * SECOND_NS
+_ZERO_IN_REQUESTS = slice(28, 44)
+"""Must be zero in both kinds of requests; replies have the sender's fields or T2 there."""
 
 
 class ReflectorEdge:
@@ -43,6 +45,7 @@ class ReflectorEdge:
     def _expire(self, due_ns: int, now_ns: int) -> int:
         self._reflector.expire(now_ns)
         self._counters.gauge("reflector_sessions", self._reflector.sessions)
+        self._counters.gauge("reflector_overflowed", sum(channel.overflowed for channel in self._channels))
         return due_ns + _EXPIRE_NS
 
     def _ready(self, channel: StampSocket, events: int) -> None:
@@ -57,8 +60,8 @@ class ReflectorEdge:
         if datagram.cut:
             self._stage.drop("long")
             return
-        if datagram.peer[1] in self._ports:
-            # A packet from a reflector's port, forged or not: two reflectors would play it back and forth for ever.
+        if datagram.peer[1] in self._ports and any(datagram.data[_ZERO_IN_REQUESTS]):
+            # A reflector's own answer, sent to us by a request in our name: two would play it back and forth for ever.
             self._stage.drop("loop")
             return
         try:

@@ -63,6 +63,7 @@ class _Line:
         self.by_peer: dict[tuple[str, int], dict[int, Running]] = {}
         """Sessions by the peer's address and port, then by SSID."""
         self.unstamped: dict[int, TestPacket] = {}
+        self.overflowed = 0
 
     def find(self, datagram: Datagram) -> Running | None:
         """The session that a datagram belongs to: by its address, then by the SSID in it."""
@@ -190,6 +191,8 @@ class Sender:
         if events & select.EPOLLIN:
             for datagram in line.channel.receive():
                 self._take_reply(line, datagram)
+            if line.channel.overflowed != line.overflowed:
+                self._note_overflow(line)
 
     def _take_stamps(self, line: _Line) -> None:
         none = True
@@ -201,6 +204,15 @@ class Sender:
                 Session.transmitted(packet, stamp_ns, Source.SOFTWARE)
         if none:
             line.channel.drain_errors()
+
+    def _note_overflow(self, line: _Line) -> None:
+        """Replies died in this host, not on the way: the second is none in which the line was measured."""
+        self._counters.count("sessions_overflowed", (line.channel.overflowed - line.overflowed) & 0xFFFF_FFFF)
+        line.overflowed = line.channel.overflowed
+        now_ns = time.time_ns()
+        for sessions in line.by_peer.values():
+            for running in sessions.values():
+                running.session.spoil(now_ns)
 
     def _take_reply(self, line: _Line, datagram: Datagram) -> None:
         self._replies.take()

@@ -101,6 +101,7 @@ class Session:
         self._peer_error_ns: int | None = None
         self._information: Information | None = None
         self._last: TestPacket | None = None
+        self._spoiled: set[int] = set()
 
     def _padding(self, size: int) -> bytes:
         room = max(0, size - base_octets(self._key))
@@ -168,6 +169,11 @@ class Session:
         packet.reordered = packet.ordinal < self._newest_answered
         self._newest_answered = max(self._newest_answered, packet.ordinal)
         return Answer.MATCHED
+
+    def spoil(self, now_ns: int) -> None:
+        """Replies were lost in this host: what was sent in this second or the one before counts as not measured."""
+        second = now_ns // SECOND_NS
+        self._spoiled |= {second, second - 1}
 
     # ---- interval ------------------------------------------------------------------------------------------------
     @property
@@ -242,8 +248,9 @@ class Session:
             running = self.since_ns is not None and self.since_ns <= low + SECOND_NS // 2
             # At most one packet a second: a second without one was measured when its turn came later or earlier.
             planned = (high - low) // self.interval_ns if self.interval_ns < SECOND_NS else 0
-            if not running or 2 * sent.get(second, 0) < planned:
+            if not running or second in self._spoiled or 2 * sent.get(second, 0) < planned:
                 mask |= 1 << second % 10
+        self._spoiled = {second for second in self._spoiled if second >= end_ns // SECOND_NS}
         if end_ns % SECOND_NS:  # the probe stops, or the clock was set: the window's other seconds will not come
             mask |= sum(1 << second for second in range(end_ns // SECOND_NS % 10 + 1, 10))
         return mask

@@ -23,6 +23,8 @@ from probe.active.tlv import Source
 
 _SO_TIMESTAMPING = 37
 _SCM_TS_OPT_ID = 81
+_SO_RXQ_OVFL = 40
+_SO_SNDBUFFORCE, _SO_RCVBUFFORCE = 32, 33
 _TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_ID, _OPT_TSONLY = 2, 8, 16, 128, 2048
 _RECEIVE = _RX_SOFTWARE | _SOFTWARE
 _TRANSMIT = _RECEIVE | _TX_SOFTWARE | _OPT_TSONLY
@@ -77,6 +79,8 @@ class StampSocket:
         self._channel = socket.socket(family, socket.SOCK_DGRAM)
         self._explicit = True
         self._next_id = 0
+        self.overflowed = 0
+        """Datagrams that this host dropped because the socket's buffer was full, as of the last one received."""
         self._wanted = _TRANSMIT if transmit_stamps else _RECEIVE
         try:
             self._prepare(traffic_class)
@@ -88,8 +92,12 @@ class StampSocket:
     def _prepare(self, traffic_class: int) -> None:
         channel = self._channel
         channel.setblocking(False)
-        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
-            channel.setsockopt(socket.SOL_SOCKET, option, _BUFFER_OCTETS)
+        for option, forced in ((socket.SO_RCVBUF, _SO_RCVBUFFORCE), (socket.SO_SNDBUF, _SO_SNDBUFFORCE)):
+            try:
+                channel.setsockopt(socket.SOL_SOCKET, forced, _BUFFER_OCTETS)
+            except PermissionError:  # without CAP_NET_ADMIN up to net.core.rmem_max, often a twentieth of it
+                channel.setsockopt(socket.SOL_SOCKET, option, _BUFFER_OCTETS)
+        channel.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
         if self.family == socket.AF_INET6:
             channel.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             for option in (_IPV6_RECVPKTINFO, _IPV6_RECVHOPLIMIT, _IPV6_RECVTCLASS):
@@ -185,11 +193,12 @@ class StampSocket:
                 return
             yield self._datagram(data, control, flags, peer)
 
-    @staticmethod
-    def _datagram(data: bytes, control: list[tuple[int, int, bytes]], flags: int, peer: Address) -> Datagram:
+    def _datagram(self, data: bytes, control: list[tuple[int, int, bytes]], flags: int, peer: Address) -> Datagram:
         read_ns = time.time_ns()
         found = {(level, kind): value for level, kind, value in control}
         kernel_ns = _kernel_ns(found.get((socket.SOL_SOCKET, _SO_TIMESTAMPING), b""))
+        if overflow := found.get((socket.SOL_SOCKET, _SO_RXQ_OVFL)):
+            self.overflowed = int.from_bytes(overflow, sys.byteorder)
         if packed := found.get((socket.IPPROTO_IP, _IP_PKTINFO)):
             local = _PKTINFO4.unpack(packed)[1]
         elif packed := found.get((socket.IPPROTO_IPV6, _IPV6_PKTINFO)):

@@ -99,15 +99,17 @@ def test_a_reflector_answers_from_the_address_and_in_the_class_it_was_asked() ->
 
 
 def test_two_reflectors_never_answer_each_other() -> None:
-    """A packet from a reflector's own port is dropped, with the reason."""
-    with running([], ReflectorConfig(listen=["127.0.0.1:0", "127.0.0.2:0"])) as (tests, counters, _):
+    """A forged request in the other's name is answered once; the answer, coming from a reflector's port, is not."""
+    port = free_port()
+    with running([], ReflectorConfig(listen=[f"127.0.0.1:{port}", f"127.0.0.2:{port}"])) as (tests, counters, _):
         assert tests._edge is not None
         first, second = tests._edge._channels
         first._channel.sendto(bytes(44), second.address)
         deadline = time.monotonic() + 3
         while not stage(counters, "reflector").dropped and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert stage(counters, "reflector").dropped == {"loop": 1}
+        found = stage(counters, "reflector")
+    assert (found.taken_in, found.out, found.dropped) == (2, 1, {"loop": 1})
 
 
 def test_nothing_listens_there() -> None:
@@ -149,6 +151,29 @@ def test_a_packet_that_cannot_be_sent_here_is_failed_and_the_second_not_measured
     assert row["sent"] == 0
     assert row["unmeasured_mask"] & 1 << started_ns // SECOND_NS % 10
     assert set(stage(counters, "sessions").dropped) == {"failed_emsgsize"}
+
+
+def test_replies_that_die_in_this_host_are_not_blamed_on_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The socket's buffer is full while the loop stands still: counted, and the seconds are not measured."""
+    monkeypatch.setattr("probe.active.sockets._BUFFER_OCTETS", 2048)
+    port = free_port()
+    sessions = [SessionConfig(id="s", target=f"127.0.0.1:{port}", interval_s=0.001)]
+    with running([], ReflectorConfig(listen=[f"127.0.0.1:{port}"])), running(sessions) as (tests, counters, started_ns):
+        assert tests._sender is not None
+        take, held = tests._sender._ready, []
+
+        def slow(line: Any, events: int) -> None:
+            held.append(events)
+            if len(held) % 50 == 0:
+                for _ in range(60):
+                    tests._sender.send(tests._sender._running[0])  # type: ignore[union-attr]
+                time.sleep(0.2)
+            take(line, events)
+
+        monkeypatch.setattr(tests._sender, "_ready", slow)
+        (row,) = after(tests, started_ns, 2)
+    assert counters.value("sessions_overflowed") > 0
+    assert row["unmeasured_mask"] & 1 << (started_ns // SECOND_NS + 1) % 10
 
 
 def test_a_target_by_name_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
