@@ -24,6 +24,7 @@ class Processes:
     def __init__(self) -> None:
         self._running: dict[str, subprocess.Popen[str]] = {}
         self._logs: dict[str, Path] = {}
+        self._commands: dict[str, tuple[Sequence[str], bool]] = {}
 
     @property
     def pids(self) -> dict[str, int]:
@@ -45,6 +46,7 @@ class Processes:
             )
         self._running[label] = child
         self._logs[label] = log
+        self._commands[label] = (command, talk)
         return child
 
     def check(self) -> None:
@@ -96,6 +98,11 @@ class Processes:
         child = self._running.pop(label)
         child.kill()
         _end(child)
+
+    def start_again(self, label: str) -> None:
+        """Start one that has ended as it was started before."""
+        command, talk = self._commands[label]
+        self.start(label, command, log=self._logs[label], talk=talk)
 
     def stop_all(self, *, grace_s: float) -> None:
         """Ask everything to end, the youngest first."""

@@ -44,8 +44,9 @@ class Namespaces:
     def __init__(self, *, faults: Sequence[Fault], probes: Probes, seed: int) -> None:
         self._probes = probes
         self._seed = seed
-        self._processes = Processes()
-        self._ground = Ground(self._processes, faults=faults, seed=seed)
+        self.processes = Processes()
+        """What runs, by label; whoever wants to see a crash ends one and starts it again."""
+        self._ground = Ground(self.processes, faults=faults, seed=seed)
         self._tally: dict[str, float] = {}
         self._unread = b""
         self._users: subprocess.Popen[str] | None = None
@@ -69,13 +70,13 @@ class Namespaces:
         self._start_service(_ANALYZER, None, files.analyzer)
         self._start_server()
         self._start_responders()
-        self._processes.await_listening(_COLLECTOR, COLLECTOR_PORT, timeout_s=_START_S)
+        self.processes.await_listening(_COLLECTOR, COLLECTOR_PORT, timeout_s=_START_S)
         # From Z to A: a session must not begin before its reflector is there, or its first packets count as lost.
         for name in reversed(probe_names(self._probes)):
             self._start_service(f"probe {name}", plan.PROBE_NODES[name], files.probe(name))
             self._await_probe(f"probe {name}")
         self._write_down()
-        self._processes.await_that(self._page.answers_at_all, "the analyzer does not answer", timeout_s=_START_S)
+        self.processes.await_that(self._page.answers_at_all, "the analyzer does not answer", timeout_s=_START_S)
         say(f"collector, analyzer and {len(probe_names(self._probes))} probes running")
         self._start_users()
         self._write_down()
@@ -84,15 +85,15 @@ class Namespaces:
         command = [*_MODULE, "appliance.cli", label.split(maxsplit=1)[0], "run", "-c", str(config)]
         if space is not None:
             command = self._ground.spaces.inside(space, command)
-        self._processes.start(label, command, log=self._known().log(label.replace(" ", "-")))
+        self.processes.start(label, command, log=self.files.log(label.replace(" ", "-")))
 
     def _await_probe(self, label: str) -> None:
         # Its status page is the last part to start.
-        self._processes.await_listening(label, 9464, timeout_s=_START_S)
+        self.processes.await_listening(label, 9464, timeout_s=_START_S)
 
     def _start_server(self) -> None:
         command = (*_MODULE, "appliance.demo.namespaces.traffic", "serve", plan.SERVER_ADDRESS)
-        self._processes.start(_SERVER, self._ground.spaces.inside("server", command), log=self._known().log(_SERVER))
+        self.processes.start(_SERVER, self._ground.spaces.inside("server", command), log=self.files.log(_SERVER))
 
     def _start_responders(self) -> None:
         """They stand before the probes, whose sessions they answer."""
@@ -107,15 +108,15 @@ class Namespaces:
                 "--allow",
                 "10.0.0.0/8",
             )
-            self._processes.start(one.id, self._ground.spaces.inside(one.node, command), log=self._known().log(one.id))
+            self.processes.start(one.id, self._ground.spaces.inside(one.node, command), log=self.files.log(one.id))
 
     def _start_users(self) -> None:
         for port in (TELLER_PORT, FILE_PORT):
-            self._processes.await_listening(_SERVER, port, timeout_s=_START_S)
+            self.processes.await_listening(_SERVER, port, timeout_s=_START_S)
         command = (*_MODULE, "appliance.demo.namespaces.traffic", "use", plan.SERVER_ADDRESS, "--seed", str(self._seed))
-        log = self._known().log(_USERS)
-        self._users = self._processes.start(_USERS, self._ground.spaces.inside("host", command), log=log, talk=True)
-        self._processes.await_that(lambda: self._count_requests() > 0, "no request is answered", timeout_s=_START_S)
+        log = self.files.log(_USERS)
+        self._users = self.processes.start(_USERS, self._ground.spaces.inside("host", command), log=log, talk=True)
+        self.processes.await_that(lambda: self._count_requests() > 0, "no request is answered", timeout_s=_START_S)
 
     def _count_requests(self) -> float:
         self._read_tally()
@@ -134,9 +135,11 @@ class Namespaces:
 
     def _write_down(self) -> None:
         if self._folder is not None:
-            remains.write_down(self._folder, [*self._ground.spaces.pids.values(), *self._processes.pids.values()])
+            remains.write_down(self._folder, [*self._ground.spaces.pids.values(), *self.processes.pids.values()])
 
-    def _known(self) -> Files:
+    @property
+    def files(self) -> Files:
+        """Where everything of this run is."""
         if self._files is None:
             raise WorldError("set_up comes first")
         return self._files
@@ -149,7 +152,7 @@ class Namespaces:
     def wait(self, seconds: float) -> None:
         """Sleep, and notice when something has died."""
         time.sleep(seconds)
-        self._processes.check()
+        self.processes.check()
 
     def inject(self, fault: Fault) -> None:
         """Make it happen."""
@@ -187,7 +190,7 @@ class Namespaces:
 
     def places(self) -> Mapping[str, str]:
         """Page, folder, and a shell inside."""
-        files = self._known()
+        files = self.files
         user = " -U --preserve-credentials" if os.geteuid() != 0 else ""
         shell = shlex.quote(os.environ.get("SHELL", "sh"))
         return {
@@ -199,14 +202,14 @@ class Namespaces:
     # ---- the end ---------------------------------------------------------------------------------------------------
     def balance(self, *, final: bool) -> Balance:
         """Spools against the ledger: read in this order, what a spool calls acknowledged must be in the ledger already."""
-        files = self._known()
+        files = self.files
         if final:  # what the probes still have reaches the collector at their stop
-            self._processes.stop([f"probe {name}" for name in probe_names(self._probes)], grace_s=_GRACE_S)
+            self.processes.stop([f"probe {name}" for name in probe_names(self._probes)], grace_s=_GRACE_S)
         return balance([files.spool(name) for name in probe_names(self._probes)], files.store / "state.db")
 
     def tear_down(self) -> None:
         """Everything goes: processes, namespaces, links, files."""
-        self._processes.stop_all(grace_s=_GRACE_S)
+        self.processes.stop_all(grace_s=_GRACE_S)
         self._ground.stop()
         if self._page is not None:
             self._page.close()
