@@ -6,8 +6,10 @@
 use crate::key::Seed;
 use crate::packet::{flags, Packet, Transport};
 
-/// Fingerprints kept, a power of two: 128 KiB.
-const PLACES: usize = 1 << 13;
+/// Fingerprints kept: 128 KiB.
+const SETS: usize = 1 << 11;
+/// A fingerprint has the choice of these many places and takes the oldest, so that none goes soon by bad luck.
+const WAYS: usize = 4;
 /// Copies of a packet with an identification come within this time; the 16 bits of a busy host come round later than that.
 const WINDOW_NS: i64 = 100_000_000;
 /// Without identification only what comes almost at once is a copy: nothing else tells it from a retransmission.
@@ -22,13 +24,13 @@ struct Seen {
 /// Packets seen lately.
 #[derive(Debug)]
 pub struct Copies {
-    places: Vec<Seen>,
+    sets: Vec<[Seen; WAYS]>,
 }
 
 impl Default for Copies {
     fn default() -> Self {
         Self {
-            places: vec![Seen::default(); PLACES],
+            sets: vec![[Seen::default(); WAYS]; SETS],
         }
     }
 }
@@ -52,9 +54,11 @@ impl Copies {
         let header =
             u64::from(identified.unwrap_or(0)) << 48 | u64::from(packet.transport_checksum) << 32 | u64::from(packet.ip_octets);
         let fingerprint = seed.mix(seed.mix(flow, content), header);
-        let place = &mut self.places[fingerprint as usize % PLACES];
-        let copy = place.fingerprint == fingerprint && (0..window).contains(&(now_ns - place.seen_ns));
-        *place = Seen {
+        let set = &mut self.sets[fingerprint as usize % SETS];
+        let known = set.iter().position(|seen| seen.fingerprint == fingerprint);
+        let copy = known.is_some_and(|at| (0..window).contains(&(now_ns - set[at].seen_ns)));
+        let oldest = || (0..WAYS).min_by_key(|&at| set[at].seen_ns).unwrap_or(0);
+        set[known.unwrap_or_else(oldest)] = Seen {
             fingerprint,
             seen_ns: now_ns,
         };

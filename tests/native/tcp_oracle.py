@@ -1,0 +1,554 @@
+"""The TCP rules once more, in plain Python and slowly: what the native meter must say of the same segments.
+
+Segments go in as objects or from a capture file (dpkt); counts by direction come out. Sequence numbers are unwrapped into plain
+integers here, intervals are lists, nothing is shared with the Rust code but the page that defines the rules.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import dpkt
+
+FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
+MS = 1_000_000
+COUNTED = (
+    "tcp_payload_octets",
+    "tcp_segments",
+    "syn_packets",
+    "fin_packets",
+    "rst_packets",
+    "duplicates",
+    "retransmissions",
+    "retransmissions_spurious",
+    "reordered",
+    "keepalives",
+    "zero_window_probes",
+    "loss_upstream",
+    "loss_downstream",
+    "loss_upstream_inferred",
+    "zero_window_ns",
+    "acked_unseen_octets",
+)
+TIMES = ("rtt_server_ns", "rtt_client_ns", "connection_setup_ns", "handshake_ambiguous")
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Segment:
+    """One TCP segment as captured."""
+
+    now_ns: int
+    seq: int
+    ack: int = 0
+    flags: int = ACK
+    window: int = 1000
+    payload: int = 0
+    sacks: tuple[tuple[int, int], ...] = ()
+    timestamps: tuple[int, int] | None = None
+    ip_id: int | None = None
+    checksum: int = 0
+
+    def has(self, flags: int) -> bool:
+        return bool(self.flags & flags)
+
+
+@attrs.define
+class Hole:
+    """Octets that are missing."""
+
+    start: int
+    end: int
+    created_ns: int
+    proof_ns: int | None = None
+
+
+@attrs.define
+class Direction:
+    """What one side sent, and what the other said of it."""
+
+    counts: dict[str, int] = attrs.field(factory=lambda: dict.fromkeys(COUNTED, 0))
+    rtts: list[int] = attrs.field(factory=list)
+    next: int | None = None
+    una: int | None = None
+    holes: list[Hole] = attrs.field(factory=list)
+    peer_window: int | None = None
+    dup_acks: int = 0
+    probed: bool = False
+    sample: tuple[int, int, int | None] | None = None
+    best_rtt: int | None = None
+    last_id: int = 0
+    id_run: int = 0
+    last_ns: int | None = None
+    recent: list[tuple[int, int]] = attrs.field(factory=list)
+    closed_since: int | None = None
+
+    def near(self, number: int) -> int | None:
+        """The number nearest to `next` that is this sequence number; None when it is too far away to mean anything."""
+        assert self.next is not None
+        off = (number - self.next + 2**31) % 2**32 - 2**31
+        return self.next + off if abs(off) < 2**30 else None
+
+    def close(self, start: int, end: int) -> int:
+        """Octets of holes that lie within start..end; they are missing no more."""
+        filled, left = 0, list[Hole]()
+        before = len(self.holes)
+        for hole in self.holes:
+            low, high = max(start, hole.start), min(end, hole.end)
+            if low >= high:
+                left.append(hole)
+                continue
+            filled += high - low
+            parts = [(hole.start, low), (high, hole.end)]
+            kept = [Hole(a, b, hole.created_ns, hole.proof_ns) for a, b in parts if a < b]
+            if len(kept) == 2 and before >= 8:
+                kept.pop()
+            before += len(kept) - 1
+            left += kept
+        self.holes = left
+        return filled
+
+    def open(self, start: int, end: int, now_ns: int) -> None:
+        if len(self.holes) == 8:
+            del self.holes[0]
+        self.holes.append(Hole(start, end, now_ns))
+
+
+def _missing_ids(direction: Direction, segment: Segment, path_ns: int) -> int:
+    if segment.ip_id is None:
+        return 0
+    step = (segment.ip_id - direction.last_id) % 65536
+    silence = 0 if direction.last_ns is None else segment.now_ns - direction.last_ns
+    missing = direction.id_run >= 4 and silence >= max(200 * MS, 2 * path_ns) and 2 <= step <= 7
+    if step == 1:
+        direction.id_run = min(direction.id_run + 1, 255)
+    elif not missing:
+        direction.id_run = 0
+    direction.last_id, direction.last_ns = segment.ip_id, segment.now_ns
+    return step - 1 if missing else 0
+
+
+class Connection:
+    """One connection, told by whom it is: sides 0 and 1."""
+
+    def __init__(self) -> None:
+        self.directions = [Direction(), Direction()]
+        self.isn: list[int | None] = [None, None]
+        self.closing = False
+        self.restart_handshake()
+
+    def restart_handshake(self) -> None:
+        self.client: int | None = None
+        self.syns: list[int] = []
+        self.syn_acks: list[int] = []
+        self.server_next = 0
+        self.times: dict[str, Any] = {}
+        self.ambiguous = False
+
+    def is_followed_by(self, side: int, segment: Segment) -> bool:
+        return self.closing and self.is_other(side, segment)
+
+    def is_other(self, side: int, segment: Segment) -> bool:
+        return segment.flags & (SYN | ACK) == SYN and self.isn[side] != segment.seq
+
+    # ---- round trips
+    def around(self, side: int) -> tuple[int | None, int | None]:
+        """To the sender `side` and back, to the receiver and back."""
+        ends: list[int | None] = [None, None]
+        if self.client is not None:
+            ends[self.client] = self.times.get("rtt_client_ns")
+            ends[1 - self.client] = self.times.get("rtt_server_ns")
+        best = []
+        for end in (side, 1 - side):
+            # Towards `end` goes what the other side sends.
+            known = [rtt for rtt in (self.directions[1 - end].best_rtt, ends[end]) if rtt is not None]
+            best.append(min(known) if known else None)
+        return best[0], best[1]
+
+    def observe(self, side: int, segment: Segment, *, duplicate: bool = False) -> None:
+        counts = self.directions[side].counts
+        counts["tcp_payload_octets"] += segment.payload
+        counts["syn_packets"] += segment.has(SYN)
+        counts["fin_packets"] += segment.has(FIN)
+        counts["rst_packets"] += segment.has(RST)
+        counts["duplicates"] += duplicate
+        if not duplicate:
+            self._classify(side, segment)
+        self.closing |= segment.has(FIN | RST)
+
+    def _classify(self, side: int, segment: Segment) -> None:
+        if self.is_other(side, segment):
+            for at, old in enumerate(self.directions):
+                self._settle(old, segment.now_ns)
+                self.directions[at] = Direction(counts=old.counts, rtts=old.rtts)
+            self.isn = [None, None]
+            self.restart_handshake()
+        if segment.has(SYN):
+            self.isn[side] = segment.seq
+        self._handshake(side, segment)
+        self._segment(side, segment)
+        self._window(self.directions[side], segment)
+        self._acknowledge(self.directions[1 - side], segment)
+
+    # ---- the opening
+    def _handshake(self, side: int, segment: Segment) -> None:
+        if "rtt_client_ns" in self.times or segment.has(RST):
+            return
+        if segment.has(SYN) and not segment.has(ACK):
+            self._syn(side, segment.now_ns)
+        elif segment.has(SYN):
+            self._syn_ack(side, segment)
+        elif segment.has(ACK) and self.client == side:
+            self._last_ack(segment)
+
+    def _syn(self, side: int, now_ns: int) -> None:
+        if self.client is None:
+            self.client = side
+        if self.client == side:
+            self.ambiguous |= bool(self.syns)
+            self.syns.append(now_ns)
+
+    def _syn_ack(self, side: int, segment: Segment) -> None:
+        if self.client is None:
+            self.client = 1 - side
+        if self.client == side:
+            return
+        self.ambiguous |= bool(self.syn_acks)
+        answered = self.syn_acks and self.syns and self.syn_acks[-1] >= self.syns[-1]
+        if self.syns and not answered:
+            self.times["rtt_server_ns"] = max(0, segment.now_ns - self.syns[-1])
+        self.syn_acks.append(segment.now_ns)
+        self.server_next = (segment.seq + 1) % 2**32
+
+    def _last_ack(self, segment: Segment) -> None:
+        if not self.syn_acks:
+            self.ambiguous = True
+        elif (segment.ack - self.server_next) % 2**32 < 2**31:
+            self.times["rtt_client_ns"] = max(0, segment.now_ns - self.syn_acks[-1])
+            if self.syns:
+                self.times["connection_setup_ns"] = max(0, segment.now_ns - self.syns[0])
+
+    # ---- what a side sends
+    def _segment(self, side: int, segment: Segment) -> None:
+        direction, now = self.directions[side], segment.now_ns
+        sender_rtt, receiver_rtt = self.around(side)
+        path = (sender_rtt or 0) + (receiver_rtt or 0)
+        lost_before = _missing_ids(direction, segment, path)
+        if segment.has(RST):
+            return
+        control = segment.has(SYN) + segment.has(FIN)
+        length = segment.payload + control
+        direction.counts["tcp_segments"] += length > 0
+        seq = None if direction.next is None else direction.near(segment.seq)
+        if seq is None or direction.next is None:
+            direction.next, direction.holes, direction.sample = segment.seq + length, [], None
+            direction.una = None if direction.una is None else _nearest(direction.una, direction.next)
+            self._sample(direction, segment, segment.seq + length)
+            return
+        end = seq + length
+        if control == 0 and segment.payload <= 1 and self._probe(direction, segment, seq):
+            return
+        if seq < direction.next:
+            if length:
+                self._late(direction, segment, seq, end, (sender_rtt, path))
+            return
+        if seq > direction.next:
+            direction.open(direction.next, seq, now)
+        elif segment.payload:
+            direction.counts["loss_upstream_inferred"] += lost_before
+        direction.next = end
+        self._sample(direction, segment, end)
+
+    @staticmethod
+    def _sample(direction: Direction, segment: Segment, end: int) -> None:
+        if segment.payload and direction.sample is None and not direction.holes:
+            value = segment.timestamps[0] if segment.timestamps else None
+            direction.sample = (end, segment.now_ns, value)
+
+    @staticmethod
+    def _probe(direction: Direction, segment: Segment, seq: int) -> bool:
+        if direction.next is None or direction.una != direction.next:
+            return False
+        before = seq == direction.next - 1
+        if direction.peer_window == 0 and (before or (seq == direction.next and segment.payload == 1)):
+            direction.counts["zero_window_probes"] += 1
+            direction.probed |= not before
+            return True
+        direction.counts["keepalives"] += before
+        return before
+
+    @staticmethod
+    def _late(direction: Direction, segment: Segment, seq: int, end: int, rtts: tuple[int | None, int]) -> None:
+        assert direction.next is not None
+        sender_rtt, path = rtts
+        known_end = min(end, direction.next)
+        direction.sample = None
+        hole = next((hole for hole in direction.holes if hole.start < known_end and seq < hole.end), None)
+        if direction.una is not None and end <= direction.una:
+            direction.counts["retransmissions_spurious"] += 1
+        elif hole is not None:
+            proof = hole.proof_ns
+            proven = proof is not None and sender_rtt is not None and segment.now_ns - proof >= sender_rtt - MS // 50
+            young = segment.now_ns - hole.created_ns < max(path, 3 * MS)
+            direction.counts["reordered" if young and not proven else "loss_upstream"] += 1
+            direction.close(seq, known_end)
+        else:
+            direction.counts["loss_downstream"] += 1
+            direction.recent = [*direction.recent, (seq, end)][-4:]
+        direction.next = max(direction.next, end)
+
+    # ---- what the other side says of it
+    @staticmethod
+    def _settle(direction: Direction, now_ns: int) -> None:
+        if direction.closed_since is not None:
+            direction.counts["zero_window_ns"] += max(0, now_ns - direction.closed_since)
+            direction.closed_since = max(now_ns, direction.closed_since)
+
+    def _window(self, direction: Direction, segment: Segment) -> None:
+        if segment.has(SYN | RST):
+            return
+        if segment.window == 0:
+            direction.closed_since = segment.now_ns if direction.closed_since is None else direction.closed_since
+        else:
+            self._settle(direction, segment.now_ns)
+            direction.closed_since = None
+
+    def _acknowledge(self, direction: Direction, segment: Segment) -> None:
+        if segment.has(RST) or not segment.has(ACK):
+            return
+        same_window = direction.peer_window == segment.window
+        if not segment.has(SYN):
+            direction.peer_window = segment.window
+        if direction.next is None:
+            newer = direction.una is None or (segment.ack - direction.una) % 2**32 < 2**31
+            direction.una = segment.ack if newer else direction.una
+            return
+        ack = direction.near(segment.ack)
+        if ack is None:
+            return
+        if ack > direction.next:
+            direction.counts["acked_unseen_octets"] += ack - direction.next - direction.probed
+            direction.next, direction.probed = ack, False
+        direction.counts["acked_unseen_octets"] += direction.close(ack - 2**30, ack)
+        if direction.una is not None and ack <= direction.una:
+            self._repeat(direction, segment, ack, same_window=same_window)
+        else:
+            direction.una, direction.dup_acks = ack, 0
+            self._end_sample(direction, segment, ack)
+        self._sacks(direction, segment, ack)
+
+    @staticmethod
+    def _repeat(direction: Direction, segment: Segment, ack: int, *, same_window: bool) -> None:
+        pure = segment.payload == 0 and not segment.has(SYN | FIN)
+        if ack != direction.una or not pure or not same_window or (direction.next or 0) <= ack:
+            return
+        direction.dup_acks += 1
+        if direction.dup_acks == 3:
+            for hole in direction.holes:
+                if hole.start == ack and hole.proof_ns is None:
+                    hole.proof_ns = segment.now_ns
+
+    @staticmethod
+    def _end_sample(direction: Direction, segment: Segment, ack: int) -> None:
+        if direction.sample is None or direction.sample[0] > ack:
+            return
+        end, sent_ns, value = direction.sample
+        direction.sample = None
+        echo = segment.timestamps[1] if segment.timestamps else None
+        of_later = value is not None and echo is not None and 0 < (echo - value) % 2**32 < 2**31
+        if end == ack and not of_later:
+            rtt = segment.now_ns - sent_ns
+            direction.rtts.append(rtt)
+            direction.best_rtt = rtt if direction.best_rtt is None else min(direction.best_rtt, rtt)
+
+    @staticmethod
+    def _sacks(direction: Direction, segment: Segment, ack: int) -> None:
+        assert direction.next is not None
+        for at, block in enumerate(segment.sacks):
+            right = direction.near(block[1])
+            width = (block[1] - block[0]) % 2**32
+            if right is None or not 0 < width < 2**31:
+                continue
+            left = right - width
+            if at == 0 and _tells_duplicate(segment, direction):
+                _absolve(direction, left, right)
+                continue
+            if right <= ack:
+                continue
+            direction.counts["acked_unseen_octets"] += direction.close(left, right)
+            if right > direction.next:
+                if left > direction.next:
+                    direction.open(direction.next, left, segment.now_ns)
+                direction.counts["acked_unseen_octets"] += right - max(left, direction.next)
+                direction.next = right
+            for hole in direction.holes:
+                if hole.end <= left and hole.proof_ns is None:
+                    hole.proof_ns = segment.now_ns
+
+
+def _nearest(number: int, to: int) -> int:
+    return to + (number - to + 2**31) % 2**32 - 2**31
+
+
+def _tells_duplicate(segment: Segment, direction: Direction) -> bool:
+    """RFC 2883."""
+    to = direction.next or 0
+    blocks = [(_nearest(left, to), _nearest(right, to)) for left, right in segment.sacks]
+    (left, right) = blocks[0]
+    if right <= _nearest(segment.ack, to):
+        return True
+    return len(blocks) > 1 and blocks[1][0] <= left and right <= blocks[1][1]
+
+
+def _absolve(direction: Direction, left: int, right: int) -> None:
+    for at, (start, end) in enumerate(direction.recent):
+        if start < right and left < end:
+            del direction.recent[at]
+            if direction.counts["loss_downstream"]:
+                direction.counts["loss_downstream"] -= 1
+                direction.counts["retransmissions_spurious"] += 1
+            return
+
+
+@attrs.frozen(slots=True)
+class Flow:
+    """What the meter's record of a TCP flow must say, forward direction first."""
+
+    ends: tuple[tuple[str, int], tuple[str, int]]
+    forward: dict[str, int]
+    reverse: dict[str, int]
+    rtts: tuple[list[int], list[int]]
+    times: dict[str, Any]
+
+
+class Meter:
+    """Flows of segments without any timeout."""
+
+    def __init__(self) -> None:
+        self.flows: list[Flow] = []
+        self._open: dict[tuple[tuple[str, int], tuple[str, int]], tuple[Connection, list[Any]]] = {}
+        self._last_ns: dict[tuple[tuple[str, int], tuple[str, int]], int] = {}
+        self._copies: dict[tuple[Any, ...], int] = {}
+
+    def observe(self, source: tuple[str, int], destination: tuple[str, int], segment: Segment) -> None:
+        pair = (min(source, destination), max(source, destination))
+        side = int(source != pair[0])
+        connection, forward = self._open.get(pair, (None, [side, False]))
+        if connection is not None and connection.is_followed_by(side, segment):
+            self._end(pair)
+            connection, forward = None, [side, False]
+        if connection is None:
+            connection = Connection()
+            self._open[pair] = (connection, forward)
+            self._last_ns[pair] = segment.now_ns
+        self._last_ns[pair] = max(self._last_ns[pair], segment.now_ns)
+        if segment.has(SYN) and not forward[1]:
+            forward[:] = [1 - side, False] if segment.has(ACK) else [side, True]
+        connection.observe(side, segment, duplicate=self._is_copy((source, destination), segment))
+
+    def _is_copy(self, ends: tuple[tuple[str, int], tuple[str, int]], segment: Segment) -> bool:
+        counts = segment.payload or segment.has(SYN | FIN)
+        if segment.checksum == 0 or (not segment.ip_id and not counts):
+            return False
+        window = 100 * MS if segment.ip_id else MS // 10
+        key = (ends, segment.ip_id or 0, segment.checksum, segment.seq, segment.ack, segment.payload)
+        before = self._copies.get(key)
+        self._copies[key] = segment.now_ns
+        return before is not None and 0 <= segment.now_ns - before < window
+
+    def _end(self, pair: tuple[tuple[str, int], tuple[str, int]]) -> None:
+        connection, (forward, _) = self._open.pop(pair)
+        for direction in connection.directions:
+            # A window that is still closed counts until the flow's last packet.
+            Connection._settle(direction, self._last_ns[pair])
+            direction.counts["retransmissions"] = direction.counts["loss_upstream"] + direction.counts["loss_downstream"]
+        one, other = connection.directions[forward], connection.directions[1 - forward]
+        times = dict(connection.times)
+        if times:
+            times["handshake_ambiguous"] = connection.ambiguous
+        self.flows.append(
+            Flow((pair[forward], pair[1 - forward]), one.counts, other.counts, (one.rtts, other.rtts), times),
+        )
+
+    def finish(self) -> list[Flow]:
+        """All flows."""
+        for pair in list(self._open):
+            self._end(pair)
+        return self.flows
+
+
+def _address(octets: bytes) -> str:
+    return str(ipaddress.ip_address(octets))
+
+
+def segments_of(path: Path) -> Iterator[tuple[tuple[str, int], tuple[str, int], Segment]]:
+    """TCP segments of a capture of plain Ethernet or raw IP; anything else is passed over."""
+    with path.open("rb") as file:
+        reader = dpkt.pcap.UniversalReader(file)
+        link = reader.datalink()
+        for seconds, octets in reader:
+            now_ns = round(seconds * 10**6) * 1000
+            try:
+                packet = dpkt.ethernet.Ethernet(octets).data if link == dpkt.pcap.DLT_EN10MB else _raw(octets)
+            except (dpkt.UnpackError, ValueError, IndexError):
+                continue
+            yield from _of_packet(packet, now_ns)
+
+
+def _raw(octets: bytes) -> Any:
+    return dpkt.ip.IP(octets) if octets[0] >> 4 == 4 else dpkt.ip6.IP6(octets)
+
+
+def _of_packet(packet: Any, now_ns: int) -> Iterable[tuple[tuple[str, int], tuple[str, int], Segment]]:
+    is_four = isinstance(packet, dpkt.ip.IP)
+    tcp = getattr(packet, "data", None)
+    if not isinstance(tcp, dpkt.tcp.TCP):
+        return
+    if is_four and (packet.mf or packet.offset):
+        return
+    header = (packet.hl * 4) if is_four else 40
+    length = packet.len if is_four else packet.plen + 40
+    extensions = 0 if is_four else sum(len(extension) for extension in getattr(packet, "all_extension_headers", ()))
+    sacks, stamps = _options(tcp)
+    yield (
+        (_address(packet.src), tcp.sport),
+        (_address(packet.dst), tcp.dport),
+        Segment(
+            now_ns=now_ns,
+            seq=tcp.seq,
+            ack=tcp.ack,
+            flags=tcp.flags,
+            window=tcp.win,
+            payload=length - header - extensions - tcp.off * 4,
+            sacks=sacks,
+            timestamps=stamps,
+            ip_id=packet.id if is_four else None,
+            checksum=tcp.sum,
+        ),
+    )
+
+
+def _options(tcp: Any) -> tuple[tuple[tuple[int, int], ...], tuple[int, int] | None]:
+    sacks: tuple[tuple[int, int], ...] = ()
+    stamps = None
+    try:
+        for kind, data in dpkt.tcp.parse_opts(tcp.opts):
+            if kind == dpkt.tcp.TCP_OPT_SACK and len(data) % 8 == 0:
+                numbers = [int.from_bytes(data[at : at + 4], "big") for at in range(0, len(data), 4)]
+                sacks = tuple(zip(numbers[::2], numbers[1::2], strict=True))
+            elif kind == dpkt.tcp.TCP_OPT_TIMESTAMP and len(data) == 8:
+                stamps = (int.from_bytes(data[:4], "big"), int.from_bytes(data[4:], "big"))
+    except dpkt.UnpackError:
+        pass
+    return sacks, stamps
+
+
+def meter_capture(path: Path) -> list[Flow]:
+    """Every TCP flow of a capture, in the order in which they end."""
+    meter = Meter()
+    for source, destination, segment in segments_of(path):
+        meter.observe(source, destination, segment)
+    return meter.finish()
