@@ -27,6 +27,8 @@ BEFORE_NS = 5 * 60 * SECOND_NS
 """An incident's plots begin this long before its onset."""
 AFTER_NS = 10 * 60 * SECOND_NS
 """And end when it was cleared or last seen, at the latest this long after its onset."""
+SHORTEST_NS = 2 * 60 * SECOND_NS
+"""No plot is shorter, however new the installation is."""
 RECENT_NS = 60 * SECOND_NS
 """Figures of the list are over the newest minute."""
 SILENT_NS = 45 * SECOND_NS
@@ -149,8 +151,15 @@ class StoredViews:
         return found
 
     def _plots(self, facts: LineFacts, start_ns: int, end_ns: int, language: Language) -> tuple[Plot, ...]:
+        start_ns = self._since_ns(start_ns, end_ns)
         points = self._points(facts.card.code, start_ns, end_ns)
         return line_plots(points, start_ns=start_ns, end_ns=end_ns, language=language, from_z=facts.from_z)
+
+    def _since_ns(self, start_ns: int, end_ns: int) -> int:
+        """When the collector's own rows begin: before that nothing is missing, because there was nothing yet."""
+        collecting = self._stored.points("collector_health", start_ns=start_ns, end_ns=end_ns)
+        begun_ns = min((p.time_ns for p in collecting), default=start_ns)
+        return max(start_ns, min(begun_ns, end_ns - SHORTEST_NS))
 
     def _row(self, facts: LineFacts, incidents: Sequence[Incident], until_ns: int | None) -> LineRow:
         code = facts.card.code

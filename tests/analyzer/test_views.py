@@ -61,6 +61,21 @@ def make_health(ago: int, **fields: FieldValue) -> Point:
     )
 
 
+def make_collecting(windows: int) -> list[Point]:
+    """The collector's own rows of the newest windows."""
+    return [
+        Point(
+            measurement="collector_health",
+            level=Level.TEN_SECONDS,
+            tenant=CARRIER,
+            tags={"stage": "decode"},
+            time_ns=NOW_NS - ago * TEN_S,
+            fields={"in": 1},
+        )
+        for ago in range(windows, 0, -1)
+    ]
+
+
 def make_incident(line: str, *, planned: bool = False) -> Incident:
     """An open incident on the line's loop."""
     return Incident(
@@ -179,6 +194,16 @@ def test_plots_show_gaps_and_leave_out_what_was_not_measured() -> None:
     assert page is not None
     assert [plot.title for plot in page.plots] == ["Loss ratio of test packets", "One-way delay of test packets"]
     assert all(len(series.points) == 28 for plot in page.plots for series in plot.series)
+
+
+def test_plots_of_a_new_installation_begin_with_it() -> None:
+    """What was before the collector's first row is no gap; a line that was silent while it ran has one."""
+    stored = StoredRows(rows=[make_session("L1", ago) for ago in range(10, 0, -1)])
+    for collecting, shown in ((30, 30), (6, 12)):
+        stored.rows = [r for r in stored.rows if r.measurement == "session"] + make_collecting(collecting)
+        page = make_views(stored, "L1").line_page(LineCode("L1"), Language.EN)
+        assert page is not None
+        assert {(p.start_ns, p.end_ns) for p in page.plots} == {(NOW_NS - shown * TEN_S, NOW_NS)}
 
 
 def test_a_session_from_z_has_its_directions_turned() -> None:
