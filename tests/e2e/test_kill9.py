@@ -248,7 +248,7 @@ def test_what_had_to_be_given_up_is_a_gap_and_nothing_else_is(ground: Ground) ->
     reached = len(ground.batches())
     eventually(lambda: len(ground.batches()) > reached + 40, ground=ground)
     end(feeder, signal.SIGKILL)
-    feeder = ground.start_feeder(rows=600, pause=0.05)
+    feeder = ground.start_feeder(rows=5, pause=0.1)
     collector = ground.start_collector()
     eventually(ground.listens, ground=ground)
     before = max(ground.batches())
@@ -262,9 +262,11 @@ def test_what_had_to_be_given_up_is_a_gap_and_nothing_else_is(ground: Ground) ->
         told = [gap for gap in ledger.gaps() if gap.stream is Stream.FLOWS]
         found = archived(made)
     missing = {seq for gap in told for seq in range(gap.first_seq, gap.last_seq + 1)}
+    # What was given up last may still wait in the spool to be told.
+    untold = {seq for gap in ground.position().gaps for seq in range(gap.first, gap.last + 1)}
     assert {gap.reason for gap in told} == {"quota"}
     assert len(missing - taken) > 10
-    assert taken | missing == set(range(1, max(taken) + 1))
+    assert taken | missing | untold == set(range(1, max(taken) + 1))
     assert max(found.values()) == 1
     written = ground.batches()
     given_up = [number for seq in (missing - taken) & set(written) for number in written[seq]]
