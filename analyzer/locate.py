@@ -40,7 +40,7 @@ def locate_command(
     try:
         verdict = locate(document, lenient=lenient)
     except EvidenceError as error:
-        hint = "the format is described in docs/reference/evidence.md"
+        hint = "the format is described in docs/explanation/localisation.md"
         if any(".kind:" in problem for problem in error.problems):
             hint = "--lenient skips observations of unknown kinds; " + hint
         raise CommandError(f"{evidence}: {error}", hint=hint, code=BAD_USAGE) from None

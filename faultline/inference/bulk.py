@@ -32,6 +32,7 @@ class LossBulk:
         for k, c in enumerate(counts):
             self._weights[k, : len(c.backgrounds)] = [w for w, _ in c.backgrounds]
             self._healthy[k, : len(c.backgrounds)] = [h for _, h in c.backgrounds]
+        self._tau = np.array([c.tau for c in counts])
         self._single = np.array([len(c.backgrounds) == 1 for c in counts], dtype=bool)
 
     def __contains__(self, row: int) -> bool:
@@ -77,6 +78,7 @@ class LossBulk:
                 terms = self._weights[rows, None, :wide] + self._good[rows, None, None] * through
                 terms = terms + self._bad[rows, None, None] * np.log(-np.expm1(through))
                 found[part] = terms[:, :, 0] if wide == 1 else np.logaddexp.reduce(terms, axis=2)
+        found *= self._tau[at][:, None]
         return found
 
 

@@ -11,6 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import attrs
+
 from faultline.inference.faults import CELL_PRICE, HEALTHY, State, worsened
 from faultline.inference.likelihood import Counts, DelayRow, FailureRow, LossRow, MtuRow, ResponseRow, Row, ZeroWindowRow
 from faultline.inference.problem import Hypothesis, Problem
@@ -137,5 +139,5 @@ def _expected_counts(row: LossRow | MtuRow | FailureRow | ZeroWindowRow, state: 
 
 
 def _ratio(counts: Counts, total: float, bad: float, survive: float) -> float:
-    there = Counts(total=total, bad=bad, backgrounds=counts.backgrounds)
+    there = attrs.evolve(counts, total=total, bad=bad)
     return there.loglik(survive) - there.loglik(0.0)

@@ -32,9 +32,6 @@ from faultline.inference.observed import (
 from faultline.records.terms import Mode
 
 TAU = {
-    "active": 1.0,
-    "bracket": 0.7,
-    "passive": 0.5,
     "delay": 0.7,
     "delay_passive": 0.35,
     "failure": 0.7,
@@ -50,10 +47,12 @@ TCP_SPREAD = 1.5
 per cent now and then. Only a baseline of the same path narrows this, and never between two probes: a queue may lie there."""
 KNOWN_SPREAD = 0.8
 """Spread of the logarithm around a passive background that history gave."""
-STRAY_UNKNOWN, STRAY_KNOWN, STRAY_SERVICE = 1e-4, 1e-5, 1e-9
+STRAY_UNKNOWN, STRAY_KNOWN, STRAY_SERVICE = 1e-4, 1e-6, 1e-9
 """Chance that a healthy passive count is anything at all (retransmissions of lost acknowledgements, middleboxes): the most that
 one passive observation can ever say is about minus the logarithm of this."""
-TCP_BURST = 2.0
+TCP_BURST = 1.5
+SHARED = 0.3
+"""Each of k witnesses of the same TCP losses counts k^-0.3: they saw the same packets, each with its own capture."""
 MOST_TCP_LOST = 6.0
 """Retransmissions come in episodes; more than this many independent ones are never credited to one observation."""
 SUSPECT_LOSS = 0.1
@@ -109,6 +108,8 @@ class Counts:
     bad: float
     backgrounds: tuple[tuple[float, float], ...]
     """Log weight and log survival of each background considered."""
+    tau: float = 1.0
+    """Weight of all of it, for what is not a witness of its own."""
 
     def loglik(self, survive: float) -> float:
         """Log-likelihood when faults let the share exp(survive) through."""
@@ -119,19 +120,19 @@ class Counts:
             terms = [w + good * (b + survive) for w, b in self.backgrounds]
         best = max(terms)
         if len(terms) == 1:
-            return best
+            return self.tau * best
         exp = math.exp
-        return best + log(sum([exp(term - best) for term in terms]))
+        return self.tau * (best + log(sum([exp(term - best) for term in terms])))
 
 
-def counts_of(total: float, bad: float, backgrounds: tuple[tuple[float, float], ...]) -> Counts:
+def counts_of(total: float, bad: float, backgrounds: tuple[tuple[float, float], ...], tau: float = 1.0) -> Counts:
     """Counts without the backgrounds that are too high for them: faults only ever make high backgrounds less likely."""
     if len(backgrounds) == 1:
-        return Counts(total=total, bad=bad, backgrounds=backgrounds)
+        return Counts(total=total, bad=bad, backgrounds=backgrounds, tau=tau)
     alone = [Counts(total=total, bad=bad, backgrounds=(b,)).loglik(0.0) for b in backgrounds]
     best = max(range(len(alone)), key=alone.__getitem__)
     kept = tuple(b for k, b in enumerate(backgrounds) if k <= best or alone[k] > alone[best] - NEGLIGIBLE_NATS)
-    return Counts(total=total, bad=bad, backgrounds=kept)
+    return Counts(total=total, bad=bad, backgrounds=kept, tau=tau)
 
 
 def known_background(ratio: float) -> tuple[tuple[float, float], ...]:
@@ -186,10 +187,17 @@ class LossRow:
         return _log_mean([(0.5, plain), *((0.5 / len(full), value) for value in full)])
 
 
-def loss_row(observation: Loss, seconds: float) -> LossRow:
-    """The row of a loss observation; counts of TCP get a wide background, because queues drop where nothing is wrong."""
+def loss_row(observation: Loss, seconds: float, *, witnesses: int = 1) -> LossRow:
+    """The row of a loss observation; counts of TCP get a wide background, because queues drop where nothing is wrong.
+
+    Args:
+        observation: packets sent and lost.
+        seconds: length of the window.
+        witnesses: counts of TCP that look at the same place, this one included: they saw the same losses.
+    """
     quality, tcp = observation.quality, observation.source != "active"
-    trust = _trust(quality, seconds) * TAU.get(observation.source, 1.0)
+    trust = _trust(quality, seconds)
+    tau = max(1, witnesses) ** -SHARED if tcp else 1.0
     burst = observation.burst or (TCP_BURST if tcp else 1.0)
     total, bad = (value * trust / burst for value in (observation.sent, observation.lost))
     if tcp:
@@ -204,7 +212,7 @@ def loss_row(observation: Loss, seconds: float) -> LossRow:
         backgrounds = known_background(_more_loss(observation.background or ACTIVE_BACKGROUND, quality))
     modes = {Mode.LOSS, Mode.DOWN, Mode.CONGESTION} | ({Mode.MTU} if observation.size is not None else set())
     return LossRow(
-        counts=counts_of(total, bad, backgrounds),
+        counts=counts_of(total, bad, backgrounds, tau),
         size=observation.size,
         run=observation.round_trip and observation.lost == observation.sent,
         modes=frozenset(modes),

@@ -298,9 +298,19 @@ class _Builder:
         seconds = self._evidence.seconds
         clocks, hosts_us = _clock_steps(self._evidence), _busy_hosts_us(self._evidence)
         moved = [frozenset(o.components) for o in self._evidence.observations if isinstance(o, RouteChange) and o.components]
+        witnesses = Counter(
+            c
+            for o in self._evidence.observations
+            if isinstance(o, Loss) and o.source != "active"
+            for p in o.paths
+            for c in set(p.via)
+        )
         rows: list[Row] = []
         for number, o in enumerate(self._evidence.observations):
-            if isinstance(o, Delay):
+            if isinstance(o, Loss):
+                seen = min((witnesses[c] for path in o.paths for c in path.via), default=1)
+                rows.append(loss_row(o, seconds, witnesses=seen))
+            elif isinstance(o, Delay):
                 stale = any(set(path.via) <= route for path in o.paths for route in moved)
                 trust = STALE_ROUTE_TRUST if stale else 1.0
                 rows.append(delay_row(o, seconds, extra_us=clocks.get(number, 0.0), hosts_us=hosts_us, trust=trust))

@@ -82,13 +82,13 @@ def screen(evidence: Evidence) -> Screened:
     observations = evidence.observations
     crossings = _crossings(observations)
     size = len(evidence.components)
-    marks, watched, rest = _path_scores(evidence, crossings)
+    marks, watched, rest, down = _path_scores(evidence, crossings)
     kept = {int(c) for c in np.flatnonzero(marks)} | set(_alarming(observations))
     kept |= _kin(evidence.components, kept)
     if not kept:
         measured = np.flatnonzero(watched > 0)
         kept = {int(c) for c in measured[np.argsort(watched[measured], kind="stable")[:LEAST_WATCHED]]}
-    kept, looked = _with_devices(evidence, crossings, kept)
+    kept, looked = _with_devices(evidence, crossings, kept, down)
     flags = np.zeros(size, dtype=bool)
     flags[list(looked)] = True
     rows = np.zeros(len(observations), dtype=bool)
@@ -121,8 +121,8 @@ def _crossings(observations: Sequence[Observation]) -> _Crossings:
 
 
 # ---- scores by component -----------------------------------------------------------------------------------------
-def _path_scores(evidence: Evidence, crossings: _Crossings) -> tuple[Any, Array, Array]:
-    """Components that something speaks for; test packets that crossed each; and the odds of each, all modes together.
+def _path_scores(evidence: Evidence, crossings: _Crossings) -> tuple[Any, Array, Array, Array]:
+    """Components that something speaks for; test packets that crossed each; the odds of each; what speaks for its being down.
 
     Whoever shares a path with a fault looks guilty until the fault is taken out: the best is taken out, with what explains as
     much kept beside it, until nothing is left that pays for its prior.
@@ -154,7 +154,7 @@ def _path_scores(evidence: Evidence, crossings: _Crossings) -> tuple[Any, Array,
     for table in tables:
         marks |= table.nats > LEAST_NATS
         odds += possible[table.mode] * np.exp(np.minimum(table.nats, 0.0))
-    return marks, watched, odds
+    return marks, watched, odds, next((t.nats for t in tables if t.mode is Mode.DOWN), nothing)
 
 
 def _share(kind: ComponentKind, mode: Mode) -> float:
@@ -318,12 +318,15 @@ def _kin(components: Sequence[Component], kept: set[int]) -> set[int]:
     return found
 
 
-def _with_devices(evidence: Evidence, crossings: _Crossings, kept: set[int]) -> tuple[set[int], set[int]]:
-    """What is kept with the devices beside kept links, which take them along; and everything whose rows must be looked at."""
+def _with_devices(evidence: Evidence, crossings: _Crossings, kept: set[int], down: Array) -> tuple[set[int], set[int]]:
+    """What is kept with the devices beside kept links, which may take them along; and everything whose rows must be looked at.
+
+    A device that packets passed is not down, and nothing more need be looked at to know it.
+    """
     components = evidence.components
-    devices = {c for c in kept if components[c].kind is ComponentKind.DEVICE}
+    devices = {c for c in kept if components[c].kind is ComponentKind.DEVICE and down[c] > -CLOSE_NATS}
     for device, link in _neighbours(evidence, crossings, kept):
-        if link in kept:
+        if link in kept and down[device] > -CLOSE_NATS:
             devices.add(device)
     found = kept | devices
     sites = {components[c].id for c in found if components[c].kind is ComponentKind.SITE}
