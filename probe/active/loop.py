@@ -51,6 +51,7 @@ class Loop:
         self._numbered = 0
         self._jobs: deque[Iterator[None]] = deque()
         self._stopping = False
+        self._ended = False
 
     def watch(self, channel: Pollable, handler: Callable[[int], None]) -> None:
         """Call the handler with the poll's events whenever there are any."""
@@ -66,8 +67,10 @@ class Loop:
         """Run a job in the loop, a few steps a turn, and wait for its end; from another thread.
 
         Raises:
-            TimeoutError: the loop did not get to its end.
+            TimeoutError: the loop did not get to its end, or has ended.
         """
+        if self._ended:
+            raise TimeoutError("the loop of the test sessions has ended")
         done = threading.Event()
         failures: list[Exception] = []
 
@@ -102,14 +105,17 @@ class Loop:
 
     def run(self) -> None:
         """Turn until stopped."""
-        while not self._stopping:
-            self._run_timers()
-            self._step_jobs()
-            for descriptor, events in self._wait():
-                if descriptor == self._wake:
-                    os.eventfd_read(self._wake)
-                else:
-                    self._handlers[descriptor](events)
+        try:
+            while not self._stopping:
+                self._run_timers()
+                self._step_jobs()
+                for descriptor, events in self._wait():
+                    if descriptor == self._wake:
+                        os.eventfd_read(self._wake)
+                    else:
+                        self._handlers[descriptor](events)
+        finally:
+            self._ended = True
 
     def _rouse(self) -> None:
         os.eventfd_write(self._wake, 1)

@@ -198,16 +198,17 @@ class Session:
         """
         final: list[TestPacket] = []
         undecided = earlier = 0
-        while self._packets and self._packets[0].sent_ns < end_ns:
+        # A packet from after now was sent before the clock was set back: no interval will ask for it.
+        while self._packets and (self._packets[0].sent_ns < end_ns or self._packets[0].sent_ns > now_ns):
             packet = self._packets.popleft()
-            if packet.sent_ns < start_ns:
+            if packet.sent_ns < start_ns or packet.sent_ns > now_ns:
                 earlier += 1
             elif packet.outcome is Outcome.PENDING and now_ns - packet.sent_ns < REPLY_TIMEOUT_NS:
                 undecided += 1
                 continue
             final.append(packet)
         self._judge(final)
-        inside = [packet for packet in final if packet.sent_ns >= start_ns]
+        inside = [packet for packet in final if start_ns <= packet.sent_ns < end_ns]
         interval = summed_up(inside, previous=self._last, start_ns=start_ns, end_ns=end_ns)
         if final:
             self._last = final[-1]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from faultline.native import encode_records
 from probe.active.packet import Request, request_octets
+from probe.active.reflector import Reflector
 from probe.active.result import Outcome
 from probe.active.session import Session
 from probe.active.tlv import Source
@@ -151,6 +152,18 @@ def test_masks_of_short_intervals_add_up_in_their_window() -> None:
         line.cut(START_NS + second * SECOND_NS, START_NS + (second + 1) * SECOND_NS).severely_errored_mask for second in range(5)
     ]
     assert masks == [0, 0, 1 << 2, 0, 0]
+
+
+def test_a_clock_that_is_set_back_blocks_nothing() -> None:
+    """Packets stamped with the time that was are given up; those of the new time are measured at once."""
+    line = steady(20)
+    hour_ns = 3600 * SECOND_NS
+    line.now_ns = START_NS - hour_ns
+    line.reflector = Reflector()  # its clock is another one, which nobody set
+    line.send(50)
+    line.run_until(line.now_ns + SECOND_NS)
+    interval = line.session.cut(START_NS - hour_ns, START_NS - hour_ns + SECOND_NS, now_ns=line.now_ns)
+    assert (interval.sent, interval.received, interval.earlier) == (50, 50, 20)
 
 
 def test_a_starved_host_keeps_its_samples_out_of_the_distributions() -> None:
