@@ -86,10 +86,11 @@ class FlowPump:
 
     def stop(self) -> None:
         """End the capture; the interval under way is cut short and kept."""
-        self._stopping.set()
         meter, self._meter = self._meter, None
         if meter is not None:
             meter.stop()
+        # Only now is an empty answer the last one: all there is can be taken.
+        self._stopping.set()
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.join()
@@ -115,9 +116,12 @@ class FlowPump:
 
     def _run(self, meter: Meter) -> None:
         try:
-            while (interval := meter.take(1.0)) is not None or not self._stopping.is_set():
-                if interval is not None:
+            while True:
+                stopped = self._stopping.is_set()
+                if (interval := meter.take(1.0)) is not None:
                     self._keep(interval)
+                elif stopped:
+                    break
         except Exception as error:  # noqa: BLE001 - a capture that dies must be seen, and the other streams go on
             self._failure = str(error) or type(error).__name__
             self._log.error("capture ended", exc_info=True)
