@@ -71,10 +71,10 @@ def test_sessions_over_both_families_with_kernel_timestamps() -> None:
         SessionConfig(id="six", target=f"[::1]:{port}", interval_s=0.01, dscp=46),
     ]
     with running(sessions, ReflectorConfig(listen=[f"127.0.0.1:{port}", f"[::1]:{port}"])) as (tests, counters, started_ns):
-        rows = after(tests, started_ns, 1)
+        rows = after(tests, started_ns, 0.5)
     assert [row["session"] for row in rows] == ["four", "beside", "six"]
     for row in rows:
-        assert row["sent"] == row["received"] > 20
+        assert row["sent"] == row["received"] > 10
         assert row["timestamp_sources"] == "sw,sw,user,sw"
         assert 0 < (Histogram.decode(row["forward_delay"]).min or 0) < MS
         assert row["lost_forward"] == row["lost_reverse"] == row["lost_unattributed"] == 0
@@ -115,8 +115,8 @@ def test_two_reflectors_never_answer_each_other() -> None:
 def test_nothing_listens_there() -> None:
     """The row is there, all is lost, no direction is named."""
     with running([SessionConfig(id="dark", target=f"127.0.0.1:{free_port()}", interval_s=0.01)]) as (tests, counters, started_ns):
-        (row,) = after(tests, started_ns, 1)
-    assert row["sent"] == row["lost_unattributed"] > 50
+        (row,) = after(tests, started_ns, 0.5)
+    assert row["sent"] == row["lost_unattributed"] > 25
     assert row["received"] == 0
     assert stage(counters, "sessions").balanced
 
@@ -129,8 +129,8 @@ def test_what_the_kernel_will_not_carry_counts_as_lost(monkeypatch: pytest.Monke
     """No route: sent, and lost without a direction; the host's own filter: lost on the way out. Neither is a pause."""
     refusing(monkeypatch, number)
     with running([SessionConfig(id="far", target="127.0.0.1:9", interval_s=0.01)]) as (tests, counters, started_ns):
-        (row,) = after(tests, started_ns, 1)
-    assert row["sent"] == row[lost_as] > 50
+        (row,) = after(tests, started_ns, 0.5)
+    assert row["sent"] == row[lost_as] > 25
     assert counters.value("sessions_refused", reason=errno.errorcode[number].lower()) >= row["sent"]
 
 
@@ -147,7 +147,7 @@ def test_a_packet_that_cannot_be_sent_here_is_failed_and_the_second_not_measured
     """EMSGSIZE is neither sent nor lost: failed, with its reason, and the seconds say that they were not measured."""
     refusing(monkeypatch, errno.EMSGSIZE)
     with running([SessionConfig(id="long", target="127.0.0.1:9", interval_s=0.01)]) as (tests, counters, started_ns):
-        (row,) = after(tests, started_ns, 1)
+        (row,) = after(tests, started_ns, 0.5)
     assert row["sent"] == 0
     assert row["unmeasured_mask"] & 1 << started_ns // SECOND_NS % 10
     assert set(stage(counters, "sessions").dropped) == {"failed_emsgsize"}
@@ -198,7 +198,7 @@ def test_a_target_by_name_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
         end_ns = started_ns + 1500 * MS
         time.sleep(2.6)
         (row,) = tests.collect(started_ns + 100 * MS, end_ns)["session"]
-        assert row["sent"] == row["received"] > 50
+        assert row["sent"] == row["received"] > 25
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_timers_run_at_their_time_and_questions_are_answered() -> None:
     thread.join()
     loop.close()
     assert steps == [0, 1, 2]
-    assert len(times) > 50
+    assert len(times) > 25
     assert min(times) > -MS
 
 

@@ -6,27 +6,45 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import attrs
 import pytest
 
 from faultline.records.histogram import Histogram
 from probe.active.document import document, lines, loss_upper_bound
 from probe.active.result import SessionInterval
 from probe.active.tlv import Source
+from probe.cli import main
 from probe.clock_quality import ClockQuality
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = "from probe.cli import main; main()"
 
 
-def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """The probe's command line."""
-    return subprocess.run(
-        [sys.executable, "-c", PROGRAM, *arguments], cwd=ROOT, capture_output=True, check=False, text=True, timeout=60
-    )
+@attrs.frozen(kw_only=True)
+class Done:
+    """What a command left."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """The probe's command line, in this process: it starts a dozen times faster."""
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["faultline-probe", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return Done(returncode=int(ended.value.code or 0), stdout=said.out, stderr=said.err)
+
+    return run
 
 
 @contextmanager
@@ -46,7 +64,7 @@ def reflecting(*options: str) -> Iterator[str]:
         process.communicate()
 
 
-def test_a_measurement_is_printed_for_people_and_for_machines() -> None:
+def test_a_measurement_is_printed_for_people_and_for_machines(cli: Callable[..., Done]) -> None:
     """Text with loss and its bound; the contract's document, in which what was not measured is left out."""
     with reflecting() as where:
         text = cli("stamp", where, "--count", "20", "--interval", "0.005")
@@ -65,7 +83,7 @@ def test_a_measurement_is_printed_for_people_and_for_machines() -> None:
     assert found["loss_upper_bound"] == 0.15
 
 
-def test_authenticated_with_the_same_key_only(tmp_path: Path) -> None:
+def test_authenticated_with_the_same_key_only(cli: Callable[..., Done], tmp_path: Path) -> None:
     """The same key file: all answered. Another one, or none: nothing, exit 1, and the key is among the hints."""
     (tmp_path / "key").write_text("00112233445566778899aabbccddeeff\n")
     (tmp_path / "other").write_text("ff112233445566778899aabbccddeeff\n")
@@ -92,7 +110,7 @@ def test_authenticated_with_the_same_key_only(tmp_path: Path) -> None:
         (("reflector", "--listen", "862"), 2, "listen"),
     ],
 )
-def test_wrong_use_is_one_line_with_a_hint(arguments: tuple[str, ...], code: int, said: str) -> None:
+def test_wrong_use_is_one_line_with_a_hint(cli: Callable[..., Done], arguments: tuple[str, ...], code: int, said: str) -> None:
     """What is wrong, the exit code, and no traceback."""
     done = cli(*arguments)
     assert done.returncode == code
@@ -101,7 +119,7 @@ def test_wrong_use_is_one_line_with_a_hint(arguments: tuple[str, ...], code: int
     assert done.stdout == ""
 
 
-def test_a_port_in_use_is_said() -> None:
+def test_a_port_in_use_is_said(cli: Callable[..., Done]) -> None:
     """Exit 2, the port, and how to find who has it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
