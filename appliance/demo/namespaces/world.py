@@ -52,6 +52,7 @@ class Namespaces:
         self._users: subprocess.Popen[str] | None = None
         self._folder: Path | None = None
         self._files: Files | None = None
+        self._claim: socket.socket | None = None
         self._page: Page | None = None
 
     # ---- set-up ----------------------------------------------------------------------------------------------------
@@ -60,7 +61,8 @@ class Namespaces:
         for told in remains.clean_crashed_runs():
             say(told)
         self._folder = remains.new_folder()
-        files = self._files = Files(folder=self._folder, listen=f"127.0.0.1:{_free_port()}")
+        port, self._claim = _reserve_port()
+        files = self._files = Files(folder=self._folder, listen=f"127.0.0.1:{port}")
         self._page = Page(f"http://{files.listen}")
         write_all(files, self._probes)
         self._ground.start(files.log("relay"))
@@ -211,20 +213,25 @@ class Namespaces:
         """Everything goes: processes, namespaces, links, files."""
         self.processes.stop_all(grace_s=_GRACE_S)
         self._ground.stop()
-        if self._page is not None:
-            self._page.close()
+        for held in (self._page, self._claim):
+            if held is not None:
+                held.close()
         if self._folder is not None:
             remains.remove(self._folder)
             self._folder = None
 
 
-def _free_port() -> int:
+def _reserve_port() -> tuple[int, socket.socket]:
+    """A port nobody listens on, and the claim to it: a name in the kernel that other runs respect and that ends with us."""
     for port in _PORTS:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            claim.bind(f"\0faultline-demo-{port}")
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial:
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 trial.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+        except OSError:
+            claim.close()
+            continue
+        return port, claim
     raise WorldError(f"no free port for the status page from {_PORTS.start} to {_PORTS.stop - 1}")
