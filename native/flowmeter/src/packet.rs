@@ -135,7 +135,7 @@ pub struct Address(pub [u8; 16]);
 
 /// Kind of one encapsulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-#[repr(u8)]
+#[repr(u32)] // no padding beside the number: clearing a packet's stack is then a few wide stores
 pub enum EncapsulationKind {
     /// 802.1Q or 802.1ad tag; id is the VLAN id.
     #[default]
@@ -208,6 +208,14 @@ impl Encapsulations {
         *slot = Encapsulation { kind, id };
         self.count += 1;
         true
+    }
+
+    /// Forget all but the outermost `count`.
+    pub fn truncate(&mut self, count: usize) {
+        if let Some(inner) = self.entries.get_mut(count..) {
+            inner.fill(Encapsulation::default());
+            self.count = self.count.min(count as u8);
+        }
     }
 
     /// Outermost first.
@@ -385,6 +393,12 @@ impl Packet {
             .octets
             .get(from..from + self.payload_captured as usize)
             .unwrap_or_default()
+    }
+
+    /// A fragment without the transport header.
+    #[must_use]
+    pub fn is_later_fragment(&self) -> bool {
+        self.fragment.is_some_and(|fragment| !fragment.is_first())
     }
 
     /// The TCP header, when it is one.

@@ -1,7 +1,7 @@
 //! IPv4 (RFC 791) and IPv6 (RFC 8200) headers, down to where the transport header starts.
 
 use super::Walk;
-use crate::packet::{Address, Fragment, Unparsed};
+use crate::packet::{Address, Fragment, Packet, Unparsed};
 
 /// Extension headers of one packet at most; what has more is left at the one reached.
 const MAX_EXTENSIONS: usize = 16;
@@ -18,19 +18,9 @@ mod extension {
     pub const SHIM6: u8 = 140;
 }
 
-/// An IP header and its limits.
+/// How far an IP packet reaches within its frame.
 #[derive(Clone, Copy)]
-pub(super) struct Ip {
-    pub at: usize,
-    pub is_v6: bool,
-    pub source: Address,
-    pub destination: Address,
-    pub protocol: u8,
-    pub ttl: u8,
-    pub octets: u32,
-    pub id: Option<u16>,
-    pub checksum: u16,
-    pub fragment: Option<Fragment>,
+pub(super) struct Reach {
     /// Where the transport header starts.
     pub body: usize,
     /// Where the packet ends within the octets captured.
@@ -39,14 +29,8 @@ pub(super) struct Ip {
     pub wire_end: usize,
 }
 
-impl Ip {
-    pub fn is_later_fragment(&self) -> bool {
-        self.fragment.is_some_and(|fragment| !fragment.is_first())
-    }
-}
-
 #[inline]
-pub(super) fn v4(walk: &Walk<'_>, at: usize) -> Result<Ip, Unparsed> {
+pub(super) fn v4(walk: &mut Walk<'_, '_>, at: usize) -> Result<Reach, Unparsed> {
     let header = walk.chunk::<20>(at).ok_or(Unparsed::TruncatedIp)?;
     let header_octets = usize::from(header[0] & 0x0f) * 4;
     let stated = usize::from(u16::from_be_bytes([header[2], header[3]]));
@@ -61,31 +45,31 @@ pub(super) fn v4(walk: &Walk<'_>, at: usize) -> Result<Ip, Unparsed> {
     }
     let wire_end = at + octets;
     let id = u16::from_be_bytes([header[4], header[5]]);
-    let mut found = Ip {
-        at,
-        is_v6: false,
-        source: short(header, 12),
-        destination: short(header, 16),
-        protocol: header[9],
-        ttl: header[8],
-        octets: octets as u32,
-        id: Some(id),
-        checksum: u16::from_be_bytes([header[10], header[11]]),
-        fragment: fragment_of(u16::from_be_bytes([header[6], header[7]]), id),
+    let packet = &mut *walk.packet;
+    packet.ip_at = at as u32;
+    packet.is_v6 = false;
+    packet.source = short([header[12], header[13], header[14], header[15]]);
+    packet.destination = short([header[16], header[17], header[18], header[19]]);
+    packet.protocol = header[9];
+    packet.ttl = header[8];
+    packet.ip_octets = octets as u32;
+    packet.ip_id = Some(id);
+    packet.ip_checksum = u16::from_be_bytes([header[10], header[11]]);
+    packet.fragment = fragment_of(u16::from_be_bytes([header[6], header[7]]), id);
+    let mut reach = Reach {
         body: at + header_octets,
         captured_end: wire_end.min(walk.octets.len()),
         wire_end,
     };
-    if found.protocol == extension::AUTHENTICATION && !found.is_later_fragment() {
-        extensions(walk, &mut found);
+    if header[9] == extension::AUTHENTICATION && !walk.packet.is_later_fragment() {
+        extensions(walk, &mut reach);
     }
-    Ok(found)
+    Ok(reach)
 }
 
-fn short(header: &[u8; 20], at: usize) -> Address {
-    let mut address = [0; 16];
-    address[..4].copy_from_slice(&header[at..at + 4]);
-    Address(address)
+#[inline]
+fn short([a, b, c, d]: [u8; 4]) -> Address {
+    Address([a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])
 }
 
 #[inline]
@@ -98,7 +82,7 @@ fn fragment_of(field: u16, id: u16) -> Option<Fragment> {
     })
 }
 
-pub(super) fn v6(walk: &Walk<'_>, at: usize) -> Result<Ip, Unparsed> {
+pub(super) fn v6(walk: &mut Walk<'_, '_>, at: usize) -> Result<Reach, Unparsed> {
     let header = walk.chunk::<40>(at).ok_or(Unparsed::TruncatedIp)?;
     if header[0] >> 4 != 6 {
         return Err(Unparsed::BadIpHeader);
@@ -112,23 +96,24 @@ pub(super) fn v6(walk: &Walk<'_>, at: usize) -> Result<Ip, Unparsed> {
         stated + 40
     };
     let wire_end = at + octets;
-    let mut found = Ip {
-        at,
-        is_v6: true,
-        source: long(header, 8),
-        destination: long(header, 24),
-        protocol: header[6],
-        ttl: header[7],
-        octets: octets as u32,
-        id: None,
-        checksum: 0,
-        fragment: None,
+    let packet = &mut *walk.packet;
+    packet.ip_at = at as u32;
+    packet.is_v6 = true;
+    packet.source = long(header, 8);
+    packet.destination = long(header, 24);
+    packet.protocol = header[6];
+    packet.ttl = header[7];
+    packet.ip_octets = octets as u32;
+    packet.ip_id = None;
+    packet.ip_checksum = 0;
+    packet.fragment = None;
+    let mut reach = Reach {
         body: at + 40,
         captured_end: wire_end.min(walk.octets.len()),
         wire_end,
     };
-    extensions(walk, &mut found);
-    Ok(found)
+    extensions(walk, &mut reach);
+    Ok(reach)
 }
 
 fn long(header: &[u8; 40], at: usize) -> Address {
@@ -138,45 +123,43 @@ fn long(header: &[u8; 40], at: usize) -> Address {
 }
 
 /// Step over the headers between IP and transport; a header that was not captured is where it stays.
-fn extensions(walk: &Walk<'_>, ip: &mut Ip) {
+fn extensions(walk: &mut Walk<'_, '_>, reach: &mut Reach) {
     for _ in 0..MAX_EXTENSIONS {
-        let Some(&[next, length, ..]) = walk.chunk::<8>(ip.body) else {
-            return;
-        };
-        let octets = match ip.protocol {
-            extension::HOP_BY_HOP if ip.is_v6 => (usize::from(length) + 1) * 8,
-            extension::ROUTING | extension::DESTINATION | extension::MOBILITY | extension::HIP | extension::SHIM6 if ip.is_v6 => {
-                // No next header: the header itself is what the packet carries (RFC 6275, 6.1.1).
-                if next == 59 && ip.protocol >= extension::MOBILITY {
-                    return;
-                }
-                (usize::from(length) + 1) * 8
-            }
-            extension::AUTHENTICATION => (usize::from(length) + 2) * 4,
-            extension::FRAGMENT if ip.is_v6 => {
-                v6_fragment(walk, ip);
+        let (is_v6, protocol) = (walk.packet.is_v6, walk.packet.protocol);
+        let Some(header) = walk.chunk::<8>(reach.body) else { return };
+        let (next, length) = (header[0], usize::from(header[1]));
+        let octets = match protocol {
+            extension::AUTHENTICATION => (length + 2) * 4,
+            _ if !is_v6 => return,
+            // No next header: the header itself is what the packet carries (RFC 6275, 6.1.1).
+            extension::MOBILITY | extension::HIP | extension::SHIM6 if next == 59 => return,
+            extension::FRAGMENT => {
+                v6_fragment(walk.packet, *header);
                 8
             }
+            extension::HOP_BY_HOP
+            | extension::ROUTING
+            | extension::DESTINATION
+            | extension::MOBILITY
+            | extension::HIP
+            | extension::SHIM6 => (length + 1) * 8,
             _ => return,
         };
-        if ip.body + octets > ip.wire_end {
+        if reach.body + octets > reach.wire_end {
             return;
         }
-        ip.body += octets;
-        ip.protocol = next;
-        if ip.is_later_fragment() {
+        reach.body += octets;
+        walk.packet.protocol = next;
+        if walk.packet.is_later_fragment() {
             return;
         }
     }
 }
 
 /// A fragment header of a packet in one piece (RFC 6946) leaves only its identification.
-fn v6_fragment(walk: &Walk<'_>, ip: &mut Ip) {
-    let Some(&[_, _, high, low, a, b, c, d]) = walk.chunk::<8>(ip.body) else {
-        return;
-    };
+fn v6_fragment(packet: &mut Packet, [_, _, high, low, a, b, c, d]: [u8; 8]) {
     let (field, id) = (u16::from_be_bytes([high, low]), u32::from_be_bytes([a, b, c, d]));
     let (offset, more) = (u32::from(field & !7), field & 1 != 0);
-    ip.id = Some(id as u16);
-    ip.fragment = (more || offset > 0).then_some(Fragment { id, offset, more });
+    packet.ip_id = Some(id as u16);
+    packet.fragment = (more || offset > 0).then_some(Fragment { id, offset, more });
 }

@@ -6,7 +6,8 @@ use crate::packet::{EncapsulationKind, LinkType, Unparsed};
 /// The VLAN id within a TCI.
 pub(super) const VLAN_ID: u16 = 0x0fff;
 
-const IPV4: u16 = 0x0800;
+/// `EtherType` of IPv4.
+pub(super) const IPV4: u16 = 0x0800;
 const IPV6: u16 = 0x86dd;
 const BRIDGED_ETHERNET: u16 = 0x6558;
 const PPP: u16 = 0x880b;
@@ -20,7 +21,7 @@ const FIRST_ETHERTYPE: u16 = 0x0600;
 const CUT: Unparsed = Unparsed::TruncatedLink;
 
 /// What the frame starts with.
-pub(super) fn first(walk: &Walk<'_>, link: LinkType) -> Result<Layer, Unparsed> {
+pub(super) fn first(walk: &Walk<'_, '_>, link: LinkType) -> Result<Layer, Unparsed> {
     Ok(match link {
         LinkType::Ethernet => Layer::Ethernet(0),
         LinkType::RawIp => Layer::Ip(0),
@@ -47,7 +48,7 @@ fn cooked(protocol: u16, at: usize) -> Layer {
 }
 
 /// The address family in whichever byte order; IPv6 has another number on every system.
-fn loopback(walk: &Walk<'_>) -> Result<Layer, Unparsed> {
+fn loopback(walk: &Walk<'_, '_>) -> Result<Layer, Unparsed> {
     let family = walk.u32(0).ok_or(CUT)?;
     let family = if family > 0xffff { family.swap_bytes() } else { family };
     match family {
@@ -58,7 +59,7 @@ fn loopback(walk: &Walk<'_>) -> Result<Layer, Unparsed> {
 }
 
 /// Cisco HDLC (address 0x0f unicast, 0x8f broadcast) has an `EtherType`, RFC 1662 a PPP protocol number.
-fn hdlc(walk: &Walk<'_>) -> Result<Layer, Unparsed> {
+fn hdlc(walk: &Walk<'_, '_>) -> Result<Layer, Unparsed> {
     Ok(match walk.u8(0).ok_or(CUT)? {
         0x0f | 0x8f => Layer::Typed(walk.u16(2).ok_or(CUT)?, 4),
         _ => Layer::Ppp(0),
@@ -66,7 +67,7 @@ fn hdlc(walk: &Walk<'_>) -> Result<Layer, Unparsed> {
 }
 
 #[inline]
-pub(super) fn ethernet(walk: &Walk<'_>, at: usize) -> Result<Layer, Unparsed> {
+pub(super) fn ethernet(walk: &Walk<'_, '_>, at: usize) -> Result<Layer, Unparsed> {
     let ethertype = walk.u16(at + 12).ok_or(CUT)?;
     Ok(if ethertype >= FIRST_ETHERTYPE {
         Layer::Typed(ethertype, at + 14)
@@ -76,7 +77,7 @@ pub(super) fn ethernet(walk: &Walk<'_>, at: usize) -> Result<Layer, Unparsed> {
 }
 
 /// SNAP announces an `EtherType`; SAP 6 is IP itself (RFC 1042's forerunner, still seen on old bridges).
-pub(super) fn llc(walk: &Walk<'_>, at: usize) -> Result<Layer, Unparsed> {
+pub(super) fn llc(walk: &Walk<'_, '_>, at: usize) -> Result<Layer, Unparsed> {
     match *walk.chunk::<3>(at).ok_or(CUT)? {
         [0xaa, 0xaa, 0x03] => Ok(Layer::Typed(walk.u16(at + 6).ok_or(CUT)?, at + 8)),
         [0x06, 0x06, 0x03] => Ok(Layer::V4(at + 3)),
@@ -85,7 +86,7 @@ pub(super) fn llc(walk: &Walk<'_>, at: usize) -> Result<Layer, Unparsed> {
 }
 
 #[inline]
-pub(super) fn typed(walk: &mut Walk<'_>, ethertype: u16, at: usize) -> Result<Layer, Unparsed> {
+pub(super) fn typed(walk: &mut Walk<'_, '_>, ethertype: u16, at: usize) -> Result<Layer, Unparsed> {
     match ethertype {
         IPV4 => Ok(Layer::V4(at)),
         IPV6 => Ok(Layer::V6(at)),
@@ -120,7 +121,7 @@ pub(super) fn typed(walk: &mut Walk<'_>, ethertype: u16, at: usize) -> Result<La
 }
 
 /// PPP protocol number, with or without address and control octets, one octet long where it was compressed (RFC 1661, 6.5).
-pub(super) fn ppp(walk: &Walk<'_>, at: usize) -> Result<Layer, Unparsed> {
+pub(super) fn ppp(walk: &Walk<'_, '_>, at: usize) -> Result<Layer, Unparsed> {
     let at = if walk.chunk::<2>(at) == Some(&[0xff, 0x03]) {
         at + 2
     } else {
@@ -141,7 +142,7 @@ pub(super) fn ppp(walk: &Walk<'_>, at: usize) -> Result<Layer, Unparsed> {
 }
 
 /// The label stack, then what the octets behind it look like: no label says what it carries.
-pub(super) fn mpls(walk: &mut Walk<'_>, mut at: usize) -> Result<Layer, Unparsed> {
+pub(super) fn mpls(walk: &mut Walk<'_, '_>, mut at: usize) -> Result<Layer, Unparsed> {
     loop {
         let entry = walk.u32(at).ok_or(CUT)?;
         walk.enter(EncapsulationKind::Mpls, entry >> 12)?;
@@ -164,19 +165,19 @@ pub(super) fn mpls(walk: &mut Walk<'_>, mut at: usize) -> Result<Layer, Unparsed
 }
 
 /// A MAC address may start with the bits of an IP version too: the total length has to fit as well.
-fn looks_like_v4(walk: &Walk<'_>, at: usize) -> bool {
+fn looks_like_v4(walk: &Walk<'_, '_>, at: usize) -> bool {
     walk.u8(at).is_some_and(|octet| octet & 0x0f >= 5)
         && walk
             .u16(at + 2)
             .is_some_and(|length| (20..=walk.wire_end.saturating_sub(at)).contains(&usize::from(length)))
 }
 
-fn looks_like_v6(walk: &Walk<'_>, at: usize) -> bool {
+fn looks_like_v6(walk: &Walk<'_, '_>, at: usize) -> bool {
     walk.u16(at + 4)
         .is_some_and(|length| usize::from(length) + 40 <= walk.wire_end.saturating_sub(at))
 }
 
-fn looks_like_ethernet(walk: &Walk<'_>, at: usize) -> bool {
+fn looks_like_ethernet(walk: &Walk<'_, '_>, at: usize) -> bool {
     let known = [IPV4, IPV6, 0x0806, 0x8100, 0x88a8, 0x9100, MPLS, MPLS_UPSTREAM, PPPOE_SESSION];
     walk.u16(at + 12).is_some_and(|ethertype| {
         known.contains(&ethertype)

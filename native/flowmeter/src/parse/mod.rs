@@ -11,8 +11,8 @@ mod tests;
 mod transport;
 mod tunnel;
 
-use crate::packet::{EncapsulationKind, Encapsulations, Frame, Packet, Tunnels, Unparsed};
-use ip::Ip;
+use crate::packet::{EncapsulationKind, Frame, Packet, Tunnels, Unparsed};
+use ip::Reach;
 
 /// Where the walk is: what starts at this octet.
 #[derive(Clone, Copy)]
@@ -37,17 +37,18 @@ enum Layer {
     V6(usize),
 }
 
-/// The octets in reach and the encapsulations passed.
-struct Walk<'a> {
+/// The octets in reach, and the packet that is written where it will be read: to move one costs as much as to parse it.
+struct Walk<'a, 'p> {
     /// From the start of the frame to the end of the layer, as far as captured.
     octets: &'a [u8],
     /// Where the layer ends on the wire.
     wire_end: usize,
-    encapsulations: Encapsulations,
+    packet: &'p mut Packet,
 }
 
-impl Walk<'_> {
-    fn chunk<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
+impl<'a> Walk<'a, '_> {
+    #[inline]
+    fn chunk<const N: usize>(&self, at: usize) -> Option<&'a [u8; N]> {
         self.octets.get(at..)?.first_chunk()
     }
 
@@ -64,15 +65,26 @@ impl Walk<'_> {
     }
 
     fn enter(&mut self, kind: EncapsulationKind, id: u32) -> Result<(), Unparsed> {
-        if self.encapsulations.push(kind, id) {
+        if self.packet.encapsulations.push(kind, id) {
             Ok(())
         } else {
             Err(Unparsed::TunnelTooDeep)
         }
     }
 
-    /// The IP header that `layer` leads to.
-    fn next_ip(&mut self, mut layer: Layer) -> Result<Ip, Unparsed> {
+    /// Read the IP header that `layer` leads to; one that is refused leaves the packet as it was.
+    #[inline]
+    fn next_ip(&mut self, layer: Layer) -> Result<Reach, Unparsed> {
+        // Nearly all there is.
+        if let Layer::Ethernet(at) = layer {
+            if self.u16(at + 12) == Some(link::IPV4) {
+                return ip::v4(self, at + 14);
+            }
+        }
+        self.walk_to_ip(layer)
+    }
+
+    fn walk_to_ip(&mut self, mut layer: Layer) -> Result<Reach, Unparsed> {
         loop {
             layer = match layer {
                 Layer::Ethernet(at) => link::ethernet(self, at)?,
@@ -94,44 +106,59 @@ impl Walk<'_> {
 }
 
 /// The packet in a frame, or the reason why there is none.
-#[inline]
 pub fn parse(frame: &Frame<'_>, mode: Tunnels) -> Result<Packet, Unparsed> {
+    let mut packet = Packet::default();
+    parse_into(frame, mode, &mut packet)?;
+    Ok(packet)
+}
+
+/// The same into a packet that is there already; what stands in it after an error has no meaning.
+#[inline]
+pub fn parse_into(frame: &Frame<'_>, mode: Tunnels, packet: &mut Packet) -> Result<(), Unparsed> {
+    *packet = Packet::default();
     // Tags from the ring are counted as on the wire, but they are not among the octets.
     let tags = frame.vlans.tcis().len() * 4;
     let mut walk = Walk {
         octets: frame.octets,
         wire_end: frame.octets.len().max((frame.wire_octets as usize).saturating_sub(tags)),
-        encapsulations: Encapsulations::default(),
+        packet,
     };
     for tci in frame.vlans.tcis() {
         walk.enter(EncapsulationKind::Vlan, u32::from(tci & link::VLAN_ID))?;
     }
     let first = link::first(&walk, frame.link)?;
-    let outer = walk.next_ip(first)?;
-    let (mut keyed, mut around) = (outer, walk.encapsulations);
+    let mut reach = walk.next_ip(first)?;
+    walk.packet.outer_ip_at = walk.packet.ip_at;
     if mode == Tunnels::Inner {
-        while let Some(inner) = inside(&mut walk, &keyed) {
-            (keyed, around) = (inner, walk.encapsulations);
+        while let Some(inner) = inside(&mut walk, &reach) {
+            reach = inner;
         }
     }
-    let mut packet = transport::packet(frame.octets, &keyed);
-    packet.encapsulations = around;
-    packet.outer_ip_at = outer.at as u32;
+    transport::read(walk.packet, frame.octets, &reach);
     if frame.checksum_unfinished {
         // Half a sum is the same in every segment of one length: no mark of this one.
-        packet.transport_checksum = 0;
+        walk.packet.transport_checksum = 0;
     }
-    Ok(packet)
+    Ok(())
 }
 
-/// The IP header inside the tunnel that `ip` carries, if it does and there is one.
+/// The IP header inside the tunnel that the packet carries, if it does and there is one.
 #[inline]
-fn inside(walk: &mut Walk<'_>, ip: &Ip) -> Option<Ip> {
-    if !tunnel::may_carry(ip.protocol) || ip.is_later_fragment() {
-        return None;
+fn inside(walk: &mut Walk<'_, '_>, reach: &Reach) -> Option<Reach> {
+    if tunnel::may_carry(walk.packet.protocol) && !walk.packet.is_later_fragment() {
+        try_inside(walk, reach)
+    } else {
+        None
     }
-    walk.octets = &walk.octets[..ip.captured_end];
-    walk.wire_end = ip.wire_end;
-    let layer = tunnel::inside(walk, ip)?;
-    walk.next_ip(layer).ok()
+}
+
+fn try_inside(walk: &mut Walk<'_, '_>, reach: &Reach) -> Option<Reach> {
+    walk.octets = &walk.octets[..reach.captured_end];
+    walk.wire_end = reach.wire_end;
+    let around = walk.packet.encapsulations.as_slice().len();
+    let inner = tunnel::inside(walk, reach.body).and_then(|layer| walk.next_ip(layer).ok());
+    if inner.is_none() {
+        walk.packet.encapsulations.truncate(around);
+    }
+    inner
 }

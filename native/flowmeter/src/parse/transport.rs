@@ -1,6 +1,6 @@
 //! Transport headers: TCP with its options, UDP, ICMP, and the ports of what else has ports.
 
-use super::ip::Ip;
+use super::ip::Reach;
 use crate::packet::{flags, Icmp, Packet, Tcp, Transport, MAX_SACK_BLOCKS};
 
 const ICMP: u8 = 1;
@@ -13,41 +13,27 @@ const UDP_LITE: u8 = 136;
 const UDP_HEADER: usize = 8;
 const TCP_HEADER: usize = 20;
 
-/// The packet with `ip` as its key.
+/// Read what stands behind the IP header of `packet`.
 #[inline]
-pub(super) fn packet(frame: &[u8], ip: &Ip) -> Packet {
-    let body = frame.get(ip.body..ip.captured_end).unwrap_or_default();
-    let mut packet = Packet {
-        source: ip.source,
-        destination: ip.destination,
-        is_v6: ip.is_v6,
-        protocol: ip.protocol,
-        ttl: ip.ttl,
-        ip_octets: ip.octets,
-        ip_id: ip.id,
-        ip_checksum: ip.checksum,
-        fragment: ip.fragment,
-        ip_at: ip.at as u32,
-        truncated: ip.wire_end > ip.captured_end,
-        ..Packet::default()
-    };
+pub(super) fn read(packet: &mut Packet, frame: &[u8], reach: &Reach) {
+    let body = frame.get(reach.body..reach.captured_end).unwrap_or_default();
+    packet.truncated = reach.wire_end > reach.captured_end;
     let mut header = 0;
-    if !ip.is_later_fragment() {
-        let wire = ip.wire_end.saturating_sub(ip.body);
-        let read = match ip.protocol {
-            TCP => tcp(&mut packet, body, wire),
-            UDP => udp(&mut packet, body, wire),
-            ICMP if !ip.is_v6 => icmp(&mut packet, body, &V4_QUERIES),
-            ICMPV6 if ip.is_v6 => icmp(&mut packet, body, &V6_QUERIES),
-            SCTP | DCCP | UDP_LITE => ports(&mut packet, body).then_some(4),
+    if !packet.is_later_fragment() {
+        let wire = reach.wire_end.saturating_sub(reach.body);
+        let read = match packet.protocol {
+            TCP => tcp(packet, body, wire),
+            UDP => udp(packet, body, wire),
+            ICMP if !packet.is_v6 => icmp(packet, body, &V4_QUERIES),
+            ICMPV6 if packet.is_v6 => icmp(packet, body, &V6_QUERIES),
+            SCTP | DCCP | UDP_LITE => ports(packet, body).then_some(4),
             _ => Some(0),
         };
         packet.header_cut = read.is_none();
         header = read.unwrap_or(body.len()).min(body.len());
     }
-    packet.payload_at = (ip.body + header) as u32;
+    packet.payload_at = (reach.body + header) as u32;
     packet.payload_captured = (body.len() - header) as u32;
-    packet
 }
 
 #[inline]
@@ -69,19 +55,18 @@ fn tcp(packet: &mut Packet, body: &[u8], wire: usize) -> Option<usize> {
     if octets < TCP_HEADER || octets > wire {
         return None;
     }
-    let mut segment = Tcp {
+    packet.transport_checksum = u16::from_be_bytes([header[16], header[17]]);
+    packet.transport = Transport::Tcp(Tcp {
         seq: u32_of(header, 4),
         ack: u32_of(header, 8),
         flags: u16::from_be_bytes([header[12], header[13]]) & 0x0fff,
         window: u16::from_be_bytes([header[14], header[15]]),
         payload_octets: (wire - octets) as u32,
         ..Tcp::default()
-    };
-    packet.transport_checksum = u16::from_be_bytes([header[16], header[17]]);
-    if octets > TCP_HEADER {
-        options(&mut segment, &body[TCP_HEADER..octets.min(body.len())]);
+    });
+    if let (true, Transport::Tcp(segment)) = (octets > TCP_HEADER, &mut packet.transport) {
+        options(segment, &body[TCP_HEADER..octets.min(body.len())]);
     }
-    packet.transport = Transport::Tcp(segment);
     Some(octets)
 }
 

@@ -3,7 +3,6 @@
 //! Anything may use these ports: a tunnel is believed when its header is well formed, and the walk goes on only when its inside is an
 //! IP header as well.
 
-use super::ip::Ip;
 use super::{Layer, Walk};
 use crate::packet::{EncapsulationKind as Kind, Unparsed};
 
@@ -30,26 +29,26 @@ pub(super) fn may_carry(protocol: u8) -> bool {
     matches!(protocol, UDP | IPIP | IPV6 | GRE | MPLS_IN_IP)
 }
 
-/// The layer inside, with its encapsulations entered.
-pub(super) fn inside(walk: &mut Walk<'_>, ip: &Ip) -> Option<Layer> {
-    match ip.protocol {
-        UDP => udp(walk, ip.body),
+/// The layer inside, with its encapsulations entered; `body` is where the IP header ends.
+pub(super) fn inside(walk: &mut Walk<'_, '_>, body: usize) -> Option<Layer> {
+    match walk.packet.protocol {
+        UDP => udp(walk, body),
         IPIP => {
             walk.enter(Kind::Ipip, 0).ok()?;
-            Some(Layer::V4(ip.body))
+            Some(Layer::V4(body))
         }
         IPV6 => {
             walk.enter(Kind::Ipip, 0).ok()?;
-            Some(Layer::V6(ip.body))
+            Some(Layer::V6(body))
         }
-        GRE => gre(walk, ip.body),
-        MPLS_IN_IP => Some(Layer::Mpls(ip.body)),
+        GRE => gre(walk, body),
+        MPLS_IN_IP => Some(Layer::Mpls(body)),
         _ => None,
     }
 }
 
 #[inline]
-fn udp(walk: &mut Walk<'_>, at: usize) -> Option<Layer> {
+fn udp(walk: &mut Walk<'_, '_>, at: usize) -> Option<Layer> {
     let &[a, b, c, d, ..] = walk.chunk::<8>(at)?;
     let (source, destination) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
     let body = at + 8;
@@ -64,7 +63,7 @@ fn udp(walk: &mut Walk<'_>, at: usize) -> Option<Layer> {
 }
 
 /// RFC 7348, with the group policy and generic protocol extensions: flag bits 0x80 and 0x04.
-fn vxlan(walk: &mut Walk<'_>, at: usize) -> Option<Layer> {
+fn vxlan(walk: &mut Walk<'_, '_>, at: usize) -> Option<Layer> {
     let &[flags, _, _, next, a, b, c, _] = walk.chunk::<8>(at)?;
     if flags & 0x38 != 0x08 {
         return None;
@@ -91,7 +90,7 @@ fn next_protocol(next: u8, at: usize) -> Option<Layer> {
 }
 
 /// Network service header: its length is in units of four octets.
-pub(super) fn nsh(walk: &Walk<'_>, at: usize) -> Result<Layer, Unparsed> {
+pub(super) fn nsh(walk: &Walk<'_, '_>, at: usize) -> Result<Layer, Unparsed> {
     let &[_, length, _, next] = walk.chunk::<4>(at).ok_or(Unparsed::TruncatedLink)?;
     let octets = usize::from(length & 0x3f) * 4;
     // Two words at least: base header and service path.
@@ -102,7 +101,7 @@ pub(super) fn nsh(walk: &Walk<'_>, at: usize) -> Result<Layer, Unparsed> {
 }
 
 /// RFC 8926; control packets carry no user's packet.
-fn geneve(walk: &mut Walk<'_>, at: usize) -> Option<Layer> {
+fn geneve(walk: &mut Walk<'_, '_>, at: usize) -> Option<Layer> {
     let &[first, bits, high, low, a, b, c, _] = walk.chunk::<8>(at)?;
     if first >> 6 != 0 || bits & 0x80 != 0 {
         return None;
@@ -113,7 +112,7 @@ fn geneve(walk: &mut Walk<'_>, at: usize) -> Option<Layer> {
 }
 
 /// 3GPP TS 29.281: version 1, protocol type GTP, message G-PDU; extension headers are skipped.
-fn gtpu(walk: &mut Walk<'_>, at: usize) -> Option<Layer> {
+fn gtpu(walk: &mut Walk<'_, '_>, at: usize) -> Option<Layer> {
     let &[flags, message, _, _, a, b, c, d] = walk.chunk::<8>(at)?;
     if flags & 0xf0 != 0x30 || message != 0xff {
         return None;
@@ -136,7 +135,7 @@ fn gtpu(walk: &mut Walk<'_>, at: usize) -> Option<Layer> {
 }
 
 /// RFC 4380: maybe authentication, maybe an origin indication, then an IPv6 packet that fills the datagram.
-fn teredo(walk: &mut Walk<'_>, mut at: usize) -> Option<Layer> {
+fn teredo(walk: &mut Walk<'_, '_>, mut at: usize) -> Option<Layer> {
     if let Some(&[0, 1, client, authentication]) = walk.chunk::<4>(at) {
         at += 13 + usize::from(client) + usize::from(authentication);
     }
@@ -161,7 +160,7 @@ mod gre_bit {
 }
 
 /// RFC 2784 and 2890, NVGRE (RFC 7637), and version 1 as PPTP uses it (RFC 2637).
-fn gre(walk: &mut Walk<'_>, at: usize) -> Option<Layer> {
+fn gre(walk: &mut Walk<'_, '_>, at: usize) -> Option<Layer> {
     let (bits, protocol) = (walk.u16(at)?, walk.u16(at + 2)?);
     let has = |bit: u16| bits & bit != 0;
     let enhanced = bits & gre_bit::VERSION == 1;
@@ -193,7 +192,7 @@ fn gre(walk: &mut Walk<'_>, at: usize) -> Option<Layer> {
 }
 
 /// Source route entries of RFC 1701: family, offset, length; a zero family and length end them.
-fn past_routing(walk: &Walk<'_>, mut at: usize) -> Option<usize> {
+fn past_routing(walk: &Walk<'_, '_>, mut at: usize) -> Option<usize> {
     loop {
         let &[high, low, _, length] = walk.chunk::<4>(at)?;
         at += 4 + usize::from(length);
@@ -203,7 +202,7 @@ fn past_routing(walk: &Walk<'_>, mut at: usize) -> Option<usize> {
     }
 }
 
-fn carried(walk: &mut Walk<'_>, protocol: u16, sequenced: bool, at: usize) -> Option<Layer> {
+fn carried(walk: &mut Walk<'_, '_>, protocol: u16, sequenced: bool, at: usize) -> Option<Layer> {
     match protocol {
         // Type I has no header of its own and GRE no sequence number.
         0x88be if !sequenced => {
@@ -222,7 +221,7 @@ fn carried(walk: &mut Walk<'_>, protocol: u16, sequenced: bool, at: usize) -> Op
 }
 
 /// Types II and III: the session id is the low ten bits of the second word.
-fn erspan(walk: &mut Walk<'_>, at: usize, header: usize) -> Option<Layer> {
+fn erspan(walk: &mut Walk<'_, '_>, at: usize, header: usize) -> Option<Layer> {
     let session = walk.u16(at + 2)? & 0x03ff;
     walk.enter(Kind::Erspan, u32::from(session)).ok()?;
     Some(Layer::Ethernet(at + header))
