@@ -9,7 +9,7 @@ use crate::flow::{Counts, EndReason, Flow, Record, RecordSink, NONE};
 use crate::fragments::Fragments;
 use crate::key::{Key, KeyOptions, Seed};
 use crate::packet::{flags, Encapsulations, Frame, Packet, Tcp, Transport, Tunnels, Unparsed};
-use crate::parse::parse;
+use crate::parse::parse_into;
 use crate::table::Table;
 use crate::tcp::Carriage;
 
@@ -130,8 +130,9 @@ impl Meter {
     pub fn observe(&mut self, frame: &Frame<'_>, sink: &mut dyn RecordSink) {
         self.counts.frames += 1;
         self.latest_ns = self.latest_ns.max(frame.ts_ns);
-        match parse(frame, self.options.tunnels) {
-            Ok(packet) => self.packet(frame, &packet, sink),
+        let mut packet = Packet::default();
+        match parse_into(frame, self.options.tunnels, &mut packet) {
+            Ok(()) => self.packet(frame, &packet, sink),
             Err(reason) => self.counts.unparsed[reason.index()] += 1,
         }
     }
