@@ -283,7 +283,10 @@ def delay_row(
     def statistic(value: float | None, usual: float | None, own: float, share: float, vague: float) -> Statistic | None:
         if value is None or usual is None:
             return None
-        return Statistic(shift_us=value - usual, spread_us=math.sqrt(own**2 + extra), queue_share=share, queue_spread=vague)
+        spread = math.sqrt(own**2 + extra)
+        # Faster than usual is no sign of anything: it is as healthy as a value one spread below.
+        shift = max(value - usual, -spread)
+        return Statistic(shift_us=shift, spread_us=spread, queue_share=share, queue_spread=vague)
 
     sampling = 1.2533 * sigma * math.sqrt(1 / observation.n + 1 / base.n)
     median = math.hypot(sampling, 0.5 * sigma, SOFTWARE_STAMP_US * wander, hosts_us)
@@ -367,9 +370,10 @@ def response_row(observation: Response, seconds: float) -> ResponseRow:
     if base is None or min(observation.n, base.n) < LEAST_DELAY_SAMPLES or min(observation.median_us, base.median_us) <= 0:
         return ResponseRow(shift=0.0, spread=1.0, tau=0.0)
     sampling = 1.858 * base.mad_us / base.median_us * math.sqrt(1 / observation.n + 1 / base.n)
+    spread = math.hypot(sampling, RESPONSE_FLOOR)
     return ResponseRow(
-        shift=math.log(observation.median_us / base.median_us),
-        spread=math.hypot(sampling, RESPONSE_FLOOR),
+        shift=max(math.log(observation.median_us / base.median_us), -spread),  # faster is no fault
+        spread=spread,
         tau=RESPONSE_EPISODES * _trust(observation.quality, seconds),
     )
 

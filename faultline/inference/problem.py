@@ -68,6 +68,7 @@ ONCE: Weights = (1.0,)
 ROUTE_SENSITIVITY, ROUTE_FALSE = 0.99, 1e-6
 STALE_ROUTE_TRUST = 0.1
 """Weight of a delay whose baseline was learned over another route."""
+LINK_ENDS = 2
 CLOCK_MATCH = 0.3
 """Two directions that moved by opposite amounts to within this part of the larger one moved as a clock does."""
 
@@ -275,15 +276,27 @@ class _Builder:
             self._exposed.append({})
         return self._implied[name]
 
-    def _take_along(self, neighbours: Iterable[tuple[int, ...]]) -> None:
+    def _ends_of_links(self, neighbours: Iterable[tuple[int, ...]]) -> Mapping[int, set[int]]:
+        """Devices beside each link on any path."""
         links = {ComponentKind.SEGMENT, ComponentKind.LINK}
         kinds = [c.kind for c in self.components]
+        beside: dict[int, set[int]] = defaultdict(set)
         for via in neighbours:
             for one, other in itertools.pairwise(via):
                 for device, link in ((one, other), (other, one)):
                     if kinds[device] is ComponentKind.DEVICE and kinds[link] in links:
+                        beside[link].add(device)
                         back = self.components[link].reverse
-                        self._extra[device].update((link,) if back is None else (link, back))
+                        if back is not None:
+                            beside[back].add(device)
+        return beside
+
+    def _take_along(self, neighbours: Iterable[tuple[int, ...]]) -> None:
+        for link, devices in self._ends_of_links(neighbours).items():
+            # A link that many devices meet at is a network: it outlives each of them.
+            if len(devices) <= LINK_ENDS:
+                for device in devices:
+                    self._extra[device].add(link)
         sites = {c.id: number for number, c in enumerate(self.components) if c.kind is ComponentKind.SITE}
         for number, component in enumerate(self.components):
             home = sites.get(component.site) if component.site is not None else None
@@ -324,12 +337,13 @@ class _Builder:
         found: list[Hypothesis] = []
         modes_of_row = [row.modes for row in rows]
         for mode in Mode:
-            members: dict[Column, list[int]] = defaultdict(list)
+            members: dict[tuple[Column, bool], list[int]] = defaultdict(list)
             for number in self._candidates():
                 if mode in SHARES[self.components[number].kind]:
                     column = self._column(number, mode, modes_of_row)
                     if column and self._speaks(column, mode, rows):
-                        members[column].append(number)
+                        # Our own equipment is never one class with the network: the ones are blamed, the others not.
+                        members[column, self.components[number].kind in NEVER_BLAMED].append(number)
             self._add_mode(found, mode, members, priors)
         return found
 
@@ -373,11 +387,11 @@ class _Builder:
         self,
         found: list[Hypothesis],
         mode: Mode,
-        members: Mapping[Column, list[int]],
+        members: Mapping[tuple[Column, bool], list[int]],
         priors: Sequence[float],
     ) -> None:
         group_of: dict[int, tuple[tuple[int, ...], Column]] = {}
-        for column, numbers in members.items():
+        for (column, _), numbers in members.items():
             group = tuple(numbers)
             mass = {c: self._mass(c, mode, priors) for c in group}
             total = math.fsum(mass.values())
