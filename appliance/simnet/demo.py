@@ -23,6 +23,7 @@ from appliance.simnet.run import Scenario, SimulatedRun
 from faultline import inventory
 from faultline.records.incident import Base
 from faultline.reports.words import Language
+from faultline.runtime import log
 from faultline.runtime.status import Address
 from faultline.store.ledger import Ledger
 
@@ -50,6 +51,8 @@ class Simulated:
 
     def set_up(self, say: Say) -> None:
         """Stores, collector, analyzer and its page; then the first traffic."""
+        # Collector and analyzer live in this process: what they log must not come between the lines of the timeline.
+        log.configure(level="warning", service="demo")
         for told in remains.clean_crashed_runs():
             say(told)
         self._folder = remains.new_folder()

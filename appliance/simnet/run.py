@@ -42,6 +42,7 @@ from faultline.store.reader import StoreReader
 INTERVAL_NS = 10 * SECOND_NS
 SETTLE_NS = 1_200_000_000
 """A probe closes an interval about a second after its end: replies to its last test packets may still come."""
+_STEP_S = 5
 BEGIN_NS = 1_767_577_600 // 3600 * 3600 * SECOND_NS
 """An hour of an ordinary Monday in January 2026."""
 
@@ -202,8 +203,8 @@ class SimulatedRun:
 
     def settle(self, seconds: float = 60.0) -> None:
         """Let the collector finish what is open, without new measurements."""
-        for _ in range(int(seconds)):
-            self.clock.advance(SECOND_NS)
+        for _ in range(int(seconds / _STEP_S)):
+            self.clock.advance(_STEP_S * SECOND_NS)
             self._work()
         self.collector.finish(self.now_ns)
 
