@@ -259,7 +259,7 @@ def write_config(folder: Path, inventory: Any = INVENTORY, **more: Any) -> Path:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"databse": "x"}, "collector.databse: unknown key"),
+        ({"database_folder": "x"}, "collector.database_folder: unknown key"),
         ({"listen": "8443"}, "collector.listen: expected HOST:PORT"),
         ({"names": ["not a name"]}, "collector.names: holds 'not a name'"),
         ({"probes": [{"id": "a", "token_sha256": "abc"}]}, "collector.probes[0].token_sha256: must be 64 hexadecimal digits"),
