@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from faultline.inference.faults import NEVER_BLAMED
-from faultline.inference.observed import Component, Observation, Told
+from faultline.inference.likelihood import ACTIVE_BACKGROUND
+from faultline.inference.observed import Component, Loss, Observation, Told
 from faultline.inference.problem import Problem
 from faultline.records.terms import Mode, Owner
 from faultline.reports.numbers import confidence
@@ -30,6 +31,8 @@ _NEXT = {
 def observation_text(observation: Observation) -> str:
     """One observation with its numbers."""
     raw = {key: value for key, value in observation.raw.items() if value is not None}
+    if isinstance(observation, Loss) and observation.source == "active":
+        raw.setdefault("background", ACTIVE_BACKGROUND)
     more = raw.get("more_paths")
     return observation_sentence(_SPEAKER, raw) + (f", and on {more} more paths, all together" if more else "")
 
