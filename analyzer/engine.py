@@ -17,7 +17,7 @@ from analyzer.findings import Finding
 from analyzer.history import History, Window
 from analyzer.incidents import IncidentBook, IncidentEvent, IncidentRules, Step
 from analyzer.lasting import Stretch, WindowEvidence, stretch_of
-from analyzer.spans import Choice, SpanAnswer, choose, prior_share
+from analyzer.spans import Choice, SpanAnswer, choose, clearer, prior_share
 from analyzer.training import Trainer
 from faultline.records.incident import Base, Incident, base_of
 from faultline.records.terms import SECOND_NS, LineCode, TenantId
@@ -107,9 +107,12 @@ class Engine:
         before = self.history.newest
         self.recall(window)
         answers = [self._answer(length_ns) for length_ns in self._asked()]
-        choice = choose(answers, list(self._alone.values()))
-        newest = min(answers, key=lambda a: a.length_ns)
-        observed = observed_bases(newest.evidence)
+        alone = list(self._alone.values())
+        clearer_of = clearer(answers, alone)
+        known = {answer.length_ns for answer in answers}
+        answers += [self._answer(length_ns) for length_ns in sorted({*clearer_of.values()} - known)]
+        choice = choose(answers, alone, clearer_of)
+        observed = observed_bases(min(answers, key=lambda a: a.length_ns).evidence)
         step = Step(
             end_ns=window.end_ns,
             length_ns=window.end_ns - (before.end_ns if before else window.start_ns),

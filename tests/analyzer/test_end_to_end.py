@@ -59,9 +59,10 @@ def test_a_healthy_line_is_never_blamed(world: World) -> None:
 
 @pytest.mark.e2e
 def test_added_delay_is_seen_against_the_baseline(world: World, make_fault: Any) -> None:
-    """Once it is usual what the core takes, 5 ms more on it in one direction is the core's."""
+    """Once it is usual what the core takes, 5 ms more on it in one direction is the core's, and stays a delay as it lasts."""
     assert world.run(180) == []
-    assert world.run(60, {"core>": make_fault(delay_ns=5_000_000)}) == ["raise carrier_core core>"]
+    fault = {"core>": make_fault(delay_ns=5_000_000)}
+    assert world.run(120, fault) == ["raise carrier_core core>"]
     (incident,) = world.stored.incidents()
     assert incident.mode is Mode.DELAY
     assert 3 < incident.verdict["severity"]["value"] < 8

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.lasting import WindowEvidence, stretch_of
-from analyzer.spans import SpanAnswer, choose, prior_share
+from analyzer.spans import SpanAnswer, choose, clearer, prior_share
 from faultline.records.terms import SECOND_NS
 
 
@@ -70,6 +70,31 @@ def test_a_fresh_fault_is_not_diluted_by_healthy_history() -> None:
     short = make_answer(20, make_loss(20), make_entry(40.0))
     long = make_answer(60, make_loss(20, sent=6000), make_entry(25.0, value=0.003))
     assert choose([long, short], make_windows([0, 0, 0, 0, 10, 10])).span is short
+
+
+def test_a_span_that_reaches_back_before_the_fault_asks_for_the_suffix_without_its_first_window() -> None:
+    """Four bad windows: the last three are ill all through. Spans that hold nothing else ask for nothing."""
+    windows = make_windows([0, 0, 3, 10, 10, 10])
+    long = make_answer(60, make_loss(33, sent=6000), make_entry(25.0, value=0.005))
+    short = make_answer(20, make_loss(20), make_entry(40.0))
+    assert clearer([long, short], windows) == {60 * SECOND_NS: 30 * SECOND_NS}
+    assert clearer([make_answer(60, make_loss(0, sent=6000))], windows) == {}
+
+
+def test_a_single_bad_window_is_not_asked_alone() -> None:
+    """The rumour may have the wrong mode; two windows settle it."""
+    long = make_answer(60, make_loss(10, sent=6000), make_entry(25.0, value=0.002))
+    assert clearer([long], make_windows([0, 0, 0, 0, 0, 10])) == {}
+
+
+def test_the_clear_suffix_answers_instead_of_the_mixed_span() -> None:
+    """Also when the mixture has the larger evidence; but only when the suffix blames too."""
+    windows = make_windows([0, 0, 3, 10, 10, 10])
+    mixed = make_answer(60, make_loss(33, sent=6000), make_entry(60.0, value=0.005))
+    pure = make_answer(30, make_loss(30, sent=3000), make_entry(50.0))
+    found = clearer([mixed], windows)
+    assert choose([mixed, pure], windows, found).span is pure
+    assert choose([mixed, make_answer(30, make_loss(30, sent=3000))], windows, found).span is mixed
 
 
 def test_a_small_rate_is_found_by_the_long_memory() -> None:
