@@ -217,9 +217,9 @@ class StampSocket:
             cut=bool(flags & socket.MSG_TRUNC),
         )
 
-    def transmit_stamps(self) -> Iterator[tuple[int, int]]:
+    def transmit_stamps(self, most: int = _BATCH) -> Iterator[tuple[int, int]]:
         """(id, Unix nanoseconds) of sends, as the error queue has them, up to a batch."""
-        for _ in range(_BATCH):
+        for _ in range(most):
             try:
                 _, control, _, _ = self._channel.recvmsg(0, _CONTROL_OCTETS, socket.MSG_ERRQUEUE)
             except OSError:
