@@ -91,7 +91,13 @@ impl Taker for Sink<'_> {
             return Ok(());
         }
         let done = Python::attach(|py| {
-            self.file.call_method1(py, "write", (PyBytes::new(py, octets),))?;
+            let mut rest = octets;
+            while !rest.is_empty() {
+                let written = self.file.call_method1(py, "write", (PyBytes::new(py, rest),))?;
+                // An unbuffered file says how much of it there was room for; other objects say nothing or everything.
+                let taken = written.extract::<usize>(py).unwrap_or(rest.len());
+                rest = rest.get(taken..).unwrap_or_default();
+            }
             if self.until_ns.is_some() {
                 self.file.call_method0(py, "flush")?;
             }
