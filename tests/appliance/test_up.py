@@ -185,7 +185,9 @@ def test_services_end_with_the_one_that_started_them(write: Write) -> None:
         eventually(lambda: not any(Path(f"/proc/{pid}/cwd").exists() for pid in children.values()), within_s=30)
 
 
-@pytest.mark.parametrize("taken", ["status", "collector", "analyzer"])
+@pytest.mark.parametrize(
+    "taken", ["status", pytest.param("collector", marks=pytest.mark.e2e), pytest.param("analyzer", marks=pytest.mark.e2e)]
+)
 def test_a_port_in_use_ends_the_start_with_one_line(write: Write, taken: str) -> None:
     """Which address, what to do, exit 2; what had started was stopped."""
     with socket.socket() as other:
