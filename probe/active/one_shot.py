@@ -117,7 +117,7 @@ def measure(
         sender.close()
         loop.close()
     now_ns = time.time_ns()
-    interval = session.cut(start_ns, ending.end_ns or now_ns, now_ns=now_ns)
+    interval = session.cut(start_ns, ending.end_ns or now_ns, now_ns=now_ns).interval()
     return Measured(interval=interval, clock=clock.quality, refusal=running.refusal)
 
 

@@ -25,8 +25,8 @@ from faultline.runtime.counters import Counters
 from probe.active.local_clock import LocalClock
 from probe.active.loop import Loop
 from probe.active.packet import ssid_of
-from probe.active.result import Outcome, SessionInterval
-from probe.active.session import Answer, Session, TestPacket
+from probe.active.result import Outcome
+from probe.active.session import Answer, Cut, Session, TestPacket
 from probe.active.sockets import Address, Datagram, StampSocket
 from probe.active.tlv import Source
 
@@ -233,16 +233,12 @@ class Sender:
             self._replies.drop(answer)
 
     # ---- intervals -----------------------------------------------------------------------------------------------
-    def cut(self, start_ns: int, end_ns: int, into: list[SessionInterval]) -> Iterator[None]:
+    def cut(self, start_ns: int, end_ns: int, into: list[Cut]) -> Iterator[None]:
         """Every session's interval, one a step."""
         for running in list(self._running):
-            into.append(self.cut_one(running, start_ns, end_ns))
+            cut = running.session.cut(start_ns, end_ns, now_ns=time.time_ns())
+            self._stage.done(len(cut.packets))
+            self._stage.drop("skipped_stopping", cut.undecided)
+            self._stage.drop("uncut", cut.earlier)
+            into.append(cut)
             yield
-
-    def cut_one(self, running: Running, start_ns: int, end_ns: int) -> SessionInterval:
-        """One session's interval."""
-        interval = running.session.cut(start_ns, end_ns, now_ns=time.time_ns())
-        self._stage.done(interval.sent)
-        self._stage.drop("skipped_stopping", interval.undecided)
-        self._stage.drop("uncut", interval.earlier)
-        return interval

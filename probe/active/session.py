@@ -73,6 +73,35 @@ class TestPacket:
         return self.lag_ns > (_USER_LAG_NS if user else _HOST_LAG_NS)
 
 
+@attrs.frozen(slots=True, kw_only=True)
+class Cut:
+    """The decided packets of an interval: nothing changes them any more, so another thread may sum them up."""
+
+    session: str
+    start_ns: int
+    end_ns: int
+    packets: Sequence[TestPacket]
+    before: TestPacket | None
+    """The last decided one before them."""
+    undecided: int
+    earlier: int
+    unmeasured_mask: int
+    peer_error_ns: int | None
+    information: Information | None
+
+    def interval(self) -> SessionInterval:
+        """What they amount to."""
+        return attrs.evolve(
+            summed_up(self.packets, previous=self.before, start_ns=self.start_ns, end_ns=self.end_ns),
+            session=self.session,
+            undecided=self.undecided,
+            earlier=self.earlier,
+            unmeasured_mask=self.unmeasured_mask,
+            peer_error_ns=self.peer_error_ns,
+            information=self.information,
+        )
+
+
 class Session:
     """A session-sender's side of one session.
 
@@ -191,36 +220,37 @@ class Session:
         """Packets sent since the last one that was answered: what a further reply would attribute."""
         return self._next_ordinal - 1 - self._newest_answered
 
-    def cut(self, start_ns: int, end_ns: int, *, now_ns: int) -> SessionInterval:
-        """What was measured with the packets sent in [start, end); asked once for each interval, in order.
+    def cut(self, start_ns: int, end_ns: int, *, now_ns: int) -> Cut:
+        """The packets sent in [start, end), decided; asked once for each interval, in order.
 
         Packets that may still be answered are left out and counted as undecided: that happens when the probe stops.
         """
         final: list[TestPacket] = []
-        undecided = earlier = 0
+        inside: list[TestPacket] = []
+        undecided = 0
         # A packet from after now was sent before the clock was set back: no interval will ask for it.
         while self._packets and (self._packets[0].sent_ns < end_ns or self._packets[0].sent_ns > now_ns):
             packet = self._packets.popleft()
-            if packet.sent_ns < start_ns or packet.sent_ns > now_ns:
-                earlier += 1
-            elif packet.outcome is Outcome.PENDING and now_ns - packet.sent_ns < REPLY_TIMEOUT_NS:
-                undecided += 1
-                continue
+            if start_ns <= packet.sent_ns <= now_ns:
+                if packet.outcome is Outcome.PENDING and now_ns - packet.sent_ns < REPLY_TIMEOUT_NS:
+                    undecided += 1
+                    continue
+                inside.append(packet)
             final.append(packet)
         self._judge(final)
-        inside = [packet for packet in final if start_ns <= packet.sent_ns < end_ns]
-        interval = summed_up(inside, previous=self._last, start_ns=start_ns, end_ns=end_ns)
-        if final:
-            self._last = final[-1]
+        before, self._last = self._last, final[-1] if final else self._last
         self._remember(final, now_ns)
-        return attrs.evolve(
-            interval,
+        return Cut(
             session=self.name,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            packets=inside,
+            before=before,
             undecided=undecided,
-            earlier=earlier,
+            earlier=len(final) - len(inside),
+            unmeasured_mask=self._unmeasured(inside, start_ns, end_ns),
             peer_error_ns=self._peer_error_ns,
             information=self._information,
-            unmeasured_mask=self._unmeasured(inside, start_ns, end_ns),
         )
 
     def _judge(self, final: Sequence[TestPacket]) -> None:

@@ -102,7 +102,7 @@ def test_an_outage_is_a_row_like_any_other() -> None:
 def test_a_session_that_sent_nothing_is_a_row_too() -> None:
     """Never absent: sent 0, and every second marked as not measured."""
     session = Session(name="s", ssid=1, interval_ns=10 * MS)
-    interval = session.cut(START_NS, START_NS + 10 * SECOND_NS, now_ns=START_NS + 11 * SECOND_NS)
+    interval = session.cut(START_NS, START_NS + 10 * SECOND_NS, now_ns=START_NS + 11 * SECOND_NS).interval()
     assert (interval.sent, interval.unmeasured_mask) == (0, 0b11_1111_1111)
     assert encode_records("session", [interval.row(clock_class="none", clock_error_ns=None)], export_s=1)
 
@@ -128,7 +128,7 @@ def test_what_may_still_be_answered_is_left_out_at_the_stop() -> None:
     line = Line(treat=lambda _: Treatment(out=(50 * MS,)))
     line.send(50)
     line.run_until(line.now_ns)
-    interval = line.session.cut(START_NS, line.now_ns, now_ns=line.now_ns)
+    interval = line.session.cut(START_NS, line.now_ns, now_ns=line.now_ns).interval()
     assert interval.sent == interval.received
     assert interval.undecided == 50 - interval.sent > 0
 
@@ -162,7 +162,7 @@ def test_a_clock_that_is_set_back_blocks_nothing() -> None:
     line.reflector = Reflector()  # its clock is another one, which nobody set
     line.send(50)
     line.run_until(line.now_ns + SECOND_NS)
-    interval = line.session.cut(START_NS - hour_ns, START_NS - hour_ns + SECOND_NS, now_ns=line.now_ns)
+    interval = line.session.cut(START_NS - hour_ns, START_NS - hour_ns + SECOND_NS, now_ns=line.now_ns).interval()
     assert (interval.sent, interval.received, interval.earlier) == (50, 50, 20)
 
 

@@ -91,7 +91,7 @@ class Line:
 
     def cut(self, start_ns: int, end_ns: int) -> SessionInterval:
         """The interval, asked for a little more than a second after its end, as the cutter does."""
-        return self.session.cut(start_ns, end_ns, now_ns=max(self.now_ns, end_ns + SECOND_NS))
+        return self.session.cut(start_ns, end_ns, now_ns=max(self.now_ns, end_ns + SECOND_NS)).interval()
 
     def _at(self, when_ns: int, event: Callable[[], None]) -> None:
         heapq.heappush(self._events, (when_ns, next(self._number), event))
