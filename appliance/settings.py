@@ -197,6 +197,8 @@ def write_files(settings: Settings) -> None:
         for part, config in ((Part.COLLECTOR, collector), (Part.ANALYZER, settings.analyzer), (Part.PROBE, settings.probe)):
             if config is not None:
                 _write(settings.file(part), _document(config, settings.log))
+            else:
+                settings.file(part).unlink(missing_ok=True)
     except OSError as error:
         raise CommandError(
             f"{ROOT}.data: {error.filename or settings.data}: {error.strerror or error}",

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from appliance.discovery import Installation, discover, kind_of
 from appliance.doctor import app, examine
 from appliance.services import Service
-from appliance.settings import Part
+from appliance.settings import Part, read_settings, write_files
 from faultline.runtime.console import CommandError
 from faultline.store.config import StoreConfig
 from tests.collector.conftest import BEGIN_NS, TEN_S, FakeProbe, Ground, make_session
@@ -161,6 +161,15 @@ def test_services_of_several_files_are_walked_in_the_order_data_takes(write: Wri
     found = discover([path])
     assert [entry.part for entry in found.services] == [Part.PROBE, Part.COLLECTOR, Part.ANALYZER]
     assert found.probes == ("branch", "pe1", "pe2", "dc")
+
+
+def test_a_probe_of_the_command_line_is_found_while_it_is_there(write: Write) -> None:
+    """`faultline up --interface` leaves its file beside the others; a start without takes it away."""
+    path = write()
+    write_files(read_settings(path, interfaces=["lo"]))
+    assert [entry.part for entry in discover([path]).services] == [Part.PROBE, Part.COLLECTOR, Part.ANALYZER]
+    write_files(read_settings(path))
+    assert [entry.part for entry in discover([path]).services] == [Part.COLLECTOR, Part.ANALYZER]
 
 
 def test_no_file_at_all_is_bad_usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
