@@ -1,7 +1,8 @@
 //! The octets of one capture: a file or standard input, plain, gzip or zstd by its first octets.
 //!
-//! Reading into a buffer that stays in the cache is as fast here as mapping the file, and a file that someone cuts while it is read
-//! is an error instead of a signal. The buffer grows with the octets that are there, never with a length that a file states.
+//! Reading into a buffer that stays in the cache takes half the time of mapping the file in stretches (50 against 90 ns a frame on a
+//! virtual machine, where page faults are dear), and a file that someone cuts while it is read is an error instead of a signal. The
+//! buffer grows with the octets that are there, never with a length that a file states.
 
 use std::fs::File;
 use std::io::{self, Cursor, ErrorKind, Read};
