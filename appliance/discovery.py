@@ -81,6 +81,9 @@ def kind_of(path: Path) -> str:
 
 def _appliance(path: Path) -> Installation:
     settings = read_settings(path)
+    local = settings.file(Part.PROBE)
+    if settings.probe is None and local.exists():  # started with --interface
+        settings = attrs.evolve(settings, probe=probe.config.read_config(local))
     return Installation(services=tuple(services_of(settings)), stores=(settings.collector.store,), probes=settings.probes)
 
 
