@@ -200,11 +200,16 @@ def write_files(settings: Settings) -> None:
             else:
                 settings.file(part).unlink(missing_ok=True)
     except OSError as error:
-        raise CommandError(
-            f"{ROOT}.data: {error.filename or settings.data}: {error.strerror or error}",
-            hint="give the folder to this user, or choose another one",
-            code=BAD_USAGE,
-        ) from None
+        raise unusable(settings.data, error) from None
+
+
+def unusable(data: Path, error: OSError) -> CommandError:
+    """What to say of a folder that cannot be used."""
+    return CommandError(
+        f"{ROOT}.data: {error.filename or data}: {error.strerror or error}",
+        hint="give the folder to this user, or choose another one",
+        code=BAD_USAGE,
+    )
 
 
 def absolute(config: T, folder: Path) -> T:

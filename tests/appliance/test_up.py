@@ -20,6 +20,7 @@ import pytest
 
 from appliance.settings import Settings, read_settings
 from appliance.supervisor import LONGEST_S, STABLE_S, Backoff
+from appliance.up import alone
 from faultline.store.ledger import Ledger
 from faultline.store.state import StateStore
 from tests.appliance.conftest import ROOT, free_port
@@ -201,6 +202,16 @@ def test_a_port_in_use_ends_the_start_with_one_line(write: Write, taken: str) ->
     assert f"error: {key}: cannot listen on {listen}: Address already in use" in done.stderr
     assert "hint: another program may use the port" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_two_on_one_folder_are_refused(write: Write, tmp_path: Path) -> None:
+    """One line, exit 2: they would write over each other."""
+    with alone(tmp_path / "data"):
+        done = faultline("up", "-c", str(write()))
+    assert done.returncode == 2
+    assert f"another `faultline up` runs on {tmp_path / 'data'}" in done.stderr
+    with alone(tmp_path / "data"):
+        pass
 
 
 def test_without_a_file_it_says_where_the_example_is() -> None:
