@@ -16,6 +16,7 @@ import attrs
 
 from collector.config import CollectorConfig
 from collector.enrich.places import Places
+from collector.folder_lock import FolderLock
 from collector.housekeeping import Housekeeping
 from collector.intake.answers import Answer
 from collector.intake.intake import Intake
@@ -55,6 +56,7 @@ class Collector:
     housekeeping: Housekeeping
     quarantine: Quarantine
     counters: Counters
+    lock: FolderLock
     _recovered: bool = False
     _retry_ns: int = 0
 
@@ -98,6 +100,7 @@ class Collector:
         """Let go of files and connections."""
         self.metrics.close()
         self.state.close()
+        self.lock.release()
 
 
 def open_collector(
@@ -111,9 +114,25 @@ def open_collector(
     """Open the stores of a configuration and join everything behind the HTTP edge.
 
     Raises:
-        CommandError: a store cannot be opened.
+        CommandError: a store cannot be opened, or another collector has the folder.
     """
-    counters = counters or Counters()
+    lock = FolderLock(config.data)
+    try:
+        return _opened(config, places=places, counters=counters or Counters(), disk=disk, metrics=metrics, lock=lock)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _opened(
+    config: CollectorConfig,
+    *,
+    places: Places,
+    counters: Counters,
+    disk: Disk | None,
+    metrics: MetricsStore | None,
+    lock: FolderLock,
+) -> Collector:
     disk = disk or SystemDisk(durable=config.store.durable)
     state = StateStore(config.store.state_file, durable=config.store.durable)
     metrics = metrics or open_metrics(config.store)
@@ -162,6 +181,7 @@ def open_collector(
         housekeeping=housekeeping,
         quarantine=quarantine,
         counters=counters,
+        lock=lock,
     )
 
 

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultline.records.terms import SECOND_NS
+from faultline.runtime.console import CommandError
 from faultline.store.disk import SystemDisk
 from faultline.store.ledger import BatchState
 from tests.collector.conftest import BEGIN_NS, TEN_S, FakeProbe, Ground, make_flow, make_session, open_ground
@@ -96,6 +98,18 @@ def test_a_payload_that_was_lost_is_told_and_does_not_stop_the_rest(restartable:
     assert second.stage("decode")["dropped"] == {"damaged": 1}
     assert second.collector.counters.value("damaged_payloads") == 1
     assert [row.state for row in second.reader._ledger.after(0)] == [BatchState.FINAL, BatchState.DAMAGED, BatchState.FINAL]
+
+
+def test_a_second_collector_on_the_same_folder_is_refused(restartable: Callable[[], Ground]) -> None:
+    """It would take the first one's payloads for leftovers; one line, exit 2, and nothing was touched."""
+    first = restartable()
+    first.send(FakeProbe().batch("flows", {"flow": [make_flow()]}, closed_ns=first.now_ns))
+    with pytest.raises(CommandError, match="in use by another collector") as caught:
+        restartable()
+    assert caught.value.code == 2
+    assert len(list((first.config.data / "payloads").rglob("*.ipfix"))) == 1
+    first.collector.close()
+    assert restartable().collector.problems() == []
 
 
 def test_leftovers_of_a_crash_are_removed_at_the_start(restartable: Callable[[], Ground]) -> None:
