@@ -32,6 +32,8 @@ class Outcome(Enum):
     LOST_UNATTRIBUTED = auto()
     FILTERED = auto()
     """This host's packet filter took it: lost on the way out."""
+    UNSERVED = auto()
+    """The line carried it, and nobody listened at its end: it measured nothing, and is in no count."""
     GONE = auto()
     """No route or no link: neither direction can carry anything, so the loss has no direction."""
 

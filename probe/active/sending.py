@@ -5,6 +5,8 @@ counts as:
 - no route, no link, no address (ENETUNREACH and its kin): sent, and lost without a direction. The line cannot carry it, and
   saying nothing would make an outage look like a pause;
 - the host's own packet filter (EPERM): sent, and lost on the way out, which is where it died;
+- no reflector at the end (that host's ICMP port unreachable): failed, for the line did its part; a reflector that is restarted
+  must not look like a line that is down. A counted session, which a person watches, keeps such packets as lost;
 - anything else (no buffer, too long for the interface): failed, not sent; the second is marked as not measured when that takes
   half of its packets. A packet whose turn had passed before the host let us run is skipped, never sent in a burst afterwards.
 """
@@ -197,8 +199,7 @@ class Sender:
             if line.channel.overflowed != line.overflowed:
                 self._note_overflow(line)
 
-    @staticmethod
-    def _take_stamps(line: _Line, *, most: int) -> bool:
+    def _take_stamps(self, line: _Line, *, most: int) -> bool:
         """Give the packets the stamps that wait; whether there were any."""
         found = False
         for ident, stamp_ns in line.channel.transmit_stamps(most):
@@ -207,6 +208,11 @@ class Sender:
             # The kernel stamps a packet after the program built it, and before its timeout: any other id went astray.
             if packet is not None and 0 <= stamp_ns - packet.sent_ns < SECOND_NS:
                 Session.transmitted(packet, stamp_ns, Source.SOFTWARE)
+        for peer in line.channel.unserved():
+            self._counters.count("sessions_unserved")
+            for running in line.by_peer.get(_bare(peer), {}).values():
+                if running.remaining is None:
+                    running.session.unserved()
         return found
 
     def _note_overflow(self, line: _Line) -> None:
@@ -239,6 +245,7 @@ class Sender:
             cut = running.session.cut(start_ns, end_ns, now_ns=time.time_ns())
             self._stage.done(len(cut.packets))
             self._stage.drop("skipped_stopping", cut.undecided)
+            self._stage.drop("failed_unserved", cut.unserved)
             self._stage.drop("uncut", cut.earlier)
             into.append(cut)
             yield

@@ -84,6 +84,8 @@ class Cut:
     before: TestPacket | None
     """The last decided one before them."""
     undecided: int
+    unserved: int
+    """Packets that reached a host where no reflector ran: a restart of the reflector is no loss of the line."""
     earlier: int
     unmeasured_mask: int
     peer_error_ns: int | None
@@ -127,6 +129,8 @@ class Session:
         self._attribution = Attribution()
         self._next_ordinal = 0
         self._newest_answered = -1
+        self._unserved_from: int | None = None
+        self._unserved: deque[tuple[int, int]] = deque()
         self._peer_error_ns: int | None = None
         self._information: Information | None = None
         self._last: TestPacket | None = None
@@ -156,6 +160,14 @@ class Session:
         packet.outcome = outcome
         self._next_ordinal = packet.ordinal + 1
         self._packets.append(packet)
+
+    def unserved(self) -> None:
+        """The reflector's host said that nobody listens there.
+
+        True for every packet since the last answer and until the next one: hosts limit how often they say it (RFC 1812, 4.3.2.8).
+        """
+        if self._unserved_from is None:
+            self._unserved_from = self._newest_answered + 1
 
     @staticmethod
     def transmitted(packet: TestPacket, stamp_ns: int, source: Source) -> None:
@@ -195,6 +207,9 @@ class Session:
                 packet.outcome = Outcome.LATE
             return Answer.LATE
         packet.outcome = Outcome.ANSWERED
+        if self._unserved_from is not None:
+            self._unserved.append((self._unserved_from, packet.ordinal))
+            self._unserved_from = None
         packet.reordered = packet.ordinal < self._newest_answered
         self._newest_answered = max(self._newest_answered, packet.ordinal)
         return Answer.MATCHED
@@ -227,11 +242,14 @@ class Session:
         """
         final: list[TestPacket] = []
         inside: list[TestPacket] = []
-        undecided = 0
+        undecided = unserved = 0
         # A packet from after now was sent before the clock was set back: no interval will ask for it.
         while self._packets and (self._packets[0].sent_ns < end_ns or self._packets[0].sent_ns > now_ns):
             packet = self._packets.popleft()
-            if start_ns <= packet.sent_ns <= now_ns:
+            if packet.outcome is Outcome.PENDING and self._is_unserved(packet.ordinal):
+                packet.outcome = Outcome.UNSERVED
+                unserved += 1
+            elif start_ns <= packet.sent_ns <= now_ns:
                 if packet.outcome is Outcome.PENDING and now_ns - packet.sent_ns < REPLY_TIMEOUT_NS:
                     undecided += 1
                     continue
@@ -247,11 +265,20 @@ class Session:
             packets=inside,
             before=before,
             undecided=undecided,
-            earlier=len(final) - len(inside),
+            unserved=unserved,
+            earlier=len(final) - len(inside) - unserved,
             unmeasured_mask=self._unmeasured(inside, start_ns, end_ns),
             peer_error_ns=self._peer_error_ns,
             information=self._information,
         )
+
+    def _is_unserved(self, ordinal: int) -> bool:
+        """Asked in the order of sending."""
+        while self._unserved and self._unserved[0][1] <= ordinal:
+            self._unserved.popleft()
+        if self._unserved and self._unserved[0][0] <= ordinal:
+            return True
+        return self._unserved_from is not None and self._unserved_from <= ordinal
 
     def _judge(self, final: Sequence[TestPacket]) -> None:
         missing = [packet for packet in final if packet.outcome is Outcome.PENDING]

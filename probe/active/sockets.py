@@ -29,6 +29,7 @@ _TX_SOFTWARE, _RX_SOFTWARE, _SOFTWARE, _OPT_ID, _OPT_TSONLY = 2, 8, 16, 128, 204
 _RECEIVE = _RX_SOFTWARE | _SOFTWARE
 _TRANSMIT = _RECEIVE | _TX_SOFTWARE | _OPT_TSONLY
 _ORIGIN_TIMESTAMPING = 4
+_ORIGINS_ICMP = (2, 3)
 _STAMPS = struct.Struct("=qqqqqq")
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
@@ -81,6 +82,7 @@ class StampSocket:
         self._next_id = 0
         self.overflowed = 0
         """Datagrams that this host dropped because the socket's buffer was full, as of the last one received."""
+        self._unserved: list[Address] = []
         self._wanted = _TRANSMIT if transmit_stamps else _RECEIVE
         try:
             self._prepare(traffic_class)
@@ -107,6 +109,11 @@ class StampSocket:
             for option in (_IP_PKTINFO, _IP_RECVTTL, _IP_RECVTOS):
                 channel.setsockopt(socket.IPPROTO_IP, option, 1)
             channel.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, traffic_class)
+        if self._wanted & _TX_SOFTWARE:
+            level, option = (
+                (socket.IPPROTO_IPV6, _IPV6_RECVERR) if self.family == socket.AF_INET6 else (socket.IPPROTO_IP, _IP_RECVERR)
+            )
+            channel.setsockopt(level, option, 1)
         self.stamps = self._ask_for_stamps()
 
     def _ask_for_stamps(self) -> bool:
@@ -145,7 +152,10 @@ class StampSocket:
         if self._explicit and self.stamps:
             try:
                 control = [(socket.SOL_SOCKET, _SCM_TS_OPT_ID, struct.pack("=I", ident))]
-                self._channel.sendmsg([data], control, 0, peer)
+                try:
+                    self._channel.sendmsg([data], control, 0, peer)
+                except ConnectionRefusedError:  # said of an earlier packet (see `unserved`); this one has not been tried
+                    self._channel.sendmsg([data], control, 0, peer)
             except OSError as error:
                 if error.errno != errno.EINVAL:
                     raise
@@ -157,6 +167,10 @@ class StampSocket:
                 return ident
         else:
             try:
+                self._channel.sendmsg([data], (), 0, peer)
+            except ConnectionRefusedError:
+                self._ask_for_stamps()
+                ident = 0
                 self._channel.sendmsg([data], (), 0, peer)
             except OSError:
                 self._ask_for_stamps()
@@ -221,7 +235,7 @@ class StampSocket:
         """(id, Unix nanoseconds) of sends, as the error queue has them, up to a batch."""
         for _ in range(most):
             try:
-                _, control, _, _ = self._channel.recvmsg(0, _CONTROL_OCTETS, socket.MSG_ERRQUEUE)
+                _, control, _, peer = self._channel.recvmsg(0, _CONTROL_OCTETS, socket.MSG_ERRQUEUE)
             except OSError:
                 return
             stamp_ns = ident = None
@@ -232,8 +246,18 @@ class StampSocket:
                     number, origin, _, _, _, _, data = _EXTENDED_ERROR.unpack_from(value)
                     if number == errno.ENOMSG and origin == _ORIGIN_TIMESTAMPING:
                         ident = data
+                    elif number == errno.ECONNREFUSED and origin in _ORIGINS_ICMP:
+                        self._unserved.append(peer)
             if stamp_ns and ident is not None:
                 yield ident, stamp_ns
+
+    def unserved(self) -> list[Address]:
+        """Where packets arrived and nobody listened, as those hosts' kernels said since the last call (ICMP port unreachable).
+
+        Told among the transmit stamps, so it is known after those were taken.
+        """
+        found, self._unserved = self._unserved, []
+        return found
 
     def drain_errors(self) -> None:
         """Take a pending error off the socket, which would otherwise be reported for ever."""

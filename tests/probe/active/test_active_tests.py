@@ -113,11 +113,28 @@ def test_two_reflectors_never_answer_each_other() -> None:
 
 
 def test_nothing_listens_there() -> None:
-    """The row is there, all is lost, no direction is named."""
+    """The host says so, the line did its part: the row is there, nothing counts as lost, and the seconds are not measured."""
     with running([SessionConfig(id="dark", target=f"127.0.0.1:{free_port()}", interval_s=0.01)]) as (tests, counters, started_ns):
-        (row,) = after(tests, started_ns, 0.5)
-    assert row["sent"] == row["lost_unattributed"] > 25
-    assert row["received"] == 0
+        (row,) = after(tests, started_ns, 1.0)
+    assert (row["sent"], row["received"], row["lost_unattributed"]) == (0, 0, 0)
+    assert row["unmeasured_mask"].bit_count() >= 2
+    assert stage(counters, "sessions").balanced
+    assert stage(counters, "sessions").dropped["failed_unserved"] > 50
+
+
+def test_a_reflector_that_is_restarted_is_no_loss() -> None:
+    """Packets between its last answer and its next one are in no count, whatever the line may have done to them."""
+    port = free_port()
+    reflector = ReflectorConfig(listen=[f"127.0.0.1:{port}"])
+    with running([SessionConfig(id="on", target=f"127.0.0.1:{port}", interval_s=0.01)]) as (tests, counters, started_ns):
+        for _ in range(2):
+            with running([], reflector):
+                time.sleep(0.4)
+            time.sleep(0.3)
+        (row,) = after(tests, started_ns, 1.3)
+    assert row["sent"] == row["received"] > 40
+    assert row["lost_forward"] == row["lost_reverse"] == row["lost_unattributed"] == 0
+    assert stage(counters, "sessions").dropped["failed_unserved"] > 20
     assert stage(counters, "sessions").balanced
 
 
