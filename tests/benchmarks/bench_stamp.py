@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -127,6 +128,8 @@ def main() -> None:
         "                                             T2-T1, µs                  RTT, µs   sender            reflector\n"
         "sessions  packets/s   lost  skipped  suspect      p50      p95      p99      p50  µs/packet     CPU  µs/packet       MB\n"
     )
+    # Ended from outside, the namespaces must go as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with line():
         for sessions, rate, seconds in ((1, 100, 10), (100, 1000, 10), (500, 5000, 10), (1000, 10_000, 20)):
             sys.stdout.write(measured(sessions, rate, seconds))
