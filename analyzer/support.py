@@ -15,6 +15,8 @@ from faultline.records.terms import Mode
 
 BACKGROUND = 5e-5
 """Loss ratio of a healthy path when the observation brings none: the localiser's default."""
+QUEUE_LOSS = 0.01
+"""Loss ratio of a full queue that drops, at scale 1."""
 NEVER = 1e-9
 LEAST_SAMPLES = 5
 """Fewer delay samples say nothing here."""
@@ -45,8 +47,9 @@ def speaks(entry: Mapping[str, Any], observation: Mapping[str, Any], scale: floa
     mode = Mode(entry["mode"])
     severity = entry.get("severity") or {}
     if observation["kind"] == "loss" and mode in {Mode.LOSS, Mode.CONGESTION, Mode.DOWN}:
-        value = 1.0 if mode is Mode.DOWN else float(severity.get("value", 0.0)) * scale
-        return _bounded(_loss(observation, value)) if mode is not Mode.CONGESTION else 0.0
+        # The severity of a queue is its delay; what it drops is its own matter, and some drop nothing.
+        least = {Mode.DOWN: 1.0, Mode.CONGESTION: QUEUE_LOSS * scale}
+        return _bounded(_loss(observation, least.get(mode, float(severity.get("value", 0.0)) * scale)))
     if observation["kind"] == "delay" and mode in {Mode.DELAY, Mode.CONGESTION}:
         return _bounded(_delay(observation, float(severity.get("value", 0.0)) * scale))
     if observation["kind"] in {"counter", "event"}:

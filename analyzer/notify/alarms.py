@@ -90,7 +90,7 @@ def _text(event: EventKind, incident: Incident, cards: Sequence[LineCard], speak
         parts.append(word("alarm.lasted", duration=span(end_ns - incident.onset_ns)))
     else:
         parts.append(f"{word('alarm.impact')}: {_impact(cards, speaker)}")
-        parts.append(f"{word('alarm.next')}: {next_step(speaker, incident).rstrip('.')}")
+        parts.append(f"{word('alarm.next')}: {next_step(speaker, incident).rstrip('.。')}")
     if link:
         parts.append(link)
     return "; ".join(parts)
@@ -100,7 +100,8 @@ def _what(incident: Incident, speaker: Speaker) -> str:
     """`packet loss 0.8 % on access loop 17 from A to Z, access network`."""
     value = incident.verdict.get("severity")
     size = f" {severity(incident.mode, value['value'])}" if value and incident.mode is not Mode.DOWN else ""
-    where = place(speaker, incident.components) + direction_words(speaker, incident.components)
+    # Chinese words of direction follow a name without a space, which would run into a name in Latin letters.
+    where = f"{place(speaker, incident.components)} {direction_words(speaker, incident.components).strip()}".rstrip()
     return f"{speaker.mode(incident.mode.value)}{size}, {where}, {owner_words(speaker, incident.verdict)}"
 
 

@@ -134,6 +134,17 @@ def test_a_delay_that_is_over_is_set_aside() -> None:
     assert (lasting.over, lasting.start_ns) == (False, 10 * SECOND_NS)
 
 
+def test_a_queue_that_dropped_is_dated_by_what_it_dropped() -> None:
+    """An outage that ended may look like a queue over the minute that holds it; its clean windows since say that it is over."""
+    entry = make_entry(mode="congestion", value=20.0)
+    gone = stretch_of(entry, [make_loss(2000, sent=6000)], make_windows([0, 1000, 1000, 0, 0]))
+    assert gone is not None
+    assert (gone.start_ns, gone.end_ns, gone.over) == (10 * SECOND_NS, 30 * SECOND_NS, True)
+    lasting = stretch_of(entry, [make_loss(60, sent=3000)], make_windows([0, 0, 20, 22, 18]))
+    assert lasting is not None
+    assert not lasting.over
+
+
 def test_silence_of_the_witnesses_is_no_contradiction() -> None:
     """When the newest windows have no such observation, the entry stands."""
     windows = make_windows([0, 10, 10])

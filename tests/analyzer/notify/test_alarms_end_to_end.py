@@ -42,12 +42,12 @@ def test_raise_revise_and_clear_arrive_in_order(world: World, make_fault: Any, r
     joined.service.start()
     try:
         both = ("loop-a>", "loop-a<")
-        world.feed(120)
-        world.feed(40, {"loop-a>": make_fault(loss=0.02)})
+        world.feed(60)
+        world.feed(30, {"loop-a>": make_fault(loss=0.02)})
         wait_until(lambda: len(rsyslogd.lines()) == 2)
-        world.feed(60, {place: make_fault(loss=1.0) for place in both})
+        world.feed(40, {place: make_fault(loss=1.0) for place in both})
         wait_until(lambda: len(rsyslogd.lines()) == 4)
-        world.feed(120)
+        world.feed(90)
         wait_until(lambda: len(rsyslogd.lines()) == 6)
     finally:
         joined.service.stop()
