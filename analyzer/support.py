@@ -11,10 +11,41 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+import attrs
+
 from faultline.records.terms import Mode
 
-BACKGROUND = 5e-5
-"""Loss ratio of a healthy path when the observation brings none: the localiser's default."""
+
+@attrs.frozen(slots=True, kw_only=True)
+class Counted:
+    """A kind of observation that counts bad ones among all."""
+
+    total: str
+    bad: str
+    given: str
+    """Key of the healthy share, when the observation brings one."""
+    background: float
+    """The healthy share otherwise: the localiser's default."""
+    modes: frozenset[Mode]
+
+
+COUNTED: Mapping[str, Counted] = {
+    "loss": Counted(
+        total="sent",
+        bad="lost",
+        given="background",
+        background=5e-5,
+        modes=frozenset({Mode.LOSS, Mode.CONGESTION, Mode.DOWN}),
+    ),
+    "failure": Counted(
+        total="attempts", bad="failed", given="leak", background=0.002, modes=frozenset({Mode.FAILING, Mode.DOWN})
+    ),
+    "zero_window": Counted(
+        total="seconds", bad="closed_seconds", given="background", background=0.005, modes=frozenset({Mode.STALLED})
+    ),
+}
+RESPONSE_FLOOR = 0.08
+"""Spread of the logarithm of a response time that no number of samples lowers."""
 QUEUE_LOSS = 0.01
 """Loss ratio of a full queue that drops, at scale 1."""
 NEVER = 1e-9
@@ -45,14 +76,18 @@ def supporters(entry: Mapping[str, Any], observations: Sequence[Mapping[str, Any
 def speaks(entry: Mapping[str, Any], observation: Mapping[str, Any], scale: float = 1.0) -> float:
     """Nats of the observation for the entry, its severity scaled, against health; 0 for kinds that cannot be dated this way."""
     mode = Mode(entry["mode"])
-    severity = entry.get("severity") or {}
-    if observation["kind"] == "loss" and mode in {Mode.LOSS, Mode.CONGESTION, Mode.DOWN}:
+    value = float((entry.get("severity") or {}).get("value", 0.0))
+    kind = observation["kind"]
+    counted = COUNTED.get(kind)
+    if counted is not None and mode in counted.modes:
         # The severity of a queue is its delay; what it drops is its own matter, and some drop nothing.
         least = {Mode.DOWN: 1.0, Mode.CONGESTION: QUEUE_LOSS * scale}
-        return _bounded(_loss(observation, least.get(mode, float(severity.get("value", 0.0)) * scale)))
-    if observation["kind"] == "delay" and mode in {Mode.DELAY, Mode.CONGESTION}:
-        return _bounded(_delay(observation, float(severity.get("value", 0.0)) * scale))
-    if observation["kind"] in {"counter", "event"}:
+        return _bounded(_counts(observation, counted, least.get(mode, value * scale)))
+    if kind == "delay" and mode in {Mode.DELAY, Mode.CONGESTION}:
+        return _bounded(_delay(observation, value * scale))
+    if kind == "response" and mode is Mode.SLOW:
+        return _bounded(_response(observation, value, scale))
+    if kind in {"counter", "event"}:
         return _counter(observation)
     return 0.0
 
@@ -61,11 +96,11 @@ def _bounded(nats: float) -> float:
     return max(-MOST_NATS, min(MOST_NATS, nats))
 
 
-def _loss(observation: Mapping[str, Any], added: float) -> float:
-    sent, lost = float(observation["sent"]), float(observation["lost"])
-    background = min(0.5, max(NEVER, observation.get("background") or BACKGROUND))
+def _counts(observation: Mapping[str, Any], counted: Counted, added: float) -> float:
+    total, bad = float(observation[counted.total]), float(observation[counted.bad])
+    background = min(0.5, max(NEVER, observation.get(counted.given) or counted.background))
     ratio = min(_LAST, 1 - (1 - background) * (1 - min(1.0, max(added, NEVER))))
-    return lost * math.log(ratio / background) + (sent - lost) * math.log((1 - ratio) / (1 - background))
+    return bad * math.log(ratio / background) + (total - bad) * math.log((1 - ratio) / (1 - background))
 
 
 def _delay(observation: Mapping[str, Any], added_ms: float) -> float:
@@ -77,6 +112,18 @@ def _delay(observation: Mapping[str, Any], added_ms: float) -> float:
     added_us = added_ms * 1000
     spread_us = max(1.858 * float(baseline["mad_us"]) / math.sqrt(float(observation["n"])), 0.05 * added_us)
     return _student(shift_us / spread_us - added_us / spread_us) - _student(shift_us / spread_us)
+
+
+def _response(observation: Mapping[str, Any], factor: float, scale: float) -> float:
+    """On the logarithm: healthy at the baseline's median, at fault so many times slower."""
+    baseline = observation.get("baseline")
+    if baseline is None or observation["n"] < LEAST_SAMPLES or min(observation["median_us"], baseline["median_us"]) <= 0:
+        return 0.0
+    added = math.log(max(1.0, factor)) * scale
+    shift = math.log(float(observation["median_us"]) / float(baseline["median_us"]))
+    sampling = 1.858 * float(baseline["mad_us"]) / float(baseline["median_us"]) / math.sqrt(float(observation["n"]))
+    spread = math.hypot(sampling, max(RESPONSE_FLOOR, 0.05 * added))
+    return _student((shift - added) / spread) - _student(shift / spread) if added > 0 else 0.0
 
 
 def _student(z: float) -> float:

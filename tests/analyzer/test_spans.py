@@ -145,6 +145,51 @@ def test_a_queue_that_dropped_is_dated_by_what_it_dropped() -> None:
     assert not lasting.over
 
 
+@pytest.mark.parametrize(
+    ("mode", "value", "ill", "well"),
+    [
+        (
+            "failing",
+            0.3,
+            {"kind": "failure", "protocol": "tcp", "via": ["loop>"], "attempts": 60, "failed": 20},
+            {"kind": "failure", "protocol": "tcp", "via": ["loop>"], "attempts": 60, "failed": 0},
+        ),
+        (
+            "stalled",
+            0.4,
+            {"kind": "zero_window", "endpoint": "srv", "seconds": 100, "closed_seconds": 40},
+            {"kind": "zero_window", "endpoint": "srv", "seconds": 100, "closed_seconds": 0},
+        ),
+        (
+            "slow",
+            5.0,
+            {
+                "kind": "response",
+                "endpoint": "srv",
+                "n": 300,
+                "median_us": 40_000,
+                "baseline": {"median_us": 8000, "mad_us": 900},
+            },
+            {"kind": "response", "endpoint": "srv", "n": 300, "median_us": 8100, "baseline": {"median_us": 8000, "mad_us": 900}},
+        ),
+    ],
+)
+def test_what_servers_do_is_dated_too(mode: str, value: float, ill: dict[str, Any], well: dict[str, Any]) -> None:
+    """Failures, closed windows and slow responses begin and end like losses do."""
+    ten_s = 10 * SECOND_NS
+
+    def windows(*seen: dict[str, Any]) -> list[WindowEvidence]:
+        return [WindowEvidence(start_ns=n * ten_s, end_ns=(n + 1) * ten_s, observations=[o]) for n, o in enumerate(seen)]
+
+    entry = make_entry(mode=mode, value=value)
+    gone = stretch_of(entry, [ill], windows(well, ill, ill, well, well))
+    assert gone is not None
+    assert (gone.start_ns, gone.end_ns, gone.over) == (ten_s, 3 * ten_s, True)
+    lasting = stretch_of(entry, [ill], windows(well, well, ill, ill))
+    assert lasting is not None
+    assert (lasting.start_ns, lasting.over) == (2 * ten_s, False)
+
+
 def test_silence_of_the_witnesses_is_no_contradiction() -> None:
     """When the newest windows have no such observation, the entry stands."""
     windows = make_windows([0, 10, 10])
