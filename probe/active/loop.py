@@ -22,8 +22,9 @@ _EARLY_NS = 100_000
 """Timers so near are run in the same turn: going to sleep and waking costs as much."""
 _FAR_NS = 4_000_000
 _LONGEST_NS = SECOND_NS // 2
-_TIMERS_A_TURN = 256
-"""Then sockets get their turn, however many sessions are due."""
+_TIMERS_A_TURN = 64
+"""Then sockets get their turn, however many sessions are due. Fewer than the datagrams that are read in a turn: a host that is
+too busy sends less, which is accounted for, and does not let replies lie until they look lost."""
 _JOB_NS = 10_000_000
 """What a job may take of each turn; a step that takes longer is the last of its turn."""
 _ANSWER_S = 8.0

@@ -40,7 +40,7 @@ _PKTINFO6 = struct.Struct("=16sI")
 _CONTROL_OCTETS = 512
 _BUFFER_OCTETS = 4 << 20
 """Room for what arrives while the program is not running: at 10,000 packets/s of 64 octets (768 in the kernel) half a second."""
-_BATCH = 128
+_BATCH = 512
 
 Address = tuple[str, int] | tuple[str, int, int, int]
 

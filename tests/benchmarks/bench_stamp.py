@@ -118,7 +118,7 @@ def measured(sessions: int, rate: int, seconds: int) -> str:
         f"{sessions:>8} {sender['sent'] / seconds:>10,.0f} {sender['sent'] - sender['received']:>6} {sender['skipped']:>8} "
         f"{sender['suspect']:>8} {sender['forward_delay']['p50']:>8.1f} {sender['forward_delay']['p95']:>8.1f} "
         f"{sender['forward_delay']['p99']:>8.1f} {sender['rtt']['p50']:>8.1f} {1e6 * sender['cpu_s'] / packets:>10.0f} "
-        f"{sender['cpu_s'] / sender['seconds']:>7.0%} {1e6 * other['cpu_s'] / packets:>10.0f} {sender['megabytes']:>8.0f}\n"
+        f"{sender['cpu_s'] / sender['seconds']:>7.0%} {1e6 * other['cpu_s'] / packets:>10.0f} {sender['megabytes']:>7.0f}\n"
     )
 
 
@@ -126,7 +126,7 @@ def main() -> None:
     """Print the table."""
     sys.stdout.write(
         "                                             T2-T1, µs                  RTT, µs   sender            reflector\n"
-        "sessions  packets/s   lost  skipped  suspect      p50      p95      p99      p50  µs/packet     CPU  µs/packet       MB\n"
+        "sessions  packets/s   lost  skipped  suspect      p50      p95      p99      p50  µs/packet     CPU  µs/packet      MB\n"
     )
     # Ended from outside, the namespaces must go as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
