@@ -307,6 +307,7 @@ class _Reader:
             number=number,
             raw=item,
             quality=self._quality(item, where),
+            paths=self._paths(item, where, needed=False),
             endpoint=self._reference(item, "endpoint", where),
             n=self.need(item, "n", where, low=0.0),
             median_us=self.need(item, "median_us", where, low=0.0),

@@ -33,7 +33,7 @@ line-hour, shared among the directed components of a line. Routes change often a
 SHARES: Mapping[ComponentKind, Mapping[Mode, float]] = {
     ComponentKind.SEGMENT: {Mode.LOSS: 0.35, Mode.DOWN: 0.3, Mode.CONGESTION: 0.15, Mode.DELAY: 0.15, Mode.MTU: 0.05},
     ComponentKind.LINK: {Mode.LOSS: 0.35, Mode.DOWN: 0.3, Mode.CONGESTION: 0.15, Mode.DELAY: 0.15, Mode.MTU: 0.05},
-    ComponentKind.DEVICE: {Mode.DOWN: 0.45, Mode.LOSS: 0.2, Mode.CONGESTION: 0.2, Mode.DELAY: 0.1, Mode.MTU: 0.05},
+    ComponentKind.DEVICE: {Mode.DOWN: 0.55, Mode.CONGESTION: 0.22, Mode.DELAY: 0.1, Mode.LOSS: 0.08, Mode.MTU: 0.05},
     ComponentKind.SITE: {Mode.DOWN: 1.0},
     ComponentKind.SERVER: {Mode.SLOW: 0.4, Mode.FAILING: 0.25, Mode.DOWN: 0.2, Mode.STALLED: 0.15},
     ComponentKind.SERVICE: {Mode.SLOW: 0.4, Mode.FAILING: 0.4, Mode.STALLED: 0.2},
@@ -43,7 +43,7 @@ SHARES: Mapping[ComponentKind, Mapping[Mode, float]] = {
 }
 """How the faults of a kind are shared among its modes."""
 
-BOTH_WAYS: Mapping[Mode, float] = {Mode.LOSS: 0.3, Mode.DOWN: 0.8, Mode.CONGESTION: 0.1, Mode.DELAY: 0.6, Mode.MTU: 0.5}
+BOTH_WAYS: Mapping[Mode, float] = {Mode.LOSS: 0.4, Mode.DOWN: 0.8, Mode.CONGESTION: 0.1, Mode.DELAY: 0.6, Mode.MTU: 0.5}
 """Share of a segment's faults that hit both directions at once: a cut cable is one fault, not two."""
 
 NEVER_BLAMED = frozenset({ComponentKind.ROUTE, ComponentKind.PROBE})

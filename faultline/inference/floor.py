@@ -117,7 +117,7 @@ def _expected(row: Row, state: State, times: float) -> tuple[float, float]:
             )
             return moved.loglik(state) - moved.loglik(HEALTHY), 4.0 * row.tau
         case ResponseRow():
-            moved_row = ResponseRow(shift=state.slow, spread=row.spread, tau=row.tau)
+            moved_row = ResponseRow(shift=row.expected(state), spread=row.spread, tau=row.tau, usual_us=row.usual_us)
             return moved_row.loglik(state) - moved_row.loglik(HEALTHY), 4.0 * row.tau
     return 0.0, 0.0
 

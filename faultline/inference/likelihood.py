@@ -348,20 +348,28 @@ def by_path(outcome: str | None) -> bool:
 
 @attrs.frozen(slots=True, kw_only=True)
 class ResponseRow:
-    """Logarithm of the response time beside its baseline."""
+    """Logarithm of the response time beside its baseline: a slower server multiplies it, a longer way there and back adds to it."""
 
     shift: float
     spread: float
     tau: float
-    modes: frozenset[Mode] = frozenset({Mode.SLOW})
+    usual_us: float = math.inf
+    """Median of the baseline; what the way adds counts beside it."""
+    modes: frozenset[Mode] = frozenset({Mode.SLOW, Mode.DELAY, Mode.CONGESTION})
     flat: frozenset[Mode] = frozenset()
+
+    def expected(self, state: State) -> float:
+        """The shift that a state makes. A queue holds half of the packets up, as in a delay's median."""
+        added_us = (state.shift_ms + state.queue_ms / 2) * 1000
+        return state.slow + math.log1p(added_us / self.usual_us)
 
     def loglik(self, state: State) -> float:
         """Student's t on the logarithm; a row without baseline has no weight."""
         if not self.tau:
             return 0.0
-        spread = math.hypot(self.spread, CELL) if state.slow else self.spread
-        return self.tau * (student((self.shift - state.slow) / spread) - math.log(spread))
+        expected = self.expected(state)
+        spread = math.hypot(self.spread, CELL) if expected else self.spread
+        return self.tau * (student((self.shift - expected) / spread) - math.log(spread))
 
 
 def response_row(observation: Response, seconds: float) -> ResponseRow:
@@ -375,6 +383,7 @@ def response_row(observation: Response, seconds: float) -> ResponseRow:
         shift=max(math.log(observation.median_us / base.median_us), -spread),  # faster is no fault
         spread=spread,
         tau=RESPONSE_EPISODES * _trust(observation.quality, seconds),
+        usual_us=base.median_us,
     )
 
 
@@ -432,13 +441,22 @@ def told_modes(name: str) -> frozenset[Mode]:
     return next((modes for words, modes in _NAMES if any(word in lower for word in words)), _ANY)
 
 
-def told_row(observation: Told) -> ToldRow:
-    """The row of a counter or an event."""
+def told_row(observation: Told, *, alike: int = 1) -> ToldRow:
+    """The row of a counter or an event.
+
+    Args:
+        observation: what was told.
+        alike: clean polls of the same place about the same modes, this one included. A fault that one counter does not show the
+            others do not show either: together they say what one says.
+    """
     modes = told_modes(observation.name)
     state = modes == {Mode.DOWN}
     sensitivity = observation.sensitivity if observation.sensitivity is not None else (0.98 if state else 0.6)
     alarm = observation.false_positive_rate if observation.false_positive_rate is not None else (1e-3 if state else 0.01)
-    return yes_or_no(observation.raised, sensitivity, alarm, modes)
+    row = yes_or_no(observation.raised, sensitivity, alarm, modes)
+    if observation.raised or alike <= 1:
+        return row
+    return ToldRow(healthy=row.healthy / alike, faulty=row.faulty / alike, modes=modes)
 
 
 def yes_or_no(raised: bool, sensitivity: float, alarm: float, modes: frozenset[Mode]) -> ToldRow:  # noqa: FBT001 - the datum itself

@@ -114,8 +114,9 @@ class Failure(_Any):
 
 @attrs.frozen(slots=True, kw_only=True)
 class Response(_Any):
-    """The server's own time to answer."""
+    """The time to an answer: the server's own, and the way there and back from where it was seen, when `paths` say so."""
 
+    paths: tuple[Path, ...] = ()
     endpoint: int | None
     n: float
     median_us: float

@@ -38,6 +38,7 @@ from faultline.inference.likelihood import (
     mtu_row,
     response_row,
     silence_row,
+    told_modes,
     told_row,
     yes_or_no,
     zero_window_row,
@@ -209,7 +210,10 @@ class _Builder:
                     if by_path(observation.outcome):
                         self._paths(number, observation.paths, neighbours)
                     self._endpoint(number, observation.endpoint, zone_only=observation.outcome in {"servfail", "nxdomain"})
-                case Response() | ZeroWindow():
+                case Response():
+                    self._paths(number, observation.paths, neighbours)
+                    self._endpoint(number, observation.endpoint)
+                case ZeroWindow():
                     self._endpoint(number, observation.endpoint)
                 case Told():
                     if observation.component is not None and not _is_work(observation.name):
@@ -306,6 +310,12 @@ class _Builder:
                 self._extra[number].update(component.hosts)
 
     # ---- rows ---------------------------------------------------------------------------------------------------
+    def _poll(self, o: Told) -> tuple[int, frozenset[Mode]]:
+        """Place, either direction, and what it would be a sign of."""
+        c = -1 if o.component is None else o.component
+        back = self.components[c].reverse if c >= 0 else None
+        return (c if back is None else min(c, back), told_modes(o.name))
+
     def rows(self) -> list[Row]:
         """One likelihood an observation."""
         seconds = self._evidence.seconds
@@ -318,11 +328,14 @@ class _Builder:
             for p in o.paths
             for c in set(p.via)
         )
+        clean = Counter(self._poll(o) for o in self._evidence.observations if isinstance(o, Told) and not o.raised)
         rows: list[Row] = []
         for number, o in enumerate(self._evidence.observations):
             if isinstance(o, Loss):
                 seen = min((witnesses[c] for path in o.paths for c in path.via), default=1)
                 rows.append(loss_row(o, seconds, witnesses=seen))
+            elif isinstance(o, Told):
+                rows.append(told_row(o, alike=clean[self._poll(o)]))
             elif isinstance(o, Delay):
                 stale = any(set(path.via) <= route for path in o.paths for route in moved)
                 trust = STALE_ROUTE_TRUST if stale else 1.0

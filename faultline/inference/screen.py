@@ -292,7 +292,7 @@ def _alarming(observations: Sequence[Observation]) -> Iterable[int]:
             case Failure() if o.failed:
                 concerned = (o.endpoint, *chain.from_iterable(p.via for p in o.paths))
             case Response() if o.baseline is None or o.median_us > o.baseline.median_us + 2 * o.baseline.mad_us:
-                concerned = (o.endpoint,)
+                concerned = (o.endpoint, *chain.from_iterable(p.via for p in o.paths))
             case ZeroWindow() if o.closed_seconds:
                 concerned = (o.endpoint,)
             case Mtu() if o.lost:
@@ -354,7 +354,9 @@ def _touches(o: Observation, looked: set[int]) -> bool:
     match o:
         case Told():
             return o.component in looked
-        case Response() | ZeroWindow() | Failure():
+        case Response():
+            return o.endpoint in looked or any(c in looked for p in o.paths for c in p.via)
+        case ZeroWindow() | Failure():
             return o.endpoint in looked
         case Silence() | RouteChange():
             return True

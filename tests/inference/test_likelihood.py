@@ -177,6 +177,13 @@ def test_a_counter_says_what_its_sensitivity_and_false_alarms_allow(raised: bool
     assert nats(row, Mode.DELAY, 5) == 0
 
 
+def test_clean_counters_of_one_place_say_together_what_one_says() -> None:
+    """A fault that shows in none of them is one surprise, not four."""
+    clean = {"kind": "counter", "component": "core>", "name": "if_in_errors", "raised": False}
+    alone = nats(row_of(clean), Mode.LOSS, 0.01)
+    assert nats(row_of(clean, clean, clean | {"component": "core<"}), Mode.LOSS, 0.01) == pytest.approx(alone / 3)
+
+
 @pytest.mark.parametrize(
     ("name", "mode"),
     [
