@@ -21,13 +21,33 @@ _KEPT_INTERVALS = 8
 class Interval(Protocol):
     """What a meter gives per interval; see `faultline/native/_native.pyi`."""
 
-    start_ns: int
-    end_ns: int
-    records: int
-    messages: bytes
-    first_ns: int | None
-    last_ns: int | None
-    quality: list[dict[str, Any]]
+    @property
+    def start_ns(self) -> int:
+        """Start of the interval."""
+
+    @property
+    def end_ns(self) -> int:
+        """Its end; no later one holds anything older."""
+
+    @property
+    def records(self) -> int:
+        """Flow records in it."""
+
+    @property
+    def messages(self) -> bytes:
+        """Their IPFIX messages, ready to be sealed."""
+
+    @property
+    def first_ns(self) -> int | None:
+        """Earliest packet of a record; None without records."""
+
+    @property
+    def last_ns(self) -> int | None:
+        """Latest packet."""
+
+    @property
+    def quality(self) -> list[dict[str, Any]]:
+        """The fields of probe_health that the capture knows, per observation point."""
 
 
 class Meter(Protocol):
