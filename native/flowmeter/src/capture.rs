@@ -3,6 +3,7 @@
 //! The edge around `live`: threads, the wall clock and the way to stop. Interfaces are opened by the caller's thread, so that what is
 //! wrong with them is told where somebody listens.
 
+use std::io;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::mpsc::{channel, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -124,11 +125,22 @@ impl Capture {
                 Err(RecvTimeoutError::Disconnected) => {
                     *ready = assembly.rest();
                     if ready.is_empty() {
-                        return Ok(None);
+                        return self.over();
                     }
                 }
             }
         }
+    }
+
+    /// All threads have ended: as they were told, or not.
+    fn over(&self) -> Result<Option<Whole>, SourceError> {
+        if self.stop_ns.load(Ordering::Relaxed) != RUNNING {
+            return Ok(None);
+        }
+        Err(SourceError::Io {
+            name: "capture".to_owned(),
+            error: io::Error::other("metering ended by itself"),
+        })
     }
 
     /// End the capture now; what was finished by then can still be taken.

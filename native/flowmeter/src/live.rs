@@ -275,3 +275,114 @@ fn group(mut ready: Vec<(usize, PointInterval)>) -> Vec<Vec<(usize, PointInterva
     }
     groups
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::KeyOptions;
+    use crate::packet::Tunnels;
+
+    const BASE: i64 = 1_700_000_000 * NS;
+
+    fn point() -> Point {
+        let options = MeterOptions {
+            idle_timeout_ns: 30 * NS,
+            active_timeout_ns: 0,
+            max_flows: 16,
+            tunnels: Tunnels::Inner,
+            key: KeyOptions::default(),
+            exclude_ports: Vec::new(),
+        };
+        Point::new("p", options, 10 * NS, BASE + 3 * NS)
+    }
+
+    /// A UDP datagram without payload.
+    fn datagram() -> Vec<u8> {
+        let mut octets = vec![0; 12];
+        octets.extend_from_slice(&[8, 0, 0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+        octets.extend_from_slice(&[0, 1, 0, 2, 0, 8, 0, 0]);
+        octets
+    }
+
+    fn pass(point: &mut Point, after_ns: i64) {
+        let octets = datagram();
+        let frame = Frame {
+            ts_ns: BASE + after_ns,
+            octets: &octets,
+            wire_octets: octets.len() as u32,
+            ..Frame::default()
+        };
+        point.observe(&frame);
+    }
+
+    fn bounds(intervals: &[PointInterval]) -> Vec<(i64, i64, u64)> {
+        let of = |one: &PointInterval| ((one.start_ns - BASE) / NS, (one.end_ns - BASE) / NS, one.records);
+        intervals.iter().map(of).collect()
+    }
+
+    #[test]
+    fn a_packet_of_the_next_interval_finishes_the_one_before() {
+        let mut point = point();
+        pass(&mut point, 4 * NS);
+        pass(&mut point, 31 * NS);
+        assert_eq!(bounds(&point.take()), [(0, 10, 1), (10, 20, 0), (20, 30, 0)]);
+        point.stop(BASE + 33 * NS);
+        assert_eq!(bounds(&point.take()), [(30, 33, 1)]);
+    }
+
+    #[test]
+    fn silence_finishes_an_interval_once_the_kernel_has_given_everything() {
+        let mut point = point();
+        pass(&mut point, 4 * NS);
+        point.tick(BASE + 10 * NS + SETTLE_NS - 1, true);
+        point.tick(BASE + 11 * NS, false);
+        assert!(point.take().is_empty());
+        point.tick(BASE + 10 * NS + SETTLE_NS, true);
+        assert_eq!(bounds(&point.take()), [(0, 10, 1)]);
+    }
+
+    #[test]
+    fn a_late_packet_counts_in_the_interval_under_way() {
+        let mut point = point();
+        pass(&mut point, 10 * NS);
+        pass(&mut point, 10 * NS - 5);
+        let _ = point.take();
+        point.stop(BASE + 12 * NS);
+        let last = point.take().pop().unwrap();
+        assert_eq!(last.span_ns, (Some(BASE + 10 * NS), Some(BASE + 10 * NS)));
+        assert_eq!(last.quality.received, 2);
+    }
+
+    #[test]
+    fn a_clock_set_back_begins_a_new_grid_and_loses_nothing() {
+        let mut point = point();
+        pass(&mut point, 4 * NS);
+        pass(&mut point, -3000 * NS);
+        pass(&mut point, -2985 * NS);
+        let intervals = point.take();
+        assert_eq!(bounds(&intervals), [(0, 10, 1), (-3000, -2990, 1)]);
+        assert!(intervals[0].last_before_step && !intervals[1].last_before_step);
+    }
+
+    #[test]
+    fn an_interval_is_whole_when_every_point_has_gone_beyond_it() {
+        let mut assembly = Assembly::new(2);
+        let mut both = [point(), point()];
+        pass(&mut both[0], 25 * NS);
+        let mut whole = Vec::new();
+        for interval in both[0].take() {
+            whole.extend(assembly.add(0, interval));
+        }
+        assert!(whole.is_empty());
+        pass(&mut both[1], 15 * NS);
+        for interval in both[1].take() {
+            whole.extend(assembly.add(1, interval));
+        }
+        assert_eq!(whole.len(), 1);
+        assert_eq!(
+            whole[0].iter().map(|(point, one)| (*point, one.start_ns)).collect::<Vec<_>>(),
+            [(0, BASE), (1, BASE)]
+        );
+        assert_eq!(assembly.rest().len(), 1);
+    }
+}
