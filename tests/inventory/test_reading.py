@@ -67,7 +67,7 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
     # name: (what is in the example, what stands there instead, key, words of what is wrong, words of what to do)
     "unknown format": ("faultline-inventory/1", "faultline-inventory/9", "format", "is not", "no other"),
     "no format": ("format: faultline-inventory/1", "", "", "'format' is missing", "add `format"),
-    "unknown section": ("tenants:", "tennants:", "tennants", "unknown key", "did you mean 'tenants'"),
+    "unknown section": ("tenants:", "tenantz:", "tenantz", "unknown key", "did you mean 'tenants'"),
     "missing section": ("tenants:\n  - {id: bank, name: First Bank}", "", "", "'tenants' is missing", "list whose"),
     "empty section": ("tenants:\n  - {id: bank, name: First Bank}", "tenants: []", "tenants", "empty", "list whose"),
     "a section that is no list": (
@@ -101,7 +101,7 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
     "duplicate session": ("{id: pe2-fw,", "{id: ce-fw,", "sessions[3].id", "a session 'ce-fw' is already", "its own name"),
     "duplicate yaml key": ("    grade: AA", "    code: other", "lines[0].code", "is already in line", "keep one"),
     "component named as a site": ("{id: pe2, kind", "{id: dc-sh, kind", "components[5].id", "the id of a site", "its own"),
-    "owner": ("owner: access, name: Acc", "owner: acess, name: Acc", "components[2].owner", "'acess'", "did you mean 'access'"),
+    "owner": ("owner: access, name: Acc", "owner: accezs, name: Acc", "components[2].owner", "'accezs'", "did you mean 'access'"),
     "no owner": ("owner: access, name: Acc", "name: Acc", "components[2]", "'owner' is missing", "one of customer"),
     "kind": ("{id: ce, kind: device", "{id: ce, kind: router", "components[1].kind", "'router' is not one of", "choose one"),
     "site as a component": (
@@ -256,7 +256,7 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
     ),
     "interface of nobody": (
         "{probe: branch, interface",
-        "{probe: brunch, interface",
+        "{probe: branchh, interface",
         "interfaces[0].probe",
         "no probe",
         "did you mean 'branch'",
@@ -314,7 +314,7 @@ def test_a_mistake_is_named_with_its_line_its_key_and_what_to_do(name: str, exam
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(example_text: str) -> None:
     """Three mistakes in one reading are three problems, each with its line in front."""
-    text = example_text.replace("owner: access, name: Acc", "owner: acess, name: Acc").replace("grade: AA", "grad: AA")
+    text = example_text.replace("owner: access, name: Acc", "owner: accezs, name: Acc").replace("grade: AA", "grad: AA")
     text = text.replace("reflector: pe1}", "reflector: pe7}")
     with pytest.raises(InventoryError) as caught:
         inventory.parse(text, "inv.yaml")
