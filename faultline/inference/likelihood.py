@@ -348,7 +348,7 @@ def by_path(outcome: str | None) -> bool:
 
 @attrs.frozen(slots=True, kw_only=True)
 class ResponseRow:
-    """Logarithm of the response time beside its baseline: a slower server multiplies it, a longer way there and back adds to it."""
+    """Logarithm of the response time beside its baseline: a slower server multiplies it, a longer way adds to it."""
 
     shift: float
     spread: float

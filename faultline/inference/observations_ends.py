@@ -69,13 +69,19 @@ def _round_trip(sight: Sight, ground: Ground) -> Observation | None:
 
 
 def _response(sight: Sight, ground: Ground) -> Observation | None:
-    """The server's own time; `direction` is that of the requests, so the server is at the end they go to."""
+    """The time to an answer; `direction` is that of the requests, so the server is at the end they go to.
+
+    Of a connection that lasts, nobody knows how much of it is the way between vantage and server now: the localiser is told the
+    way, and weighs it with what else measures it.
+    """
     server = host_at(sight.line, sight.direction, ground)
     histogram = sight.row.histograms.get("application_response")
     usual = ground.usual(line=sight.line.code, name=sight.vantage, direction=sight.direction.value, metric="application_response")
     if server is None or histogram is None or histogram.n < FEWEST_SAMPLES or usual is None:
         return None
-    observation = {"kind": "response", "endpoint": server, **response_numbers(histogram, usual)}
+    via = positions.to_end_and_back(sight.line, ground.inventory, sight.position, sight.direction)
+    way: Observation = {"via": list(via), "round_trip": True} if via else {}
+    observation = {"kind": "response", "endpoint": server, **way, **response_numbers(histogram, usual)}
     return with_quality(observation, capture_quality(sight))
 
 

@@ -204,15 +204,13 @@ class _Builder:
         neighbours: set[tuple[int, ...]] = set()
         for number, observation in enumerate(self._evidence.observations):
             match observation:
-                case Loss() | Delay() | Mtu():
+                case Loss() | Delay() | Mtu() | Response():
                     self._paths(number, observation.paths, neighbours)
+                    self._endpoint(number, observation.endpoint if isinstance(observation, Response) else None)
                 case Failure():
                     if by_path(observation.outcome):
                         self._paths(number, observation.paths, neighbours)
                     self._endpoint(number, observation.endpoint, zone_only=observation.outcome in {"servfail", "nxdomain"})
-                case Response():
-                    self._paths(number, observation.paths, neighbours)
-                    self._endpoint(number, observation.endpoint)
                 case ZeroWindow():
                     self._endpoint(number, observation.endpoint)
                 case Told():
