@@ -32,7 +32,7 @@ check: ## formatting, lint, types, direction of imports
 	.venv/bin/mypy
 	$(PY) -m mypy.stubtest --ignore-missing-stub faultline.native._native
 	.venv/bin/lint-imports --no-cache >/dev/null || .venv/bin/lint-imports --no-cache
-	.venv/bin/deptry . --extend-exclude '(tests|native|packaging|build|\.cache)/.*' 2>&1 | tail -n 5
+	.venv/bin/deptry . --extend-exclude '(tests|native|packaging|build|\.cache)/.*'
 	.venv/bin/codespell $(ROOMS) native/*/src packaging tests docs README.md CHANGELOG.md CONTRIBUTING.md
 	cargo fmt --manifest-path native/Cargo.toml --all --check
 	cargo clippy --manifest-path native/Cargo.toml --workspace --all-targets --quiet -- -D warnings
