@@ -1,6 +1,7 @@
 """How often component, owner and mode are named rightly on the simulated line, how soon, and how often health is blamed.
 
-    .venv/bin/python tests/benchmarks/bench_simnet.py [--seeds N] [--healthy MINUTES] [--probes full|ends] [--wrong]
+    .venv/bin/python tests/benchmarks/bench_simnet.py [--seeds N] [--healthy MINUTES] [--probes full|ends]
+                                                      [--kind KIND] [--segment ID] [--wrong]
 
 The verdict counts that is said first, within 60 s of the fault, by the rule of the demonstration.
 """
@@ -66,6 +67,7 @@ def main() -> None:
     parser.add_argument("--healthy", type=float, default=60.0, help="minutes of healthy time")
     parser.add_argument("--probes", type=Probes, default=Probes.FULL)
     parser.add_argument("--kind", type=Kind, default=None)
+    parser.add_argument("--segment", choices=SEGMENTS, default=None)
     parser.add_argument("--wrong", action="store_true", help="say what was said where it was not right")
     options = parser.parse_args()
     log.configure(level="error")
@@ -75,7 +77,7 @@ def main() -> None:
     )
     everything: dict[Kind, list[Result]] = {}
     for kind, segment, way, rate in cells():
-        if options.kind not in {None, kind}:
+        if options.kind not in {None, kind} or options.segment not in {None, segment}:
             continue
         fault = Fault(kind=kind, component=segment, way=way, rate=rate)
         results = [run_trial(Trial(fault=fault, seed=seed, probes=options.probes)) for seed in range(1, options.seeds + 1)]
