@@ -19,8 +19,8 @@ from faultline.inference.verdict import verdict
 
 PURE_LIMIT = 200
 """Components up to which plain Python answers; it needs no compiled wheel."""
-MODES_EACH = 5
-"""Hypotheses a component, about."""
+CROSSINGS_EACH = 40
+"""Observations that hypotheses of one component cross, all its modes together, about."""
 SCREEN_FROM = 2000
 """Components from which on those that nothing speaks for are set aside first."""
 
@@ -58,7 +58,7 @@ def problem_of(evidence: Evidence) -> Problem:
 
 def solver_for(problem: Problem) -> Solver:
     """Plain Python for small networks, numpy for large ones where it is installed."""
-    if len(problem.hypotheses) > PURE_LIMIT * MODES_EACH:
+    if sum(len(h.column) for h in problem.hypotheses) > PURE_LIMIT * CROSSINGS_EACH:
         try:
             from faultline.inference.sparse import SparseSolver  # noqa: PLC0415 - compiled wheels, only where they pay
         except ImportError:  # on a probe: slower, the same answer
