@@ -287,3 +287,18 @@ def test_what_all_branches_share_is_found_where_they_meet() -> None:
 def test_a_healthy_hub_blames_nobody() -> None:
     """A hundred healthy branches."""
     assert locate(hub(100, seed=13))["verdicts"] == []
+
+
+# ---- server ------------------------------------------------------------------------------------------------------
+def test_a_longer_way_to_the_server_is_no_slow_server() -> None:
+    """Answers seen from the firewall take 5 ms longer, and so do test packets to the server: the segment has become longer."""
+    answers = {"n": 4500, "median_us": 5400, "baseline": {"n": 4000, "median_us": 220, "mad_us": 200}}
+    response = {"kind": "response", "endpoint": "server", "via": ["dc-lan>", "dc-lan<"], "round_trip": True, **answers}
+
+    def tested(shift_us: float) -> list[dict[str, Any]]:
+        return [delay(["dc-lan>"], shift_us, usual_us=50, mad_us=10), delay(["dc-lan<"], 0, usual_us=50, mad_us=10)]
+
+    longer = locate(document([*tested(5000), response], components(), fault_rate=RATES))
+    assert (blamed(longer), modes(longer)) == ([("dc-lan>",)], {"delay"})
+    slower = locate(document([*tested(0), response], components(), fault_rate=RATES))
+    assert (blamed(slower), modes(slower)) == ([("server",)], {"slow"})

@@ -60,13 +60,14 @@ def test_another_mix_of_traffic_is_not_a_longer_way(ground: Any, steady: Steady)
 
 
 def test_response_times_speak_of_the_server(ground: Any, steady: Steady) -> None:
-    """The server at the end the requests go to, told once, from the vantage nearest to it."""
+    """The server at the end the requests go to, told once, from the vantage nearest to it, with the way between them."""
     rows = []
     for vantage in ("ce-lan", "fw-lan"):
         ground.usually(vantage, "application_response", 8 * MS, direction="a_to_z", mad_ns=900_000.0)
         rows.append(ground.tcp(vantage, "a_to_z", SOME, application_response=steady(90 * MS)))
     (seen,) = of_kind(ground.observations(*rows), "response")
     assert seen["endpoint"] == "server"
+    assert seen["via"] == ["dc-lan>", "dc-lan<", "server"]
     assert seen["median_us"] == pytest.approx(90_000, rel=1 / 64)
     assert seen["baseline"] == {"n": 9000, "median_us": 8000.0, "mad_us": 900.0}
 
