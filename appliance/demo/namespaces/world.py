@@ -28,7 +28,7 @@ from appliance.demo.page import Page
 from appliance.demo.world import Answers, Balance, Say, WorldError
 
 _COLLECTOR, _ANALYZER, _SERVER, _USERS = "collector", "analyzer", "server", "users"
-_START_S = 30.0
+_START_S = 60.0
 """A service's start on a busy machine; two seconds are usual."""
 _GRACE_S = 8.0
 """Longer than a probe's drain_s."""
@@ -73,9 +73,9 @@ class Namespaces:
         self._start_server()
         self._start_responders()
         self.processes.await_listening(_COLLECTOR, COLLECTOR_PORT, timeout_s=_START_S)
-        # From Z to A: a session must not begin before its reflector is there, or its first packets count as lost.
-        for name in reversed(probe_names(self._probes)):
+        for name in probe_names(self._probes):
             self._start_service(f"probe {name}", plan.PROBE_NODES[name], files.probe(name))
+        for name in probe_names(self._probes):
             self._await_probe(f"probe {name}")
         self._write_down()
         self.processes.await_that(self._page.answers_at_all, "the analyzer does not answer", timeout_s=_START_S)
@@ -98,7 +98,7 @@ class Namespaces:
         self.processes.start(_SERVER, self._ground.spaces.inside("server", command), log=self.files.log(_SERVER))
 
     def _start_responders(self) -> None:
-        """They stand before the probes, whose sessions they answer."""
+        """They answer the sessions of the probes beside them."""
         for one in RESPONDERS:
             command = (
                 *_MODULE,
