@@ -83,7 +83,8 @@ def screen(evidence: Evidence) -> Screened:
     crossings = _crossings(observations)
     size = len(evidence.components)
     marks, watched, rest, down = _path_scores(evidence, crossings)
-    kept = {int(c) for c in np.flatnonzero(marks)} | set(_alarming(observations))
+    others = {number: o for number, o in enumerate(observations) if type(o) is not Loss and type(o) is not Delay}
+    kept = {int(c) for c in np.flatnonzero(marks)} | set(_alarming(others.values()))
     kept |= _kin(evidence.components, kept)
     if not kept:
         measured = np.flatnonzero(watched > 0)
@@ -93,7 +94,8 @@ def screen(evidence: Evidence) -> Screened:
     flags[list(looked)] = True
     rows = np.zeros(len(observations), dtype=bool)
     rows[crossings.row[flags[crossings.component]]] = True
-    chosen = _added_up([o for o, inside in zip(observations, rows, strict=True) if inside or _touches(o, looked)], looked)
+    rows[[number for number, o in others.items() if _touches(o, looked)]] = True
+    chosen = _added_up([observations[number] for number in np.flatnonzero(rows)], looked)
     outside = np.ones(size, dtype=bool)
     outside[list(kept)] = False
     return Screened(
@@ -281,7 +283,7 @@ def _sorted_out(observations: Sequence[Observation]) -> tuple[Array, dict[int, L
 
 
 # ---- what belongs to it ------------------------------------------------------------------------------------------
-def _alarming(observations: Sequence[Observation]) -> Iterable[int]:
+def _alarming(observations: Iterable[Observation]) -> Iterable[int]:
     """Components that observations other than of loss and delay speak for."""
     for o in observations:
         match o:
