@@ -1,6 +1,6 @@
 //! The flow table: open addressing over a slab, and lists of flows by the second in which they may expire.
 //!
-//! Memory for `max_flows` is reserved at the start; nothing is allocated per packet. A full table is the caller's business: it asks
+//! Memory for 65,536 flows is reserved at the start; nothing is allocated per packet. A full table is the caller's business: it asks
 //! for a victim.
 
 use crate::flow::{Flow, NONE};
@@ -10,6 +10,8 @@ use crate::tcp::Connection;
 
 /// Occupied places looked at for the oldest flow when the table is full.
 const VICTIM_WINDOW: usize = 16;
+/// Flows that have their place from the start; a table that may hold more grows as it fills.
+const RESERVED: usize = 1 << 16;
 /// Lists of flows by second; a timeout longer than that many seconds is looked at more than once.
 const LISTS: usize = 64;
 /// 2³⁰ ns, about a second.
@@ -52,7 +54,7 @@ impl Table {
         let max_flows = max_flows.clamp(1, 1 << 26);
         Self {
             places: vec![EMPTY; (max_flows * 2).next_power_of_two()],
-            flows: Vec::with_capacity(max_flows),
+            flows: Vec::with_capacity(max_flows.min(RESERVED)),
             free: Vec::new(),
             connections: Vec::new(),
             free_connections: Vec::new(),
