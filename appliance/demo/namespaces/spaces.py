@@ -27,8 +27,9 @@ _TOOLS = {
 }
 _READY_S = 5.0
 _COMMAND_S = 20.0
-_ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
-_HOLD = (*_ENDS_WITH_US, "sleep", "infinity")
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+"""In front of a command: the kernel ends it when this process dies, however that happens."""
+_HOLD = (*ENDS_WITH_US, "sleep", "infinity")
 
 
 def why_not() -> str | None:
@@ -104,7 +105,7 @@ class Spaces:
 
     def inside(self, label: str, command: Sequence[str]) -> list[str]:
         """The command as it is run inside; it ends when this process does. Every step replaces the former: one process id."""
-        return [*self._into(label), *_ENDS_WITH_US, "--", *command]
+        return [*self._into(label), *ENDS_WITH_US, "--", *command]
 
     def run(self, label: str, command: Sequence[str], *, stdin: str = "") -> str:
         """Run a short command inside, and give what it printed.

@@ -23,6 +23,7 @@ from appliance.demo.namespaces.ground import Ground
 from appliance.demo.namespaces.injection import Seen
 from appliance.demo.namespaces.processes import Processes
 from appliance.demo.namespaces.settings import COLLECTOR_PORT, STAMP_PORT, Files, write_all
+from appliance.demo.namespaces.spaces import ENDS_WITH_US
 from appliance.demo.namespaces.traffic import FILE_PORT, TELLER_PORT
 from appliance.demo.page import Page
 from appliance.demo.world import Answers, Balance, Say, WorldError
@@ -85,9 +86,8 @@ class Namespaces:
 
     def _start_service(self, label: str, space: str | None, config: Path) -> None:
         command = [*_MODULE, "appliance.cli", label.split(maxsplit=1)[0], "run", "-c", str(config)]
-        if space is not None:
-            command = self._ground.spaces.inside(space, command)
-        self.processes.start(label, command, log=self.files.log(label.replace(" ", "-")))
+        inside = self._ground.spaces.inside(space, command) if space is not None else [*ENDS_WITH_US, "--", *command]
+        self.processes.start(label, inside, log=self.files.log(label.replace(" ", "-")))
 
     def _await_probe(self, label: str) -> None:
         # Its status page is the last part to start.
