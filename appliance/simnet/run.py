@@ -75,6 +75,7 @@ class SimulatedRun:
         folder: where stores go; made when missing.
         scenario: what is simulated.
         config: the analyzer's rules; its folders and stores are replaced.
+        answer: False leaves windows unanswered: for questions about the collector alone.
         on_upload: asked before each batch is handed to the collector; False loses it on its way (it comes again with the next).
     """
 
@@ -85,11 +86,13 @@ class SimulatedRun:
         *,
         config: AnalyzerConfig | None = None,
         on_upload: Callable[[Upload], bool] = lambda _: True,
+        answer: bool = True,
     ) -> None:
         self.scenario = scenario
         self.plant = Plant(scenario.inventory)
         self.clock = VirtualClock(scenario.begin_ns)
         self._on_upload = on_upload
+        self._answer = answer
         self._measuring = Measuring(
             inventory=scenario.inventory,
             plant=self.plant,
@@ -189,7 +192,8 @@ class SimulatedRun:
             self.clock.advance(end_ns + SETTLE_NS - self.now_ns)
             self._waiting += self._measuring.batches(self._next_ns, end_ns, closed_ns=end_ns + SETTLE_NS - SECOND_NS // 10)
             self._next_ns = end_ns
-            reports.append(self._work())
+            report = self._work()
+            reports += [report] if report is not None else []
             self.steps += 1
         self.clock.advance(until_ns - self.now_ns)
         return reports
@@ -208,10 +212,12 @@ class SimulatedRun:
             self._work()
         self.collector.finish(self.now_ns)
 
-    def _work(self) -> StepReport:
+    def _work(self) -> StepReport | None:
         self._upload()
         while self.collector.advance(self.now_ns):
             pass
+        if not self._answer:
+            return None
         report = self.analyzer.step(self.now_ns)
         belief = self.analyzer.belief
         if self.first_sign_ns is None and (belief.suspected or report.events):

@@ -24,9 +24,9 @@ def simulate(tmp_path: Path, line: Inventory) -> Iterator[Callable[..., Simulate
     """Opens runs; closes them."""
     opened: list[SimulatedRun] = []
 
-    def start(seed: int = 1, **changes: Any) -> SimulatedRun:
+    def start(seed: int = 1, *, answer: bool = True, **changes: Any) -> SimulatedRun:
         scenario = Scenario(**({"inventory": line, "seed": seed} | changes))
-        opened.append(SimulatedRun(tmp_path / str(len(opened)), scenario))
+        opened.append(SimulatedRun(tmp_path / str(len(opened)), scenario, answer=answer))
         return opened[-1]
 
     yield start
