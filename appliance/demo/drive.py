@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import attrs
 
 from appliance.demo.faults import Fault
-from appliance.demo.judging import Correct, judge
+from appliance.demo.judging import Correct, Said, judge
 from appliance.demo.world import Answers, Balance, World, WorldError
 from faultline.records.terms import SECOND_NS
 
@@ -53,8 +53,8 @@ class Outcome:
     faults: tuple[Fault, ...]
     injected_ns: int
     verdict: Mapping[str, Any]
-    evidence: Mapping[str, Any]
-    incidents: tuple[Mapping[str, Any], ...]
+    said: tuple[Said, ...]
+    """The verdict's entries, each with what it was made from."""
     correct: Correct
     seconds: Mapping[str, float]
     balance: Balance
@@ -142,7 +142,8 @@ class Drive:
             if (answers.suspected or answers.incidents) and "to_first_sign" not in self._seconds:
                 self._seconds["to_first_sign"] = self._since(injected_ns)
                 self._say(f"first sign: the analyzer suspects something ({self._world.traffic()})")
-            return len(_blaming(answers.incidents)) >= len(self._faults)
+            # Faults are in different places, so each is an incident of its own; the first verdict on each counts.
+            return sum(1 for incident in answers.incidents if _blaming([incident])) >= len(self._faults)
 
         answers = self._until(signs, "waiting for the verdict", self._patience.verdict_s)
         if answers is None:
@@ -166,10 +167,8 @@ class Drive:
 
     def _close(self, answers: Answers | None, injected_ns: int) -> Outcome:
         answers = answers or self._world.answers()
-        leading = answers.incidents[0]["id"] if answers.incidents else None
-        evidence = self._evidence([str(incident["id"]) for incident in answers.incidents])
-        entries = _blaming(answers.incidents)
-        correct = judge(self._faults, entries, evidence)
+        said = self._said(answers.incidents)
+        leading = str(answers.incidents[0]["id"]) if answers.incidents else None
         self._world.report(leading, self._report)
         self._seconds["total"] = self._waited_s()
         return Outcome(
@@ -177,9 +176,8 @@ class Drive:
             faults=self._faults,
             injected_ns=injected_ns,
             verdict=_verdict(answers.incidents),
-            evidence=evidence,
-            incidents=answers.incidents,
-            correct=correct,
+            said=said,
+            correct=judge(self._faults, [one for one in said if one.entry.get("blames")]),
             seconds=self._seconds,
             balance=Balance(lost=0, doubled=0, batches=0),
             report=self._report,
@@ -192,13 +190,12 @@ class Drive:
         seconds = dict(outcome.seconds) | {"total": self._waited_s()}
         return attrs.evolve(outcome, balance=balance, seconds=seconds)
 
-    def _evidence(self, incidents: Sequence[str]) -> Mapping[str, Any]:
-        """Of the newest incident that has any; several of one moment share it."""
+    def _said(self, incidents: Sequence[Mapping[str, Any]]) -> tuple[Said, ...]:
+        found = []
         for incident in incidents:
-            evidence = self._world.evidence(incident)
-            if evidence is not None:
-                return evidence
-        return {}
+            evidence = self._world.evidence(str(incident["id"])) or {}
+            found += [Said(entry=entry, evidence=evidence) for entry in _entries([incident])]
+        return tuple(sorted(found, key=lambda one: -float(one.entry["confidence"])))
 
     # ---- time ------------------------------------------------------------------------------------------------------
     def _until(self, condition: Callable[[Answers], bool], what: str, patience_s: float) -> Answers | None:

@@ -23,8 +23,8 @@ _LEAST_SHARE = 0.2
 _ROWS_OF = {
     Mode.LOSS: {"loss"},
     Mode.DOWN: {"loss", "failure", "counter", "event"},
-    Mode.DELAY: {"delay"},
-    Mode.CONGESTION: {"delay", "loss"},
+    Mode.DELAY: {"delay", "response"},
+    Mode.CONGESTION: {"delay", "response", "loss"},
 }
 _NOT_ON_THE_WAY = {ComponentKind.SERVER, ComponentKind.SERVICE, ComponentKind.PROBE, ComponentKind.SITE, ComponentKind.ROUTE}
 """Kinds that lose and delay no packets in transit."""
@@ -48,40 +48,57 @@ class Correct:
         return {"component": self.component, "owner": self.owner, "mode": self.mode}
 
 
-def judge(faults: Sequence[Fault], entries: Sequence[Mapping[str, Any]], evidence: Mapping[str, Any]) -> Correct:
-    """Judge the entries that blame against the truth."""
+@attrs.frozen(slots=True, kw_only=True)
+class Said:
+    """An entry of a verdict with the evidence it was made from."""
+
+    entry: Mapping[str, Any]
+    evidence: Mapping[str, Any]
+
+    def names(self, fault: Fault) -> bool:
+        """Whether a true component is among those reported."""
+        return bool(set(self.entry["components"]) & set(fault.components))
+
+    def has_mode(self, fault: Fault) -> bool:
+        """Whether the mode is the true one."""
+        return bool(self.entry["mode"] == fault.mode.value)
+
+    def inseparable(self, fault: Fault) -> frozenset[str]:
+        """The largest class of a true component that this evidence leaves inseparable."""
+        classes = [inseparable(component, fault.mode, self.evidence) for component in fault.components]
+        return max(classes, key=len)
+
+
+def judge(faults: Sequence[Fault], said: Sequence[Said]) -> Correct:
+    """Judge what blames against the truth."""
     if not faults:
-        healthy = not entries
+        healthy = not said
         return Correct(component=healthy, owner=healthy, mode=healthy)
-    matched = [_entry_of(fault, entries) for fault in faults]
-    pairs = list(zip(faults, matched, strict=True))
+    pairs = [(fault, _about(fault, said)) for fault in faults]
     return Correct(
-        component=all(entry is not None and _component_is_right(fault, entry, evidence) for fault, entry in pairs),
-        owner=all(entry is not None and _owner_is_right(fault, entry, evidence) for fault, entry in pairs),
-        mode=all(entry is not None and entry["mode"] == fault.mode.value for fault, entry in pairs),
+        component=all(one is not None and _component_is_right(fault, one) for fault, one in pairs),
+        owner=all(one is not None and _owner_is_right(fault, one) for fault, one in pairs),
+        mode=all(one is not None and one.has_mode(fault) for fault, one in pairs),
     )
 
 
-def _entry_of(fault: Fault, entries: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The entry about this fault: one that names a true component, preferably in the true mode; else the first."""
-    naming = [entry for entry in entries if set(entry["components"]) & set(fault.components)]
-    in_mode = [entry for entry in naming if entry["mode"] == fault.mode.value]
-    return next(iter([*in_mode, *naming, *entries]), None)
+def _about(fault: Fault, said: Sequence[Said]) -> Said | None:
+    """What is said about this fault: it names a true component, preferably in the true mode; else the first thing said."""
+    naming = [one for one in said if one.names(fault)]
+    return next(iter([*(one for one in naming if one.has_mode(fault)), *naming, *said]), None)
 
 
-def _component_is_right(fault: Fault, entry: Mapping[str, Any], evidence: Mapping[str, Any]) -> bool:
-    reported = set(entry["components"])
-    largest = max(len(inseparable(component, fault.mode, evidence)) for component in fault.components)
-    return bool(reported & set(fault.components)) and len(reported) <= largest
+def _component_is_right(fault: Fault, said: Said) -> bool:
+    return said.names(fault) and len(set(said.entry["components"])) <= len(said.inseparable(fault))
 
 
-def _owner_is_right(fault: Fault, entry: Mapping[str, Any], evidence: Mapping[str, Any]) -> bool:
-    if entry["owner"] == fault.owner.value:
+def _owner_is_right(fault: Fault, said: Said) -> bool:
+    if said.entry["owner"] == fault.owner.value:
         return True
-    owner_of = {str(component["id"]): component.get("owner", Owner.UNKNOWN) for component in evidence.get("components", ())}
-    owners = {owner_of.get(c) for component in fault.components for c in inseparable(component, fault.mode, evidence)}
-    share = entry.get("owners", {}).get(fault.owner.value, 0.0)
-    return len(owners) > 1 and share >= _LEAST_SHARE and _says(entry.get("text", ""), fault.owner)
+    owner_of = {str(component["id"]): component.get("owner", Owner.UNKNOWN) for component in said.evidence.get("components", ())}
+    owners = {owner_of.get(component) for component in said.inseparable(fault)}
+    share = said.entry.get("owners", {}).get(fault.owner.value, 0.0)
+    return len(owners) > 1 and share >= _LEAST_SHARE and _says(said.entry.get("text", ""), fault.owner)
 
 
 def _says(text: str, owner: Owner) -> bool:
@@ -90,7 +107,7 @@ def _says(text: str, owner: Owner) -> bool:
 
 
 def inseparable(component: str, mode: Mode, evidence: Mapping[str, Any]) -> frozenset[str]:
-    """The components that stand in exactly the same observations as this one, itself included."""
+    """The components that stand in exactly the same observations as this one, itself included; alone when it stands in none."""
     columns: dict[str, set[tuple[int, float]]] = {
         str(entry["id"]): set() for entry in evidence.get("components", ()) if entry.get("kind") not in _NOT_ON_THE_WAY
     }
@@ -100,7 +117,8 @@ def inseparable(component: str, mode: Mode, evidence: Mapping[str, Any]) -> froz
             for exposed, weight in _exposed(observation):
                 if exposed in columns:
                     columns[exposed].add((number, weight))
-    return frozenset(other for other, column in columns.items() if column == columns[component])
+    mine = columns[component]
+    return frozenset(other for other, column in columns.items() if column == mine) if mine else frozenset({component})
 
 
 def _exposed(observation: Mapping[str, Any]) -> list[tuple[str, float]]:

@@ -69,15 +69,14 @@ class Timeline:
 
     def verdict(self, outcome: Outcome, probes: Probes) -> None:
         """What the analyzer says, with its reasons."""
-        entries = outcome.verdict["verdicts"]
         self.text([""])
-        if not entries:
+        if not outcome.said:
             self.text(["[bold]VERDICT  no fault found[/]"])
-        for number, entry in enumerate(entries):
-            self.text(verdict_lines(entry, outcome.evidence, first=number == 0))
+        for number, one in enumerate(outcome.said):
+            self.text(verdict_lines(one.entry, one.evidence, first=number == 0))
         self.text(closing_lines(outcome))
-        if entries:
-            suspects = {base_of(component) for entry in entries for component in entry["components"]}
+        if outcome.said:
+            suspects = {base_of(component) for one in outcome.said for component in one.entry["components"]}
             self.text(["", *(f"  {escape(row)}" for row in draw(probes, suspects))])
         self.text([""])
 

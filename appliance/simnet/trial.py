@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from appliance.demo.faults import Fault
-from appliance.demo.judging import Correct, judge
+from appliance.demo.judging import Correct, Said, judge
 from appliance.demo.line import Probes, inventory_document
 from appliance.simnet.flows import Traffic
 from appliance.simnet.run import Scenario, SimulatedRun
@@ -74,7 +74,7 @@ def run_trial(trial: Trial) -> Result:
         evidence = {} if blame is None else run.stored.evidence(blame.incident.id) or {}
     return Result(
         trial=trial,
-        correct=judge([fault] if fault else [], entries, evidence),
+        correct=judge([fault] if fault else [], [Said(entry=entry, evidence=evidence) for entry in entries]),
         verdict=entries[0] if entries else None,
         after_s=(blame.said_ns - begin_ns) / SECOND_NS if blame is not None and early is None else None,
         blamed_healthy=early is not None,
