@@ -108,7 +108,7 @@ def mtu_grid(sizes: Sequence[float]) -> Grid:
     return Grid(values=values, log_weights=(-math.log(len(values)),) * len(values), refinable=False)
 
 
-@attrs.frozen(slots=True)
+@attrs.frozen(slots=True, cache_hash=True)
 class State:
     """What the faults under consideration do to one observation; the default is a healthy network."""
 

@@ -24,8 +24,8 @@ class PureSolver:
         self._states: dict[int, State] = {}
         """Rows that are not healthy."""
         self._base: dict[int, float] = {}
-        self._first: dict[tuple[Mode, float, Weights], State] = {}
-        """A healthy row with one fault: the same for every row."""
+        self._worsened: dict[tuple[State, Mode, float, Weights], State] = {}
+        """A state with one more fault: the same for every row."""
         self._tables: dict[tuple[int, Mode, Weights], list[float]] = {}
         self._by_row: dict[int, list[tuple[int, Mode, Weights]]] = defaultdict(list)
         self._scores: dict[int, float] = {}
@@ -86,12 +86,10 @@ class PureSolver:
         return [likelihood.loglik(self._worse(state, mode, severity, weights)) - base for severity in severities]
 
     def _worse(self, state: State, mode: Mode, severity: float, weights: Weights) -> State:
-        if state is not HEALTHY:
-            return worsened(state, mode, severity, weights)
-        key = (mode, severity, weights)
-        if key not in self._first:
-            self._first[key] = worsened(state, mode, severity, weights)
-        return self._first[key]
+        key = (state, mode, severity, weights)
+        if key not in self._worsened:
+            self._worsened[key] = worsened(state, mode, severity, weights)
+        return self._worsened[key]
 
     # ---- tables -------------------------------------------------------------------------------------------------
     def _score(self, index: int) -> float:

@@ -15,7 +15,7 @@ import attrs
 
 from faultline.inference.faults import AGAIN
 from faultline.inference.problem import Hypothesis, Problem
-from faultline.inference.solver import Fault, Solver, cell_widths, fault, fine, refined
+from faultline.inference.solver import Fault, Solver, cell_widths, fault, finer, refined
 from faultline.records.terms import Mode
 
 MOST_FAULTS = 64
@@ -191,9 +191,10 @@ def _severities(problem: Problem, solver: Solver, faults: Sequence[Fault], numbe
             low = grid.values[best - 1] if present.hypothesis.mode is Mode.MTU and best else value
             found.append(Severity(value=value, low=low, high=value))
             continue
-        values = fine(grid.values, totals)
-        values = fine(values, solver.profile(present.hypothesis.mode, column, values))
-        found.append(_interval(values, solver.profile(present.hypothesis.mode, column, values)))
+        values: Sequence[float] = grid.values
+        for _ in range(2):
+            values, totals = finer(solver, present.hypothesis.mode, column, values, totals)
+        found.append(_interval(values, totals))
     return tuple(found)
 
 

@@ -84,23 +84,26 @@ def refined(solver: Solver, problem: Problem, hypothesis: Hypothesis) -> float:
     totals = solver.profile(hypothesis.mode, hypothesis.column, grid.values)
     if not grid.refinable:
         return marginal(totals, grid.log_weights) + hypothesis.log_prior
-    values = fine(grid.values, totals)
-    return integral(values, solver.profile(hypothesis.mode, hypothesis.column, values), grid.values) + hypothesis.log_prior
+    values, totals = finer(solver, hypothesis.mode, hypothesis.column, grid.values, totals)
+    return integral(values, totals, grid.values) + hypothesis.log_prior
 
 
 FINE = 5
 """Parts each cell of the grid is cut into near the best severity."""
 
 
-def fine(values: Sequence[float], totals: Sequence[float]) -> list[float]:
-    """Severities that cut the two cells around the best one into parts; the rest of the grid is kept."""
+def finer(
+    solver: Solver, mode: Mode, column: Column, values: Sequence[float], totals: Sequence[float]
+) -> tuple[list[float], list[float]]:
+    """The profile with the two cells around its best severity cut into parts; only the new severities are asked for."""
     best = max(range(len(values)), key=totals.__getitem__)
-    found = list(values)
+    new: list[float] = []
     for low in (best - 1, best):
         if 0 <= low < len(values) - 1:
             ratio = values[low + 1] / values[low]
-            found += [values[low] * ratio ** (k / FINE) for k in range(1, FINE)]
-    return sorted(found)
+            new += [values[low] * ratio ** (k / FINE) for k in range(1, FINE)]
+    merged = sorted([*zip(values, totals, strict=True), *zip(new, solver.profile(mode, column, new), strict=True)])
+    return [value for value, _ in merged], [total for _, total in merged]
 
 
 def integral(values: Sequence[float], totals: Sequence[float], whole: Sequence[float]) -> float:
