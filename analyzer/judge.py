@@ -71,8 +71,8 @@ class InventoryJudge:
         )
 
     def locate(self, evidence: Mapping[str, Any]) -> Mapping[str, Any]:
-        """`faultline-verdict/1`."""
-        return locate(evidence)
+        """`faultline-verdict/1`; a floor only where something is reported: steps without an incident have nowhere to tell it."""
+        return locate(evidence, healthy_floor=False)
 
     def lines_of(self, bases: Iterable[Base]) -> Mapping[LineCode, TenantId]:
         """Lines that cross any of the components, with their tenants."""

@@ -25,23 +25,24 @@ SCREEN_FROM = 2000
 """Components from which on those that nothing speaks for are set aside first."""
 
 
-def locate(evidence: Mapping[str, Any], *, lenient: bool = False) -> dict[str, Any]:
+def locate(evidence: Mapping[str, Any], *, lenient: bool = False, healthy_floor: bool = True) -> dict[str, Any]:
     """Name what is at fault, how sure that is, and why.
 
     Args:
         evidence: the document.
         lenient: count observations of unknown kinds under `skipped` instead of refusing the document.
+        healthy_floor: tell the floor of every measured place when nothing is reported; it costs several times the search.
 
     Raises:
         EvidenceError: the document is not as the format says; all mistakes with their coordinates.
     """
-    return answer(read(evidence, lenient=lenient))
+    return answer(read(evidence, lenient=lenient), healthy_floor=healthy_floor)
 
 
-def answer(evidence: Evidence) -> dict[str, Any]:
+def answer(evidence: Evidence, *, healthy_floor: bool = True) -> dict[str, Any]:
     """The verdict on checked evidence."""
     problem = problem_of(evidence)
-    return verdict(problem, explain(problem, solver_for(problem)))
+    return verdict(problem, explain(problem, solver_for(problem)), healthy_floor=healthy_floor)
 
 
 def problem_of(evidence: Evidence) -> Problem:

@@ -46,14 +46,17 @@ class _Place:
     owners: Mapping[Owner, float]
 
 
-def verdict(problem: Problem, explanation: Explanation) -> dict[str, Any]:
-    """The document, without `seconds`, which the edge adds."""
+def verdict(problem: Problem, explanation: Explanation, *, healthy_floor: bool = True) -> dict[str, Any]:
+    """The document, without `seconds`, which the edge adds.
+
+    `healthy_floor`: tell the floor of every measured place when nothing is reported; it costs several times the search.
+    """
     measured = any(row.modes for row in problem.rows) and bool(problem.hypotheses)
     healthy = explanation.healthy
     if not measured:
         return {"format": FORMAT, "verdicts": [], "insufficient": True, **_skipped(problem)}
     if healthy >= HEALTHY:
-        return _answer(problem, [], explanation, insufficient=False)
+        return _answer(problem, [], explanation, insufficient=False, healthy_floor=healthy_floor)
     unsure = healthy > SUSPECT
     entries = []
     for number, block in enumerate(explanation.blocks):
@@ -64,10 +67,12 @@ def verdict(problem: Problem, explanation: Explanation) -> dict[str, Any]:
     settled = [] if unsure else [entry for entry in entries if entry["_settled"]]
     for entry in entries:
         del entry["_settled"]
-    return _answer(problem, settled or entries, explanation, insufficient=not settled)
+    return _answer(problem, settled or entries, explanation, insufficient=not settled, healthy_floor=healthy_floor)
 
 
-def _answer(problem: Problem, entries: list[dict[str, Any]], explanation: Explanation, *, insufficient: bool) -> dict[str, Any]:
+def _answer(
+    problem: Problem, entries: list[dict[str, Any]], explanation: Explanation, *, insufficient: bool, healthy_floor: bool
+) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "format": FORMAT,
         "verdicts": entries,
@@ -77,7 +82,8 @@ def _answer(problem: Problem, entries: list[dict[str, Any]], explanation: Explan
     test = next_test(problem, _mass(problem, explanation)) if entries else None
     if test is not None:
         answer["next_test"] = test
-    answer["floor"] = floor_rows(problem, [tuple(e["components"]) for e in entries])
+    if entries or healthy_floor:
+        answer["floor"] = floor_rows(problem, [tuple(e["components"]) for e in entries])
     return answer | _skipped(problem)
 
 
