@@ -1,6 +1,6 @@
 # Faultline. `make` alone prints this help; every target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-net test-e2e bench deep wheel docs lock clean
+.PHONY: help install demo test check format test-net test-e2e bench deep wheel docs dashboards lock clean
 SHELL := /bin/bash
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
@@ -68,6 +68,11 @@ wheel: ## dist/faultline-*.whl
 docs: ## generated reference pages under docs/reference/
 	@packaging/setup.sh python
 	$(PY) -m appliance.reference
+
+dashboards: ## Grafana boards and provisioning files under dashboards/, checked
+	@packaging/setup.sh python
+	@.venv/bin/faultline dashboards build
+	@.venv/bin/faultline dashboards check
 
 lock: ## requirements.lock anew from pyproject.toml
 	.venv/bin/uv pip compile --universal --python-version 3.11 --group dev --no-emit-index-url --generate-hashes --no-annotate --no-header pyproject.toml -o requirements.lock --quiet
