@@ -45,7 +45,7 @@ format: ## what check would complain about and a tool can mend
 
 test-net: ## namespaces with real packets (root)
 	@packaging/setup.sh test
-	$(PYTEST) -m "net and not sample"
+	$(PYTEST) -m "net and not e2e and not sample"
 
 test-e2e: ## whole processes, kill -9, whole corpora
 	@packaging/setup.sh test
