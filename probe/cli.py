@@ -11,6 +11,7 @@ import typer
 from faultline.runtime import console
 from probe import flows
 from probe.active import commands as active
+from probe.paths import commands as paths
 
 if TYPE_CHECKING:
     from probe.doctor import Finding
@@ -79,6 +80,7 @@ def _show(finding: Finding) -> None:
 
 
 active.register(app)
+paths.register(app)
 flows.register(app)
 
 

@@ -1,0 +1,98 @@
+"""What this host has to do with a path: the address it sends from, and what its own link carries. Edge; it asks the kernel."""
+
+from __future__ import annotations
+
+import fcntl
+import socket
+import struct
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
+
+import attrs
+
+from faultline.runtime.console import BAD_USAGE, CommandError
+
+_SIOCGIFMTU, _SIOCGIFADDR = 0x8921, 0x8915
+_IP_MTU, _IPV6_MTU = 14, 24
+_LARGEST_OCTETS = 65_535
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Ends:
+    """Where packets go from and to."""
+
+    source: IPv4Address | IPv6Address
+    destination: IPv4Address | IPv6Address
+    scope: int = 0
+    """Interface of a link-local IPv6 destination."""
+    link_mtu_octets: int
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        """Of both."""
+        return socket.AF_INET6 if self.destination.version == 6 else socket.AF_INET  # noqa: PLR2004 - IP's own version number
+
+    def peer(self, port: int) -> tuple[str, int] | tuple[str, int, int, int]:
+        """The destination as sockets take it."""
+        host = str(self.destination)
+        return (host, port, 0, self.scope) if self.family == socket.AF_INET6 else (host, port)
+
+
+def find_ends(host: str, *, version: int | None = None) -> Ends:
+    """Addresses of a way to a host.
+
+    Raises:
+        CommandError: the host has no such address, or there is no route to it.
+    """
+    families = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
+    try:
+        found = socket.getaddrinfo(host, 9, families[version], socket.SOCK_DGRAM)
+    except (OSError, UnicodeError) as error:
+        kind = f"IPv{version} address" if version else "address"
+        why = getattr(error, "strerror", None) or error
+        raise CommandError(f"{host} has no {kind}: {why}", hint="check the name, or give the address", code=BAD_USAGE) from None
+    family, _, _, _, address = found[0]
+    with socket.socket(family, socket.SOCK_DGRAM) as channel:
+        try:
+            channel.connect(address)
+        except OSError as error:
+            hint = "`ip route get` shows what the kernel knows; -4 and -6 choose the address family"
+            raise CommandError(f"no route to {host} ({address[0]}): {error.strerror}", hint=hint) from None
+        source = ip_address(str(channel.getsockname()[0]).partition("%")[0])
+        option = (socket.IPPROTO_IPV6, _IPV6_MTU) if family == socket.AF_INET6 else (socket.IPPROTO_IP, _IP_MTU)
+        # What the kernel believes of the path may be older than the fault: only the link's own size is a fact.
+        mtu = _link_mtu(channel, source) or channel.getsockopt(*option)
+    scope = int(address[3]) if family == socket.AF_INET6 else 0
+    destination = ip_address(str(address[0]).partition("%")[0])
+    return Ends(source=source, destination=destination, scope=scope, link_mtu_octets=min(mtu, _LARGEST_OCTETS))
+
+
+def _link_mtu(channel: socket.socket, source: IPv4Address | IPv6Address) -> int | None:
+    """Of the interface that has the address; None when it is on none that we see."""
+    name = _interface_of_6(source) if source.version == 6 else _interface_of_4(channel, source)  # noqa: PLR2004 - as above
+    if name is None:
+        return None
+    try:
+        answer = fcntl.ioctl(channel, _SIOCGIFMTU, name.encode()[:15].ljust(40, b"\0"))
+    except OSError:
+        return None
+    return int(struct.unpack_from("i", answer, 16)[0])
+
+
+def _interface_of_4(channel: socket.socket, source: IPv4Address | IPv6Address) -> str | None:
+    for _, name in socket.if_nameindex():
+        try:
+            answer = fcntl.ioctl(channel, _SIOCGIFADDR, name.encode()[:15].ljust(40, b"\0"))
+        except OSError:
+            continue
+        if answer[20:24] == source.packed:
+            return name
+    return None
+
+
+def _interface_of_6(source: IPv4Address | IPv6Address) -> str | None:
+    try:
+        rows = Path("/proc/net/if_inet6").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((row.split()[-1] for row in rows if row.startswith(source.packed.hex())), None)

@@ -1,0 +1,222 @@
+"""A trace from beginning to end: sockets and clock around the pure cores, within a stated time. Edge."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+
+from faultline.records.terms import SECOND_NS
+from faultline.runtime.console import BAD_USAGE, CommandError, say
+from faultline.runtime.counters import Counters
+from probe.paths.discovery import Discovery
+from probe.paths.error_queue import QueueChannel
+from probe.paths.local import Ends, find_ends
+from probe.paths.path_mtu import MtuSearch
+from probe.paths.raw import RawChannel
+from probe.paths.recognition import Sent
+from probe.paths.terms import MILLISECOND_NS, Arrival, Method, Probe
+from probe.paths.wire import Wire
+
+_LOOK_NS = 200 * MILLISECOND_NS
+_MTU_TIMEOUT_NS = 300 * MILLISECOND_NS
+"""At least; three round trips where they are longer."""
+
+Progress = Callable[[str], None]
+
+
+class Channel(Protocol):
+    """Where probes go out and answers come in."""
+
+    serial: bool
+    label: str
+    wire: Wire
+
+    def send(self, probe: Probe) -> None:
+        """Send one."""
+
+    def wait(self, until_ns: int, sent: Sent) -> list[Arrival]:
+        """What came by then."""
+
+    def close(self) -> None:
+        """Give it back."""
+
+
+class Core(Protocol):
+    """Discovery or search."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left."""
+
+    def next_probe(self, now_ns: int) -> Probe | None:
+        """What to send."""
+
+    def next_ns(self, now_ns: int) -> int:
+        """When to ask again."""
+
+    def receive(self, arrival: Arrival) -> bool:
+        """Take an answer."""
+
+    def probe(self, ident: int) -> Probe | None:
+        """The probe with a number."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Traced:
+    """What a trace gave."""
+
+    ends: Ends
+    method: Method
+    sockets: str
+    discovery: Discovery
+    mtu: MtuSearch | None
+    """The search that was answered; None when none was, or none was wanted."""
+    source_ports: dict[int, int]
+    seconds: float
+    in_time: bool
+    """Whether all was done before the time was over."""
+    notes: tuple[str, ...]
+    """What could not be done, and why."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Wanted:
+    """What a person asked for."""
+
+    method: Method = Method.UDP
+    flows: int | None = None
+    samples: int = 3
+    max_hops: int = 30
+    timeout_s: float = 1.0
+    limit_s: float = 60.0
+    destination_port: int
+    source_port: int | None = None
+    path_mtu: bool = True
+    version: int | None = None
+    unprivileged: bool = False
+
+
+def trace(host: str, wanted: Wanted, *, progress: Progress) -> Traced:
+    """Trace the paths to a host; Ctrl-C ends it early with what there is.
+
+    Raises:
+        CommandError: no address, no route, a port in use, or packets of ours are refused by this host.
+    """
+    ends = find_ends(host, version=wanted.version)
+    began_ns = time.monotonic_ns()
+    run = _Run(ends, wanted, deadline_ns=began_ns + round(wanted.limit_s * SECOND_NS), progress=progress)
+    try:
+        discovery = run.discover()
+        mtu = run.measure_mtu(discovery) if wanted.path_mtu and run.in_time else None
+    finally:
+        run.channel.close()
+    return Traced(
+        ends=ends,
+        method=run.method,
+        sockets=run.channel.label,
+        discovery=discovery,
+        mtu=mtu,
+        source_ports=dict(run.channel.wire.source_ports),
+        seconds=(time.monotonic_ns() - began_ns) / SECOND_NS,
+        in_time=run.in_time,
+        notes=tuple(run.notes),
+    )
+
+
+class _Run:
+    def __init__(self, ends: Ends, wanted: Wanted, *, deadline_ns: int, progress: Progress) -> None:
+        self._ends = ends
+        self._wanted = wanted
+        self._deadline_ns = deadline_ns
+        self._progress = progress
+        self.notes: list[str] = []
+        self.in_time = True
+        self.method = wanted.method
+        self.channel = self._open()
+
+    def _open(self) -> Channel:
+        token, counters = secrets.randbits(32), Counters()
+        ports = {"destination_port": self._wanted.destination_port, "source_port": self._wanted.source_port}
+        if not self._wanted.unprivileged:
+            try:
+                return RawChannel(self._ends, method=self.method, **ports, token=token, counters=counters)
+            except PermissionError:
+                self.notes.append(
+                    "no raw sockets (CAP_NET_RAW is missing): UDP and the error queue instead, without MPLS and NAT signs"
+                )
+        if self.method is not Method.UDP:
+            self.notes.append(f"{self.method} probes need raw sockets: these are UDP probes")
+            self.method = Method.UDP
+        return QueueChannel(self._ends, **ports, token=token, counters=counters)
+
+    def discover(self) -> Discovery:
+        wanted = self._wanted
+        discovery = Discovery(
+            method=self.method,
+            flows=wanted.flows,
+            samples=wanted.samples,
+            max_hops=wanted.max_hops,
+            timeout_ns=round(wanted.timeout_s * SECOND_NS),
+            serial=self.channel.serial,
+        )
+        self._drive(discovery, lambda: f"{len(discovery.flows)} flows, {discovery.sent} probes, {discovery.farthest} hops")
+        return discovery
+
+    def measure_mtu(self, discovery: Discovery) -> MtuSearch | None:
+        """By echo requests first, which hosts answer without a limit of their own, then by the trace's own probes."""
+        methods = [self.method] if self.channel.serial else list(dict.fromkeys((Method.ICMP, self.method)))
+        first = discovery.sent + 1
+        for method in methods:
+            search = MtuSearch(
+                method=method,
+                version=self._ends.destination.version,
+                small=self.channel.wire.smallest(method),
+                largest=self._ends.link_mtu_octets,
+                timeout_ns=max(_MTU_TIMEOUT_NS, 3 * discovery.longest_rtt_ns),
+                first_ident=first,
+            )
+            self._drive(search, lambda: "path MTU")
+            if search.answered:
+                return search
+            first = search.next_ident
+        self.notes.append("path MTU is not known: the destination answers none of our packets")
+        return None
+
+    def _drive(self, core: Discovery | MtuSearch, told: Callable[[], str]) -> None:
+        try:
+            while not core.finished and self.in_time:
+                now_ns = time.monotonic_ns()
+                if now_ns >= self._deadline_ns:
+                    self.in_time = False
+                    self.notes.append(f"the time of {self._wanted.limit_s:g} s was over before all was done")
+                    return
+                while (probe := core.next_probe(now_ns)) is not None:
+                    self._send(core, probe)
+                    now_ns = time.monotonic_ns()
+                self._progress(told())
+                until_ns = min(core.next_ns(now_ns), self._deadline_ns, now_ns + _LOOK_NS)
+                for arrival in self.channel.wait(until_ns, core.probe):
+                    core.receive(arrival)
+        except KeyboardInterrupt:
+            say("interrupted: this is what there was")
+            self.in_time = False
+
+    def _send(self, core: Discovery | MtuSearch, probe: Probe) -> None:
+        try:
+            self.channel.send(probe)
+        except OSError as error:
+            if error.errno == errno.EMSGSIZE and isinstance(core, MtuSearch):
+                core.refuse(probe.ident)
+            elif error.errno == errno.EPERM:
+                hint = "look at the output chain of nft or iptables on this host"
+                raise CommandError("this host's own firewall refuses our packets", hint=hint) from None
+            elif error.errno not in {errno.ENOBUFS, errno.EAGAIN}:  # such a packet counts as unanswered and is tried again
+                hint = "`ip route get` shows what the kernel knows"
+                raise CommandError(
+                    f"cannot send to {self._ends.destination}: {error.strerror}", hint=hint, code=BAD_USAGE
+                ) from None
