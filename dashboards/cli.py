@@ -63,6 +63,7 @@ def push(
     token: Annotated[
         str, typer.Option("--token", envvar="GRAFANA_TOKEN", help="Token of a service account.", show_default=False)
     ],
+    *,
     org: Annotated[str | None, typer.Option("--org", help="Refuse unless the token belongs to this organisation.")] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", help="Set the data source too: this tenant's database.")] = None,
     influx_url: Annotated[str, typer.Option("--influx-url", help="InfluxDB as Grafana reaches it.")] = "http://127.0.0.1:8086",

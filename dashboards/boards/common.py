@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dashboards.influxql import LENGTH_VARIABLE, TEN_SECONDS_POLICY, Column, Query, Source, rows_of, tag_values
+from dashboards.influxql import LENGTH_VARIABLE, TEN_SECONDS_POLICY, Column, Query, Source, results_of, rows_of, tag_values
 from dashboards.model import Board, Link, Marks, Shown, Step, Variable, VariableKind
 from dashboards.render import SOURCE_VARIABLE
 from dashboards.words import BAD, GOOD, MODES, OWNERS, SUSPECT, Text, Unit
@@ -53,13 +53,22 @@ def open_line(column: str) -> Link:
     return Link(to=Board.LINE, title=Text("Open the line", "打开线路"), line_from=column)
 
 
+def newest(source: Source, by: str, *, where: tuple[str, ...], fields: tuple[str, ...]) -> Query:
+    """The newest row of each group, whole: a field that the row lacks stays empty instead of an older row's value.
+
+    InfluxQL gives the fields beside one `last` from the row that it chose; several `last` would each choose their own row.
+    """
+    first, *others = fields
+    return Query(source=source, select=(source.last(first), *(source.value(name) for name in others)), where=where, by=(by,))
+
+
 def incident_query(where: tuple[str, ...]) -> Query:
     """Each incident once, as it was last told."""
-    i = INCIDENT
     names = ("owner", "mode", "components", "lines", "confidence", "planned", "text")
-    begun = (i.last("begin_ns") / 1_000_000).named("begin_ms")
-    ended = (i.last("end_ns") / 1_000_000).named("end_ms")
-    return Query(source=i, select=(begun, ended, *(i.last(name) for name in names)), where=where, by=("incident",))
+    told = results_of(newest(INCIDENT, "incident", where=where, fields=("begin_ns", "end_ns", *names)))
+    begun = (told.value("begin_ns") / 1_000_000).named("begin_ms")
+    ended = (told.value("end_ns") / 1_000_000).named("end_ms")
+    return Query(source=told, select=(begun, ended, *(told.value(name) for name in names)), by=("incident",))
 
 
 INCIDENT_COLUMNS = {

@@ -21,6 +21,7 @@ from dashboards.boards.common import (
     TO_PROBES,
     TO_WALL,
     incident_marks,
+    newest,
     share_lost,
 )
 from dashboards.influxql import INTERVAL, Query, results_of
@@ -33,13 +34,9 @@ _LINE = (HEALTH.tag_like("line", "line"),)
 
 
 def _share_of(owner: Named) -> Target:
-    newest = Query(
-        source=HEALTH,
-        select=(HEALTH.last("probability"),),
-        where=(*_LINE, HEALTH.field_is("owner", owner.value)),
-        by=("component",),
-    )
-    source = results_of(newest)
+    where = (*_LINE, HEALTH.field_is("owner", owner.value))
+    suspects = newest(HEALTH, "component", where=where, fields=("state", "probability"))
+    source = results_of(suspects)
     return Target(query=Query(source=source, select=(source.sum("probability").named(owner.text.en),)), alias="$col")
 
 
@@ -112,16 +109,7 @@ PATH = Dashboard(
                         "各部件的最新状态及其为故障点的概率；空：不可疑。",
                     ),
                     nothing=_NOT_JUDGED,
-                    targets=(
-                        Target(
-                            query=Query(
-                                source=HEALTH,
-                                select=(HEALTH.last("state"), HEALTH.last("owner"), HEALTH.last("probability")),
-                                where=_LINE,
-                                by=("component",),
-                            )
-                        ),
-                    ),
+                    targets=(Target(query=newest(HEALTH, "component", where=_LINE, fields=("state", "owner", "probability"))),),
                     unit=Unit.TEXT,
                     shown={
                         "component": Shown(title=Text("component", "部件"), unit=Unit.TEXT),

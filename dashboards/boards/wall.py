@@ -17,6 +17,7 @@ from dashboards.boards.common import (
     TO_PROBES,
     WORST,
     incident_query,
+    newest,
     open_line,
 )
 from dashboards.influxql import INTERVAL, Query, Source, results_of
@@ -28,8 +29,8 @@ _MINE = (HEALTH.tag_like("tenant", "tenant"),)
 
 def _newest_states(by: tuple[str, ...], *where: str) -> Source:
     """The newest state of each component of each line, then the worst of each group."""
-    newest = Query(source=HEALTH, select=(HEALTH.last("state"),), where=(*_MINE, *where), by=("line", "component"))
-    source = results_of(newest)
+    each = Query(source=HEALTH, select=(HEALTH.last("state"),), where=(*_MINE, *where), by=("line", "component"))
+    source = results_of(each)
     return results_of(Query(source=source, select=(source.max("state").named("worst"),), by=by))
 
 
@@ -51,7 +52,7 @@ def _open_incidents() -> Query:
     """Those told less those that ended: an incident that has not ended has no `end_ns`, and InfluxQL cannot count what is absent."""
     where = (INCIDENT.tag_like("tenant", "tenant"),)
     told = results_of(Query(source=INCIDENT, select=(INCIDENT.last("begin_ns"),), where=where, by=("incident",)))
-    ended = results_of(Query(source=INCIDENT, select=(INCIDENT.last("end_ns"),), where=where, by=("incident",)))
+    ended = results_of(newest(INCIDENT, "incident", where=where, fields=("begin_ns", "end_ns")))
     both = results_of(
         Query(source=told, select=(told.count("begin_ns").named("incidents"),)),
         Query(source=ended, select=(ended.count("end_ns").negative().named("incidents"),)),
@@ -177,11 +178,11 @@ WALL = Dashboard(
                     nothing=Text("No line was ranked in the time shown.", "所选时间内没有排名。"),
                     targets=(
                         Target(
-                            query=Query(
-                                source=WORST,
-                                select=tuple(WORST.last(name) for name in ("line", "customer", "state", "loss_ratio")),
+                            query=newest(
+                                WORST,
+                                "rank",
                                 where=(WORST.tag_like("tenant", "tenant"),),
-                                by=("rank",),
+                                fields=("state", "line", "customer", "loss_ratio"),
                             )
                         ),
                     ),
