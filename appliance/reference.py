@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dashboards.reference import dashboards_page
 from faultline.records.fields import table
 from faultline.records.reference import fields_page
 
@@ -14,6 +15,7 @@ def main() -> None:
     """Write every generated page."""
     REFERENCE.mkdir(parents=True, exist_ok=True)
     (REFERENCE / "fields.md").write_text(fields_page(table()), encoding="utf-8")
+    (REFERENCE / "dashboards.md").write_text(dashboards_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":
