@@ -14,15 +14,17 @@ from dashboards.words import OWNERS, STATES, Language
 _INTRODUCTION = """\
 # Grafana boards
 
-Made by `make docs` from the boards themselves. Five levels, each in English (`faultline-l0-en`) and Chinese (`faultline-l0-zh`), each reached from the one
-above by a click that keeps the time range. How to get them into a Grafana: [put the boards into Grafana](../how-to/grafana.md).
+Made by `make docs` from the boards themselves. Five levels, each in English (`faultline-l0-en`) and Chinese (`faultline-l0-zh`),
+each reached from the one above by a click that keeps the time range. How to get them into a Grafana:
+[put the boards into Grafana](../how-to/grafana.md).
 
-Every query is InfluxQL and reads one measurement of the metrics store. `r10s`, `r1m` and `r1h` are the retention policies of the 10 s, 1 min and 1 h
-roll-ups; `${every:raw}` is the one chosen under "Roll-up" at the top of a board. What the analyzer writes (`segment_health`, `incident`,
-`worst_lines`) exists at 10 s only.
+Every query is InfluxQL and reads one measurement of the metrics store. `r10s`, `r1m` and `r1h` are the retention policies of
+the 10 s, 1 min and 1 h roll-ups; `${every:raw}` is the one chosen under "Roll-up" at the top of a board. What the analyzer
+writes (`segment_health`, `incident`, `worst_lines`) exists at 10 s only.
 
-Not on the boards, because the metrics store does not have it: top talkers and applications (in the flow archive), use of the contracted rate and grades (in
-the inventory), the path as a drawing and two-line pairs (on the analyzer's page), the availability clocks of a contract (in its reports).
+Not on the boards, because the metrics store does not have it: top talkers and applications (in the flow archive), use of the
+contracted rate, grades and sites (in the inventory), the path as a drawing (on the analyzer's page), two-line pairs, and the
+availability clocks of a contract.
 """
 
 
