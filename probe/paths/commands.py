@@ -70,7 +70,7 @@ def trace(
     if not complete(traced):
         raise console.CommandError(
             f"{host} was not reached by every flow",
-            hint="a firewall may answer nothing: try --method tcp --port 443, or --method icmp; what answered last is as far as we know",
+            hint="a firewall may let nothing back: try --method tcp --port 443, or --method icmp",
         )
 
 

@@ -95,10 +95,10 @@ class Discovery:
         return max(self._answered_ttls, default=0)
 
     @property
-    def longest_rtt_ns(self) -> int:
-        """Of all answers; 0 when there was none."""
-        samples = [sample for flow in self._flows.values() for hop in flow.hops for sample in hop.answered.values()]
-        return max((sample.rtt_ns for sample in samples), default=0)
+    def rtt_ns(self) -> int:
+        """Of the slowest hop, by its fastest answer (the first one may have waited for ARP); 0 when there was none."""
+        hops = [hop for flow in self._flows.values() for hop in flow.hops if hop.answered]
+        return max((min(sample.rtt_ns for sample in hop.answered.values()) for hop in hops), default=0)
 
     def probe(self, ident: int) -> Probe | None:
         """The probe with a number."""

@@ -18,7 +18,7 @@ CONFIDENCE = 0.95
 def missed(branches: int, flows: int) -> float:
     """Probability that some of so many equal branches is met by none of so many flows (inclusion and exclusion)."""
     terms = ((-1) ** (left + 1) * comb(branches, left) * (1 - left / branches) ** flows for left in range(1, branches))
-    return min(1.0, max(0.0, sum(terms)))
+    return min(1.0, max(0.0, float(sum(terms))))
 
 
 def flows_needed(seen: int, *, confidence: float = CONFIDENCE) -> int:

@@ -127,9 +127,8 @@ def read(message: bytes, *, version: int) -> Message | None:
     errors = {_UNREACHABLE[version], _TIME_EXCEEDED[version]} | ({_TOO_BIG_6} if version == 6 else set())  # noqa: PLR2004 - as above
     if kind not in errors:
         return None
-    quoted, labels = message[_ICMP_OCTETS:], ()
-    if (version, kind) != (6, _TOO_BIG_6):
-        quoted, labels = _split(message, version)
+    too_big_6 = (version, kind) == (6, _TOO_BIG_6)  # it has a size where the others have a length, and no extensions
+    quoted, labels = (message[_ICMP_OCTETS:], ()) if too_big_6 else _split(message, version)
     return Message(
         kind=kind,
         code=code,

@@ -21,7 +21,6 @@ _COMMON = (576, 1006, 1280, 1400, 1420, 1436, 1450, 1454, 1460, 1462, 1472, 1476
 _HOPS = 64
 _LOSSES = 2
 """Of a size, each followed by an answered small packet: chance loss of 10 % feigns a narrow path once in a hundred trials."""
-_MOST_SILENCES = 4
 _PACE_NS = 20 * MILLISECOND_NS
 _SLOWEST_PACE_NS = 2 * SECOND_NS
 
@@ -51,9 +50,21 @@ class MtuSearch:
         largest: octets of the largest packet that the first link carries.
         timeout_ns: after which a packet is taken for unanswered.
         first_ident: the first free probe number.
+        patience: small packets in a row without an answer after which it gives up.
     """
 
-    def __init__(self, *, method: Method, version: int, small: int, largest: int, timeout_ns: int, first_ident: int) -> None:
+    def __init__(
+        self,
+        *,
+        method: Method,
+        version: int,
+        small: int,
+        largest: int,
+        timeout_ns: int,
+        first_ident: int,
+        patience: int = 4,
+    ) -> None:
+        self._patience = patience
         self._method = method
         self._small = small
         self._timeout_ns = timeout_ns
@@ -174,7 +185,7 @@ class MtuSearch:
             return
         self._silences += 1
         self._losses = 0
-        self._gave_up = self._silences >= _MOST_SILENCES
+        self._gave_up = self._silences >= self._patience
         self._pace_ns = min(_SLOWEST_PACE_NS, 5 * self._pace_ns)
         self._due_ns = now_ns + self._pace_ns
 

@@ -24,7 +24,7 @@ from probe.paths.wire import Wire
 
 _LOOK_NS = 200 * MILLISECOND_NS
 _MTU_TIMEOUT_NS = 300 * MILLISECOND_NS
-"""At least; three round trips where they are longer."""
+"""At least; three round trips where they are longer, up to a second."""
 
 Progress = Callable[[str], None]
 
@@ -141,10 +141,12 @@ class _Run:
 
     def _open(self) -> Channel:
         token, counters = secrets.randbits(32), Counters()
-        ports = {"destination_port": self._wanted.destination_port, "source_port": self._wanted.source_port}
+        port, first = self._wanted.destination_port, self._wanted.source_port
         if not self._wanted.unprivileged:
             try:
-                return RawChannel(self._ends, method=self.method, **ports, token=token, counters=counters)
+                return RawChannel(
+                    self._ends, method=self.method, destination_port=port, source_port=first, token=token, counters=counters
+                )
             except PermissionError:
                 self.notes.append(
                     "no raw sockets (CAP_NET_RAW is missing): UDP and the error queue instead, without MPLS and NAT signs"
@@ -152,7 +154,7 @@ class _Run:
         if self.method is not Method.UDP:
             self.notes.append(f"{self.method} probes need raw sockets: these are UDP probes")
             self.method = Method.UDP
-        return QueueChannel(self._ends, **ports, token=token, counters=counters)
+        return QueueChannel(self._ends, destination_port=port, source_port=first, token=token, counters=counters)
 
     def discover(self) -> Discovery:
         wanted = self._wanted
@@ -170,6 +172,8 @@ class _Run:
     def measure_mtu(self, discovery: Discovery) -> MtuSearch | None:
         """By echo requests first, which hosts answer without a limit of their own, then by the trace's own probes."""
         methods = [self.method] if self.channel.serial else list(dict.fromkeys((Method.ICMP, self.method)))
+        if not discovery.reached():  # a second kind that is known not to be answered would only take time
+            del methods[1:]
         first = discovery.sent + 1
         for method in methods:
             search = MtuSearch(
@@ -177,7 +181,8 @@ class _Run:
                 version=self._ends.destination.version,
                 small=self.channel.wire.smallest(method),
                 largest=self._ends.link_mtu_octets,
-                timeout_ns=max(_MTU_TIMEOUT_NS, 3 * discovery.longest_rtt_ns),
+                timeout_ns=min(SECOND_NS, max(_MTU_TIMEOUT_NS, 3 * discovery.rtt_ns)),
+                patience=4 if discovery.reached() else 2,
                 first_ident=first,
             )
             self._drive(search, lambda: "path MTU")

@@ -38,7 +38,7 @@ def ones_sum(octets: bytes) -> int:
     """Sum of 16-bit words with the carries added back (RFC 1071)."""
     if len(octets) % 2:
         octets += b"\0"
-    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
+    total = int(sum(struct.unpack(f"!{len(octets) // 2}H", octets)))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return total
