@@ -246,11 +246,11 @@ def _options(panel: Panel, language: Language) -> dict[str, Any]:
                 "showValue": "auto",
                 "alignValue": "left",
                 "rowHeight": 0.85,
-                "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+                "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
                 "tooltip": {"mode": "single", "sort": "none"},
             }
         case Kind.TABLE:
-            return {"showHeader": True, "cellHeight": "sm", "footer": {"show": False}, "sortBy": _sorted_by(panel, language)}
+            return {"showHeader": True, "cellHeight": "sm", "sortBy": _sorted_by(panel, language)}
         case Kind.STAT:
             return {
                 "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
@@ -310,20 +310,17 @@ def _variable(variable: Variable, language: Language) -> dict[str, Any]:
     }
     match variable.kind:
         case VariableKind.DATA_SOURCE:
-            return {**made, "query": "influxdb", "regex": "/^Faultline/", "refresh": 1, "current": {}, "options": []}
+            return {**made, "query": "influxdb", "regex": "/^Faultline/", "refresh": 1, "options": []}
         case VariableKind.CHOICE:
             first = variable.query.split(",")[0]
             options = [{"text": each, "value": each, "selected": each == first} for each in variable.query.split(",")]
             return {**made, "current": options[0], "options": options}
         case VariableKind.QUERY:
-            everything = (
-                {"allValue": _ALL, "current": {"text": ["All"], "value": ["$__all"]}} if variable.several else {"current": {}}
-            )
+            everything = {"allValue": _ALL, "current": {"text": ["All"], "value": ["$__all"]}} if variable.several else {}
             return {
                 **made,
                 **everything,
                 "datasource": SOURCE,
-                "definition": variable.query,
                 "refresh": 2,  # when the time range changes
                 "regex": "",
                 "sort": 1,
