@@ -66,6 +66,7 @@ class Discovery:
         self._hop_paced_ns: dict[int, int] = {}
         self._answered_ttls: set[int] = set()
         self._flows: dict[int, Flow] = {}
+        self._done_flows: set[int] = set()
         self._begin(1)
 
     # ---- what the edge asks --------------------------------------------------------------------------------------
@@ -157,6 +158,13 @@ class Discovery:
         return found
 
     def _done(self, flow: Flow) -> bool:
+        if flow.ident in self._done_flows:
+            return True
+        if self._nothing_left(flow):
+            self._done_flows.add(flow.ident)
+        return flow.ident in self._done_flows
+
+    def _nothing_left(self, flow: Flow) -> bool:
         settled = [self._settled(flow, ttl) for ttl in range(1, flow.end(self._max_hops) + 1)]
         if all(settled):
             return True

@@ -30,12 +30,21 @@ def document(traced: Traced) -> dict[str, Any]:
         "path_mtu": mtu.path_mtu if mtu else None,
         "path_mtu_reported_by": narrowing.address if narrowing else None,
         "path_mtu_black_hole": narrowing.silent if narrowing else (False if mtu and mtu.path_mtu else None),
+        "path_mtu_black_hole_after": _hole(traced),
         "probes_sent": discovery.sent,
         "seconds": round(traced.seconds, 3),
         "complete": complete(traced),
         "notes": list(traced.notes),
     }
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _hole(traced: Traced) -> dict[str, Any] | None:
+    """The last router that large packets reach; None when it is not known, or is before the first one."""
+    if traced.hole is None or not traced.hole.found or traced.hole.last_reached is None:
+        return None
+    ttl, address = traced.hole.last_reached
+    return {"ttl": ttl, "address": address}
 
 
 def complete(traced: Traced) -> bool:
@@ -130,5 +139,7 @@ def _summary(traced: Traced) -> list[str]:
 
 def _why_narrow(found: dict[str, Any]) -> str:
     if found["path_mtu_black_hole"]:
-        return ": larger packets are lost and no router says so (black hole)"
+        after = found.get("path_mtu_black_hole_after")
+        where = f" after hop {after['ttl']}, {after['address']}," if after else ""
+        return f": larger packets are lost{where} and no router says so (black hole)"
     return f": {found['path_mtu_reported_by']} says so" if "path_mtu_reported_by" in found else ""

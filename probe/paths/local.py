@@ -7,6 +7,7 @@ import socket
 import struct
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
+from typing import cast
 
 import attrs
 
@@ -62,7 +63,7 @@ def find_ends(host: str, *, version: int | None = None) -> Ends:
         option = (socket.IPPROTO_IPV6, _IPV6_MTU) if family == socket.AF_INET6 else (socket.IPPROTO_IP, _IP_MTU)
         # What the kernel believes of the path may be older than the fault: only the link's own size is a fact.
         mtu = _link_mtu(channel, source) or channel.getsockopt(*option)
-    scope = int(tuple(address)[-1]) if family == socket.AF_INET6 else 0
+    scope = int(cast("tuple[str, int, int, int]", address)[3]) if family == socket.AF_INET6 else 0
     destination = ip_address(str(address[0]).partition("%")[0])
     return Ends(source=source, destination=destination, scope=scope, link_mtu_octets=min(mtu, _LARGEST_OCTETS))
 

@@ -13,6 +13,7 @@ import attrs
 from faultline.records.terms import SECOND_NS
 from faultline.runtime.console import BAD_USAGE, CommandError, say
 from faultline.runtime.counters import Counters
+from probe.paths.black_hole import HoleSearch
 from probe.paths.discovery import Discovery
 from probe.paths.error_queue import QueueChannel
 from probe.paths.local import Ends, find_ends
@@ -46,26 +47,6 @@ class Channel(Protocol):
         """Give it back."""
 
 
-class Core(Protocol):
-    """Discovery or search."""
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing is left."""
-
-    def next_probe(self, now_ns: int) -> Probe | None:
-        """What to send."""
-
-    def next_ns(self, now_ns: int) -> int:
-        """When to ask again."""
-
-    def receive(self, arrival: Arrival) -> bool:
-        """Take an answer."""
-
-    def probe(self, ident: int) -> Probe | None:
-        """The probe with a number."""
-
-
 @attrs.frozen(slots=True, kw_only=True)
 class Traced:
     """What a trace gave."""
@@ -76,6 +57,8 @@ class Traced:
     discovery: Discovery
     mtu: MtuSearch | None
     """The search that was answered; None when none was, or none was wanted."""
+    hole: HoleSearch | None
+    """Of a path that loses large packets in silence."""
     source_ports: dict[int, int]
     seconds: float
     in_time: bool
@@ -113,6 +96,7 @@ def trace(host: str, wanted: Wanted, *, progress: Progress) -> Traced:
     try:
         discovery = run.discover()
         mtu = run.measure_mtu(discovery) if wanted.path_mtu and run.in_time else None
+        hole = run.find_hole(discovery, mtu) if mtu and mtu.narrowing and mtu.narrowing.silent and run.in_time else None
     finally:
         run.channel.close()
     return Traced(
@@ -121,6 +105,7 @@ def trace(host: str, wanted: Wanted, *, progress: Progress) -> Traced:
         sockets=run.channel.label,
         discovery=discovery,
         mtu=mtu,
+        hole=hole,
         source_ports=dict(run.channel.wire.source_ports),
         seconds=(time.monotonic_ns() - began_ns) / SECOND_NS,
         in_time=run.in_time,
@@ -181,7 +166,7 @@ class _Run:
                 version=self._ends.destination.version,
                 small=self.channel.wire.smallest(method),
                 largest=self._ends.link_mtu_octets,
-                timeout_ns=min(SECOND_NS, max(_MTU_TIMEOUT_NS, 3 * discovery.rtt_ns)),
+                timeout_ns=self._mtu_timeout_ns(discovery),
                 patience=4 if discovery.reached() else 2,
                 first_ident=first,
             )
@@ -192,7 +177,23 @@ class _Run:
         self.notes.append("path MTU is not known: the destination answers none of our packets")
         return None
 
-    def _drive(self, core: Discovery | MtuSearch, told: Callable[[], str]) -> None:
+    def find_hole(self, discovery: Discovery, mtu: MtuSearch) -> HoleSearch | None:
+        if mtu.path_mtu is None:
+            return None
+        search = HoleSearch(
+            method=self.method,
+            routers={hop.ttl: hop.address for hop in discovery.flows[0].hops if hop.address is not None},
+            size=mtu.path_mtu + 1,
+            timeout_ns=self._mtu_timeout_ns(discovery),
+            first_ident=mtu.next_ident,
+        )
+        self._drive(search, lambda: "where large packets are lost")
+        return search
+
+    def _mtu_timeout_ns(self, discovery: Discovery) -> int:
+        return min(SECOND_NS, max(_MTU_TIMEOUT_NS, 3 * discovery.rtt_ns))
+
+    def _drive(self, core: Discovery | MtuSearch | HoleSearch, told: Callable[[], str]) -> None:
         try:
             while not core.finished and self.in_time:
                 now_ns = time.monotonic_ns()
@@ -211,11 +212,11 @@ class _Run:
             say("interrupted: this is what there was")
             self.in_time = False
 
-    def _send(self, core: Discovery | MtuSearch, probe: Probe) -> None:
+    def _send(self, core: Discovery | MtuSearch | HoleSearch, probe: Probe) -> None:
         try:
             self.channel.send(probe)
         except OSError as error:
-            if error.errno == errno.EMSGSIZE and isinstance(core, MtuSearch):
+            if error.errno == errno.EMSGSIZE and not isinstance(core, Discovery):
                 core.refuse(probe.ident)
             elif error.errno == errno.EPERM:
                 hint = "look at the output chain of nft or iptables on this host"

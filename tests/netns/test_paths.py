@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -147,6 +148,8 @@ def test_a_black_hole_is_measured_to_the_octet(routers: Any, trace: Trace, mtu: 
     assert found["path_mtu"] == mtu
     assert found["path_mtu_black_hole"] is True
     assert "path_mtu_reported_by" not in found
+    assert found["path_mtu_black_hole_after"]["ttl"] == 3
+    assert found["path_mtu_black_hole_after"]["address"] in {far(4, version), far(5, version)}
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -166,6 +169,37 @@ def test_routers_that_answer_seldom_are_asked_slowly(routers: Any, trace: Trace)
     found = trace("--flows", "6", "--no-mtu")
     assert all(address is not None for path in found["paths"] for address in addresses(path))
     assert found["complete"] is True
+
+
+@pytest.mark.parametrize("method", ["udp", "tcp", "icmp"])
+def test_paths_are_followed_through_a_translator(routers: Any, trace: Trace, method: str) -> None:
+    """The first router hides the host behind its own address: what routers beyond it quote is still known as ours."""
+    chain = f'oifname {{ "to2", "to3" }} snat to {far(1)}'
+    routers.ip(
+        "r1", "nft", "-f", "-", stdin=f"table ip nat {{ chain out {{ type nat hook postrouting priority 100; {chain}; }}; }}"
+    )
+    found = trace("--method", method, "--flows", "4")
+    assert found["complete"] is True
+    assert all(address is not None for path in found["paths"] for address in addresses(path))
+    assert found["path_mtu"] == 1500
+
+
+def test_a_service_on_the_port_is_the_destination(routers: Any, trace: Trace) -> None:
+    """Where something listens there is no ICMP error: its own answer ends the path."""
+    echo = (
+        "import socket\ns = socket.socket(2, 2)\ns.bind(('', 5300))\nprint(flush=True)\n"
+        "while True: s.sendto(b'hello', s.recvfrom(99)[1])"
+    )
+    with subprocess.Popen(routers.spaces.inside("server", [sys.executable, "-c", echo]), stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout is not None
+            server.stdout.readline()
+            for how in ([], ["--unprivileged"]):
+                found = trace("--port", "5300", "--flows", "2", "--no-mtu", *how)
+                assert found["complete"] is True
+                assert addresses(found["paths"][1])[-1] == plan.SERVER[4]
+        finally:
+            server.kill()
 
 
 def test_a_refusal_on_the_way_ends_the_path(routers: Any, trace: Trace) -> None:
