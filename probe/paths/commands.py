@@ -61,8 +61,10 @@ def trace(
         version=4 if ipv4 else 6 if ipv6 else None,
         unprivileged=unprivileged,
     )
-    traced = follow(host, wanted, progress=_progress)
-    _progress("")
+    try:
+        traced = follow(host, wanted, progress=_progress)
+    finally:
+        _progress("")
     if as_json:
         typer.echo(json.dumps(document(traced)))
     else:

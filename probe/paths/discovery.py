@@ -26,6 +26,8 @@ _PACE_NS = 10 * MILLISECOND_NS
 _HOP_PACE_NS = 40 * MILLISECOND_NS
 _SLOWEST_PACE_NS = SECOND_NS + SECOND_NS // 20
 """Linux answers each asker once a second after a burst of six (icmp_ratelimit, icmp_ratemask)."""
+_SHORTEST_TIMEOUT_NS = 300 * MILLISECOND_NS
+_ROUND_TRIPS = 5
 _SILENT_ATTEMPTS = 3
 _MORE_ATTEMPTS = 3
 """Beyond the answers that are wanted, for a hop that is known to answer."""
@@ -67,6 +69,7 @@ class Discovery:
         self._answered_ttls: set[int] = set()
         self._flows: dict[int, Flow] = {}
         self._done_flows: set[int] = set()
+        self._slowest_ns = 0
         self._begin(1)
 
     # ---- what the edge asks --------------------------------------------------------------------------------------
@@ -118,7 +121,7 @@ class Discovery:
 
     def next_ns(self, now_ns: int) -> int:
         """When to ask again, at the latest."""
-        times = [pending.sent_ns + self._timeout_ns for pending in self._pending.values() if not pending.expired]
+        times = [self._end_ns(pending) for pending in self._pending.values() if not pending.expired]
         times += [max(self._paced_ns, self._hop_paced_ns.get(hop.ttl, 0)) for hop in self._candidates()]
         return max(now_ns, min(times, default=now_ns))
 
@@ -131,7 +134,9 @@ class Discovery:
         hop = flow.hop(ttl)
         if pending.probe.ident in hop.answered:
             return False
-        hop.take(pending.probe.ident, arrival.answer, max(0, arrival.received_ns - pending.sent_ns))
+        rtt_ns = max(0, arrival.received_ns - pending.sent_ns)
+        hop.take(pending.probe.ident, arrival.answer, rtt_ns)
+        self._slowest_ns = max(self._slowest_ns, rtt_ns)
         pending.expired = True
         self._answered_ttls.add(ttl)
         flow.learn(ttl, arrival.answer)
@@ -217,9 +222,16 @@ class Discovery:
         self._hop_paced_ns[hop.ttl] = now_ns + self._hop_pace.get(hop.ttl, _HOP_PACE_NS)
         return probe
 
+    def _end_ns(self, pending: _Pending) -> int:
+        """When a probe is taken for unanswered: in later flows sooner, as the first one showed how long answers take here."""
+        timeout_ns = self._timeout_ns
+        if pending.probe.flow and self._slowest_ns:
+            timeout_ns = min(timeout_ns, max(_SHORTEST_TIMEOUT_NS, _ROUND_TRIPS * self._slowest_ns))
+        return pending.sent_ns + timeout_ns
+
     def _expire(self, now_ns: int) -> None:
         for pending in self._pending.values():
-            if not pending.expired and now_ns >= pending.sent_ns + self._timeout_ns:
+            if not pending.expired and now_ns >= self._end_ns(pending):
                 pending.expired = True
                 ttl = pending.probe.ttl
                 if ttl in self._answered_ttls:

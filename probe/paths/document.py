@@ -5,6 +5,7 @@ What is not known is left out: a hop that did not answer has no address. Nothing
 
 from __future__ import annotations
 
+from math import floor
 from typing import Any
 
 from probe.paths.hops import Flow, Hop
@@ -26,7 +27,7 @@ def document(traced: Traced) -> dict[str, Any]:
         "sockets": traced.sockets,
         "paths": [_path(flow, traced) for flow in discovery.flows.values()],
         "links": links(traced),
-        "branches_confidence": None if confidence is None else round(confidence, 4),
+        "branches_confidence": None if confidence is None else floor(1e4 * confidence) / 1e4,
         "path_mtu": mtu.path_mtu if mtu else None,
         "path_mtu_reported_by": narrowing.address if narrowing else None,
         "path_mtu_black_hole": narrowing.silent if narrowing else (False if mtu and mtu.path_mtu else None),
@@ -131,10 +132,15 @@ def _summary(traced: Traced) -> list[str]:
     found = document(traced)
     told = [f"destination {'reached' if found['complete'] else 'not reached by every flow'}"]
     if "branches_confidence" in found:
-        told.append(f"no further branches at any hop: {100 * found['branches_confidence']:.0f} % sure")
+        told.append(f"no further branches at any hop: {_sure(found['branches_confidence'])} sure")
     if "path_mtu" in found:
         told.append(f"path MTU {found['path_mtu']}" + _why_narrow(found))
     return [*told, *(f"note: {note}" for note in traced.notes)]
+
+
+def _sure(confidence: float) -> str:
+    """In whole percents, rounded down: nothing is surer than it is."""
+    return f"{int(100 * confidence)} %"
 
 
 def _why_narrow(found: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import cast
 
 import attrs
 
-from faultline.runtime.console import BAD_USAGE, CommandError
+from faultline.runtime.console import CommandError
 
 _SIOCGIFMTU, _SIOCGIFADDR = 0x8921, 0x8915
 _IP_MTU, _IPV6_MTU = 14, 24
@@ -51,7 +51,7 @@ def find_ends(host: str, *, version: int | None = None) -> Ends:
     except (OSError, UnicodeError) as error:
         kind = f"IPv{version} address" if version else "address"
         why = getattr(error, "strerror", None) or error
-        raise CommandError(f"{host} has no {kind}: {why}", hint="check the name, or give the address", code=BAD_USAGE) from None
+        raise CommandError(f"{host} has no {kind}: {why}", hint="check the name, or give the address") from None
     family, _, _, _, address = found[0]
     with socket.socket(family, socket.SOCK_DGRAM) as channel:
         try:

@@ -11,7 +11,7 @@ from typing import Protocol
 import attrs
 
 from faultline.records.terms import SECOND_NS
-from faultline.runtime.console import BAD_USAGE, CommandError, say
+from faultline.runtime.console import CommandError, say
 from faultline.runtime.counters import Counters
 from probe.paths.black_hole import HoleSearch
 from probe.paths.discovery import Discovery
@@ -223,6 +223,4 @@ class _Run:
                 raise CommandError("this host's own firewall refuses our packets", hint=hint) from None
             elif error.errno not in {errno.ENOBUFS, errno.EAGAIN}:  # such a packet counts as unanswered and is tried again
                 hint = "`ip route get` shows what the kernel knows"
-                raise CommandError(
-                    f"cannot send to {self._ends.destination}: {error.strerror}", hint=hint, code=BAD_USAGE
-                ) from None
+                raise CommandError(f"cannot send to {self._ends.destination}: {error.strerror}", hint=hint) from None

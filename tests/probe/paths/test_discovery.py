@@ -96,6 +96,14 @@ def test_a_silent_hop_is_asked_three_times_and_has_no_address() -> None:
     assert ran.ended_ns < 3.5 * SECOND_NS
 
 
+def test_later_flows_wait_as_long_as_answers_take_here() -> None:
+    """Where answers come in milliseconds a silent hop costs a further flow less than the first; a slow one is waited for."""
+    alone, three = run(chain("r1", None, "end")), run(chain("r1", None, "end"), flows=3)
+    assert three.ended_ns - alone.ended_ns < 1.5 * SECOND_NS
+    slow = run(chain("r1", None, "end"), flows=2, rtt_ns=SECOND_NS - 1)
+    assert slow.ended_ns > 5.9 * SECOND_NS
+
+
 def test_after_a_long_silence_it_ends() -> None:
     """Eight silent hops in a row: nothing is expected any more, long before the farthest distance that is allowed."""
     ran = run(chain("r1", "r2", *[None] * 28))
