@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,12 @@ def _influxd() -> str | None:
     return os.environ.get("INFLUXD") or shutil.which("influxd") or (str(built) if built.exists() else None)
 
 
+def pytest_configure() -> None:
+    """Let Ctrl-C reach what the tests start, also where the tests themselves were started in the background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine cannot run, each with the reason."""
     lacking: dict[str, str] = {}
@@ -32,6 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         lacking["browser"] = "needs chromium (packaging/setup.sh test installs it when root)"
     if _influxd() is None:
         lacking["influx"] = "needs influxd: set INFLUXD, or packaging/setup.sh test builds it where go is present"
+    if not (ROOT / ".cache" / "engines" / "faultline-locked").exists():
+        lacking["engines"] = "needs .cache/engines (packaging/setup.sh engines installs it, about 1 GB)"
     for item in items:
         for marker, reason in lacking.items():
             if item.get_closest_marker(marker):
