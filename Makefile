@@ -1,6 +1,6 @@
 # Faultline. `make` alone prints this help; every target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-net test-e2e bench deep wheel docs dashboards lock clean
+.PHONY: help install demo test check format test-net test-e2e test-engines bench deep wheel docs dashboards lock clean
 SHELL := /bin/bash
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
@@ -23,7 +23,7 @@ demo: ## real packets, a real fault, a verdict (about 90 s); ARGS="--fault delay
 test: ## everything quick, with real servers: units, one run in namespaces, a browser, influxd, a sample of the corpora
 	@packaging/setup.sh test
 	cargo test --manifest-path native/Cargo.toml --workspace --quiet
-	$(PYTEST) -n 2 -m "sample or not (net or e2e)"
+	$(PYTEST) -n 2 -m "sample or not (net or e2e or engines)"
 
 check: ## formatting, lint, types, direction of imports
 	@packaging/setup.sh python
@@ -52,6 +52,11 @@ test-e2e: ## whole processes, kill -9, whole corpora
 	$(PYTEST) -n 2 -m "e2e and not net and not sample"
 	$(PYTEST) -m "e2e and net and not sample"
 
+test-engines: ## chDB (ClickHouse) and Spark read the flow archive and answer as we do (fetches about 600 MB, once)
+	@packaging/setup.sh python
+	@packaging/setup.sh engines
+	$(PYTEST) tests/engines
+
 bench: ## tables of speed and accuracy, on standard output and under build/bench/
 	@packaging/setup.sh test
 	@mkdir -p build/bench
@@ -59,7 +64,7 @@ bench: ## tables of speed and accuracy, on standard output and under build/bench
 
 deep: ## long property runs
 	@packaging/setup.sh test
-	HYPOTHESIS_PROFILE=deep $(PYTEST) -n 2 -m "not net and not e2e and not browser and not influx" --timeout 3600
+	HYPOTHESIS_PROFILE=deep $(PYTEST) -n 2 -m "not net and not e2e and not browser and not influx and not engines" --timeout 3600
 
 wheel: ## dist/faultline-*.whl
 	@packaging/setup.sh python

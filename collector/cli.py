@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from collector import decode
+from collector import archive_files, decode
 from faultline.runtime import console
 
 app = typer.Typer(
@@ -46,6 +46,7 @@ def run(
 
 
 decode.register(app)
+archive_files.register(app)
 
 
 def main() -> NoReturn:

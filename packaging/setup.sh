@@ -4,6 +4,7 @@
 #   packaging/setup.sh python          .venv, locked dependencies, the native module in release mode
 #   packaging/setup.sh demo            the above, and the Debian packages of the demo network (when root)
 #   packaging/setup.sh test            the above, and the real servers and browsers that tests use (when root), and influxd
+#   packaging/setup.sh engines         .cache/engines: ClickHouse as a library and Spark, about 1 GB; leaves the native module as it is
 #
 # Environment: PYTHON (interpreter to start from), INFLUXD (an influxd to use instead of building one).
 set -euo pipefail
@@ -109,8 +110,21 @@ influxd() {
     say "could not build influxd: tests that need it are skipped with that reason"
 }
 
+engines() { # what reads the flow archive beside us, each pinned, in an environment that shares nothing with ours
+  local locked
+  locked=$(echo packaging/engines.lock | fingerprint)
+  if [ "$(cat "$cache/engines/faultline-locked" 2>/dev/null)" != "$locked" ]; then
+    [ -x "$cache/engines/bin/python" ] || step "creating .cache/engines" .venv/bin/uv venv --python .venv/bin/python "$cache/engines" ||
+      stop "cannot create .cache/engines" "is there room on the disk?"
+    step "installing the engines (about 600 MB to fetch, once)" .venv/bin/uv pip sync --python "$cache/engines/bin/python" packaging/engines.lock ||
+      stop "cannot install the engines of packaging/engines.lock" "check that the package index is reachable"
+    echo "$locked" >"$cache/engines/faultline-locked"
+  fi
+  command -v java >/dev/null || say "no java found: what asks Spark is skipped with that reason (Debian: openjdk-17-jre-headless)"
+}
+
 python_environment
-native_module
+[ "$want" = engines ] || native_module
 case "$want" in
   python) ;;
   demo) debian_packages demo ;;
@@ -118,5 +132,6 @@ case "$want" in
     debian_packages test
     influxd
     ;;
-  *) stop "unknown set-up '$want'" "one of python, demo, test" ;;
+  engines) engines ;;
+  *) stop "unknown set-up '$want'" "one of python, demo, test, engines" ;;
 esac
