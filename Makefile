@@ -1,6 +1,6 @@
 # Faultline. `make` alone prints this help; every target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-net test-e2e test-engines bench deep wheel docs dashboards lock clean
+.PHONY: help install demo test check format test-net test-e2e test-engines bench deep wheel probe docs dashboards lock clean
 SHELL := /bin/bash
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
@@ -69,6 +69,10 @@ deep: ## long property runs
 wheel: ## dist/faultline-*.whl
 	@packaging/setup.sh python
 	.venv/bin/maturin build --release --strip --out dist
+
+probe: ## dist/faultline-probe-x86_64, the whole probe as one static file
+	@packaging/setup.sh python
+	@packaging/static-probe/build.sh $(or $(ARCH),x86_64)
 
 docs: ## generated reference pages under docs/reference/
 	@packaging/setup.sh python
