@@ -70,7 +70,7 @@ wheel: ## dist/faultline-*.whl
 	@packaging/setup.sh python
 	.venv/bin/maturin build --release --strip --out dist
 
-probe: ## dist/faultline-probe-x86_64, the whole probe as one static file
+probe: ## dist/faultline-probe-x86_64, the whole probe as one static file; or ARCH=aarch64
 	@packaging/setup.sh python
 	@packaging/static-probe/build.sh $(or $(ARCH),x86_64)
 
