@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import tempfile
@@ -22,11 +23,15 @@ _STATE = "run.json"
 _END_S = 5.0
 
 
-def new_folder() -> Path:
-    """A folder for a run, readable by its user only, with this process written down in it."""
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+def name_folder() -> Path:
+    """Where a run's folder will be. It is named before it is made, so that an interruption in between leaves nothing unknown."""
+    return Path(tempfile.gettempdir()) / f"{_PREFIX}{secrets.token_hex(8)}"
+
+
+def make_folder(folder: Path) -> None:
+    """Make a run's folder, readable by its user only, with this process written down in it."""
+    folder.mkdir(mode=0o700)
     write_down(folder, ())
-    return folder
 
 
 def write_down(folder: Path, pids: Iterable[int]) -> None:

@@ -55,7 +55,8 @@ class Simulated:
         log.configure(level="warning", service="demo")
         for told in remains.clean_crashed_runs():
             say(told)
-        self._folder = remains.new_folder()
+        self._folder = remains.name_folder()
+        remains.make_folder(self._folder)
         run = self._run = SimulatedRun(self._folder, self._scenario)
         say(f"simulated network: {len(self._scenario.inventory.components)} components, packet by packet, in virtual time")
         app = make_app(views=run.views, counters=run.counters, problems=tuple, language=Language.EN)

@@ -61,7 +61,8 @@ class Namespaces:
         """Network, collector and analyzer, probes, traffic."""
         for told in remains.clean_crashed_runs():
             say(told)
-        self._folder = remains.new_folder()
+        self._folder = remains.name_folder()
+        remains.make_folder(self._folder)
         port, self._claim = _reserve_port()
         files = self._files = Files(folder=self._folder, listen=f"127.0.0.1:{port}")
         self._page = Page(f"http://{files.listen}")

@@ -38,7 +38,8 @@ def crashed(folder: Path) -> None:
 
 def test_a_crashed_run_is_ended_and_removed(sleeper: subprocess.Popen[bytes]) -> None:
     """Its processes are ended by their ids, its folder goes, and one line says so."""
-    folder = remains.new_folder()
+    folder = remains.name_folder()
+    remains.make_folder(folder)
     remains.write_down(folder, [sleeper.pid])
     crashed(folder)
     (told,) = remains.clean_crashed_runs()
@@ -49,7 +50,8 @@ def test_a_crashed_run_is_ended_and_removed(sleeper: subprocess.Popen[bytes]) ->
 
 def test_a_run_that_lives_is_left_alone(sleeper: subprocess.Popen[bytes]) -> None:
     """Two runs at once do not take each other for crashed."""
-    folder = remains.new_folder()
+    folder = remains.name_folder()
+    remains.make_folder(folder)
     remains.write_down(folder, [sleeper.pid])
     assert remains.clean_crashed_runs() == []
     assert sleeper.poll() is None
@@ -58,7 +60,8 @@ def test_a_run_that_lives_is_left_alone(sleeper: subprocess.Popen[bytes]) -> Non
 
 def test_a_process_id_that_was_given_away_is_left_alone(sleeper: subprocess.Popen[bytes]) -> None:
     """Only a process that started when the run says is the run's."""
-    folder = remains.new_folder()
+    folder = remains.name_folder()
+    remains.make_folder(folder)
     remains.write_down(folder, [sleeper.pid])
     document = json.loads((folder / "run.json").read_text())
     document["processes"][0]["started"] -= 100
