@@ -1,7 +1,7 @@
 """A headless Chromium as a value: pages laid out at a width and in a colour scheme, asked and photographed.
 
-Goes in: an address and a way of looking. Comes out: PNG or PDF octets, and what a page says of itself. Talks the DevTools protocol
-over the pipe that Chromium offers (`--remote-debugging-pipe`): no port, no driver, no library.
+Goes in: an address and a way of looking. Comes out: PNG or PDF octets, and what a page says of itself. Talks the DevTools
+protocol over the pipe that Chromium offers (`--remote-debugging-pipe`): no port, no driver, no library.
 """
 
 from __future__ import annotations
@@ -25,6 +25,17 @@ import attrs
 from faultline.runtime.console import CommandError
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = (
+    "--headless",
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--hide-scrollbars",
+    "--font-render-hinting=none",
+    "--remote-debugging-pipe",
+)
 PATIENCE_S = 30.0
 _A4_INCHES = {"paperWidth": 8.27, "paperHeight": 11.69}
 
@@ -66,14 +77,12 @@ class Browser:
             os.dup2(first, 3)
             os.dup2(second, 4)
 
-        arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"]
-        arguments += ["--remote-debugging-pipe", "--no-first-run", "--disable-background-networking", "--font-render-hinting=none"]
         self._process = subprocess.Popen(
-            [program, *arguments, f"--user-data-dir={self._folder}", "about:blank"],
+            [program, *ARGUMENTS, f"--user-data-dir={self._folder}", "about:blank"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            preexec_fn=at_three_and_four,
+            preexec_fn=at_three_and_four,  # noqa: PLW1509 - it takes no lock: two system calls, then Chromium
             close_fds=False,
             start_new_session=True,
         )
