@@ -2,15 +2,20 @@
 
 from faultline.inventory.model import (
     Component,
+    Dial,
+    DialProtocol,
     Inventory,
     Line,
     LineEnd,
     PlannedWork,
     Position,
     ProbeInterface,
+    ServicePort,
     Site,
     Tenant,
     TestSession,
+    Trace,
+    TransportProtocol,
     Vantage,
 )
 from faultline.inventory.problems import InventoryError, Problem
@@ -19,6 +24,8 @@ from faultline.inventory.reading import FORMAT, parse, read
 __all__ = [
     "FORMAT",
     "Component",
+    "Dial",
+    "DialProtocol",
     "Inventory",
     "InventoryError",
     "Line",
@@ -27,9 +34,12 @@ __all__ = [
     "Position",
     "ProbeInterface",
     "Problem",
+    "ServicePort",
     "Site",
     "Tenant",
     "TestSession",
+    "Trace",
+    "TransportProtocol",
     "Vantage",
     "parse",
     "read",

@@ -23,6 +23,7 @@ MOST_ID = 128
 _ID = re.compile(r"[^\s<>,;\"'`{}\[\]|\x00-\x1f\x7f]+")
 """No space, no direction mark, nothing that lists, quotes or line protocol would trip over. Any script is welcome."""
 _NO_SUCH = "add it to this file, or correct the name"
+_A_RATE = "100_000_000 for 100 Mbit/s"
 _NUMBER = re.compile(r"[0-9][0-9_]{0,18}")
 
 
@@ -106,15 +107,19 @@ class Entry:
             return None
         return text
 
-    def number(self, key: str) -> int | None:
-        """A whole number above 0."""
+    def number(self, key: str, *, least: int = 1, most: int | None = None, example: str = _A_RATE) -> int | None:
+        """A whole number above 0, or within bounds."""
         text = self.text(key)
         if text is None:
             return None
         if not _NUMBER.fullmatch(text) or int(text) == 0:
-            self.wrong(key, f"{text!r} is not a whole number above 0", "write digits alone, e.g. 100_000_000 for 100 Mbit/s")
+            self.wrong(key, f"{text!r} is not a whole number above 0", f"write digits alone, e.g. {example}")
             return None
-        return int(text)
+        number = int(text)
+        if number < least or (most is not None and number > most):
+            self.wrong(key, f"{number} is not between {least} and {most}", f"e.g. {example}")
+            return None
+        return number
 
     def choice(self, key: str, of: type[E], *, default: E | None = None, but: Mapping[E, str] | None = None) -> E | None:
         """A word of a closed list; required when there is no default. `but`: words that have no place here, and what to do."""
@@ -203,6 +208,48 @@ class Entry:
                 self.wrong(key, f"{network} is there twice", "keep one of them", at=at)
             found[str(network)] = None
         return tuple(found)
+
+    def addresses(self, key: str) -> tuple[str, ...]:
+        """IP addresses, in their usual spelling."""
+        found: dict[str, None] = {}
+        for at, text in self.texts(key):
+            address = self._as_address(key, text, at)
+            if address in found:
+                self.wrong(key, f"{address} is there twice", "keep one of them", at=at)
+            if address is not None:
+                found[address] = None
+        return tuple(found)
+
+    def address(self, key: str) -> str | None:
+        """An IP address, in its usual spelling."""
+        text = self.text(key)
+        return self._as_address(key, text) if text is not None else None
+
+    def _as_address(self, key: str, text: str, at: int | None = None) -> str | None:
+        try:
+            return str(ipaddress.ip_address(text))
+        except ValueError:
+            without = "leave the length out" if "/" in text else "write it as 10.1.1.2 or 2001:db8::2"
+            self.wrong(key, f"{text!r} is not an address", without, at=at)
+            return None
+
+    def lists(self, key: str) -> Iterator[tuple[int, list[str]]]:
+        """The lists of a list, each of texts, with its place."""
+        value = self._value(key, required=False, remedy="add it")
+        if value is None:
+            return
+        if not isinstance(value, Items):
+            self.wrong(key, f"{_kind(value)} where a list belongs", "write [[one, two], [three]]")
+            return
+        if not value.nodes:
+            self.wrong(key, "empty", "list at least one, or leave the key out")
+        for at, node in enumerate(value.nodes):
+            scalars = [item for item in node.nodes if isinstance(item, Scalar)] if isinstance(node, Items) else []
+            texts = [item.text.strip() for item in scalars if item.text is not None and item.text.strip()]
+            if not isinstance(node, Items) or len(texts) != len(node.nodes) or not texts:
+                self.wrong(key, f"{_kind(node)} where a list of texts belongs", "write [[one, two], [three]]", at=at)
+                continue
+            yield at, texts
 
     def entry(self, key: str, *, remedy: str) -> Entry | None:
         """A required mapping."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
+from faultline.inventory.endpoints import HOSTS
 from faultline.inventory.entry import Entry
+from faultline.inventory.extent import everything_on
 from faultline.inventory.model import Component, Line, LineEnd, Tenant
 from faultline.records.incident import Base
 from faultline.records.terms import ComponentKind, LineCode, TenantId
@@ -45,10 +47,12 @@ def line_of(
     state = entry.choice("state", LineState, default=LineState.IN_SERVICE)
     time_zone = _time_zone(entry)
     backup = _backup(entry, code, lines)
-    a_end, z_end = _end(entry, "a_end", sites), _end(entry, "z_end", sites)
+    a_end, z_end = (_end(entry, key, sites, components, known_components) for key in ("a_end", "z_end"))
     path = _path(entry, components, known_components)
     if a_end and z_end:
         _refuse_same_prefix(entry, a_end, z_end)
+    if a_end and z_end and path:
+        _refuse_second_places(entry, a_end, z_end, path, components)
     if code is None or tenant is None or a_end is None or z_end is None or path is None or state is None:
         return None
     owner = tenants.get(TenantId(tenant))
@@ -68,15 +72,23 @@ def line_of(
     )
 
 
-def _end(entry: Entry, key: str, sites: Collection[str]) -> LineEnd | None:
+def _end(
+    entry: Entry, key: str, sites: Collection[str], components: Mapping[Base, Component], known: Collection[str]
+) -> LineEnd | None:
     inner = entry.entry(key, remedy="say where it is and what is behind it: {name: Ningbo, prefixes: [10.1.17.0/24]}")
     if inner is None:
         return None
-    inner.only("name", "site", "prefixes")
+    inner.only("name", "site", "prefixes", "hosts")
     name = inner.text("name", required=True, remedy="say the city or address as people do")
     site = inner.reference("site", sites, "site")
     prefixes = inner.prefixes("prefixes")
-    return LineEnd(name=name, prefixes=prefixes, site=site) if name and prefixes else None
+    hosts = inner.references("hosts", known, "component")
+    for at, text in hosts:
+        component = components.get(Base(text))
+        if component is not None and component.kind not in HOSTS:
+            inner.wrong("hosts", f"{text!r} is a {component.kind}", "servers and resolvers live behind an end", at=at)
+    bases = tuple(Base(text) for _, text in hosts)
+    return LineEnd(name=name, prefixes=prefixes, site=site, hosts=bases) if name and prefixes else None
 
 
 def _path(entry: Entry, components: Mapping[Base, Component], known: Collection[str]) -> tuple[Base, ...] | None:
@@ -125,3 +137,32 @@ def _refuse_same_prefix(entry: Entry, a_end: LineEnd, z_end: LineEnd) -> None:
     if both:
         remedy = "the direction of its packets cannot be told: list it where it is"
         entry.wrong("z_end", f"{', '.join(both)} is behind both ends", remedy)
+
+
+def _refuse_second_places(
+    entry: Entry, a_end: LineEnd, z_end: LineEnd, path: tuple[Base, ...], components: Mapping[Base, Component]
+) -> None:
+    """A component has one place on a line: on its path, inside one bundle of it, or behind one of its ends."""
+    inside = {m: b for b in path if b in components for members in components[b].paths for m in members}
+    for at, base in enumerate(path):
+        if base in inside:
+            wrong = f"{base!r} is inside {inside[base]!r}, which is on the path too"
+            entry.wrong("path", wrong, "name the bundle or its members, not both", at=at)
+    for base in (*a_end.hosts, *z_end.hosts):
+        if base in path:
+            entry.wrong("path", f"{base!r} is on the path and behind an end", "keep one of them", at=path.index(base))
+    both = [base for base in a_end.hosts if base in z_end.hosts]
+    if both:
+        entry.wrong("z_end", f"{', '.join(both)} is behind both ends", "list it where it is")
+
+
+def refuse_shared_addresses(made: Iterable[tuple[Entry, Line]], components: Mapping[Base, Component]) -> None:
+    """Refuse an address that two components of one tenant's lines have: a trace could not tell which of them answered."""
+    owners: dict[tuple[TenantId, str], Base] = {}
+    for entry, line in made:
+        for base in everything_on(line, components):
+            for address in components[base].addresses:
+                first = owners.setdefault((line.tenant, address), base)
+                if first != base:
+                    remedy = "an address is one component's: correct one of them"
+                    entry.wrong(None, f"{first!r} and {base!r} on it both have the address {address}", remedy)

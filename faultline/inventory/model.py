@@ -1,4 +1,4 @@
-"""What the operator knows, as records: tenants, sites, components, lines with their paths, vantages, sessions, planned work.
+"""What the operator knows, as records: tenants, sites, components, lines with their paths, vantages, tests, planned work.
 
 Plain data, already checked by `faultline.inventory.reading`. Where things are along a line is `faultline.inventory.positions`.
 """
@@ -6,11 +6,15 @@ Plain data, already checked by `faultline.inventory.reading`. Where things are a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 import attrs
 
 from faultline.records.incident import Base
-from faultline.records.terms import ComponentKind, LineCode, Owner, ProbeId, SessionId, TenantId, VantageId
+from faultline.records.terms import ComponentKind, DialId, LineCode, Owner, ProbeId, SessionId, TenantId, TraceId, VantageId
+
+SMALL_OCTETS = 1000
+"""Test packets above this length are there to find out what size gets through."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -30,6 +34,24 @@ class Site:
     owner: Owner = Owner.UNKNOWN
 
 
+class TransportProtocol(StrEnum):
+    """What a service is reached over."""
+
+    TCP = "tcp"
+    UDP = "udp"
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class ServicePort:
+    """A port a service listens on, `tcp/8200` as text."""
+
+    protocol: TransportProtocol
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.protocol.value}/{self.number}"
+
+
 @attrs.frozen(slots=True, kw_only=True)
 class Component:
     """A unit of localisation without its direction: a segment is one component here and two, `id>` and `id<`, in evidence."""
@@ -43,6 +65,12 @@ class Component:
     """For a segment: what it joins, in words, A side first."""
     hosts: tuple[str, ...] = ()
     """For a server: ids of the services on it."""
+    addresses: tuple[str, ...] = ()
+    """Of a router's interfaces, as traces show them, or of a host."""
+    paths: tuple[tuple[Base, ...], ...] = ()
+    """For a segment that is a bundle of alternatives: the members of each, A side first. Packets of a flow take one of them."""
+    ports: tuple[ServicePort, ...] = ()
+    """For a service: where it listens."""
 
     @property
     def directed(self) -> bool:
@@ -59,6 +87,8 @@ class LineEnd:
     prefixes: tuple[str, ...]
     """Networks behind it, in CIDR notation."""
     site: str | None = None
+    hosts: tuple[Base, ...] = ()
+    """Servers and resolvers that live behind it, beyond the end of the path."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -103,6 +133,8 @@ class Vantage:
     """What the probe calls the interface it captures; None: it only takes part in test sessions."""
     positions: Mapping[LineCode, Position]
     site: str | None = None
+    address: str | None = None
+    """Where tests to it go."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -115,6 +147,47 @@ class TestSession:
     line: LineCode
     sender: VantageId
     reflector: VantageId
+    source_port: int | None = None
+    """Fixed, so that its packets stay on one of equal paths; None: the system's choice."""
+    packet_octets: int | None = None
+    """Length of its IP packets; None: small."""
+
+    @property
+    def is_full_size(self) -> bool:
+        """Whether it asks what size of packets gets through, beside whether any do."""
+        return self.packet_octets is not None and self.packet_octets > SMALL_OCTETS
+
+
+class DialProtocol(StrEnum):
+    """What a dial test does: opens a connection, or asks for a name."""
+
+    TCP = "tcp"
+    DNS = "dns"
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Dial:
+    """A dial test: a probe uses a service as its clients do."""
+
+    id: DialId
+    line: LineCode
+    sender: VantageId
+    protocol: DialProtocol
+    endpoint: Base
+    """The service, server or resolver that is used."""
+    query: str | None = None
+    """For DNS: the name asked for."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Trace:
+    """A declared pair whose path is traced again and again: one of `target` and `endpoint`."""
+
+    id: TraceId
+    line: LineCode
+    sender: VantageId
+    target: VantageId | None = None
+    endpoint: Base | None = None
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -148,3 +221,5 @@ class Inventory:
     sessions: Mapping[SessionId, TestSession]
     interfaces: tuple[ProbeInterface, ...] = ()
     planned: tuple[PlannedWork, ...] = ()
+    dials: Mapping[DialId, Dial] = attrs.field(factory=dict)
+    traces: Mapping[TraceId, Trace] = attrs.field(factory=dict)

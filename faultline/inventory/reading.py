@@ -1,7 +1,7 @@
 """The inventory file to records: every mistake is found in one reading, nothing is guessed.
 
 Goes in: YAML (or plain data). Comes out: an `Inventory` whose references all hold, or `InventoryError` with every problem. What
-belongs to lines and what stands on them is read by `faultline.inventory.lines` and `faultline.inventory.vantages`.
+belongs to each section is known to `faultline.inventory.components`, `lines`, `vantages` and `active`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ from typing import Any
 
 import attrs
 
+from faultline.inventory.active import Ground, dial_of, session_of, trace_of
+from faultline.inventory.components import check_references, component_of
 from faultline.inventory.document import MOST_OCTETS, Table, compose, from_data
 from faultline.inventory.entry import Entry
-from faultline.inventory.lines import line_of
+from faultline.inventory.lines import line_of, refuse_shared_addresses
 from faultline.inventory.model import (
     Component,
+    Dial,
     Inventory,
     Line,
     PlannedWork,
@@ -24,20 +27,28 @@ from faultline.inventory.model import (
     Site,
     Tenant,
     TestSession,
+    Trace,
     Vantage,
 )
 from faultline.inventory.problems import InventoryError, Problem, Problems
-from faultline.inventory.vantages import refuse_ambiguous, session_of, vantage_of
+from faultline.inventory.vantages import refuse_ambiguous, vantage_of
 from faultline.records.incident import Base
-from faultline.records.terms import ComponentKind, LineCode, Owner, ProbeId, SessionId, TenantId, VantageId
+from faultline.records.terms import DialId, LineCode, Owner, ProbeId, SessionId, TenantId, TraceId, VantageId
 
 FORMAT = "faultline-inventory/1"
-SECTIONS = ("format", "tenants", "sites", "components", "lines", "vantages", "sessions", "interfaces", "planned")
-_NOT_DECLARED = {
-    ComponentKind.SITE: "list it under `sites`",
-    ComponentKind.ROUTE: "routes are found by tracing, leave it out",
-    ComponentKind.PROBE: "probes are named by the vantages, leave it out",
-}
+SECTIONS = (
+    "format",
+    "tenants",
+    "sites",
+    "components",
+    "lines",
+    "vantages",
+    "sessions",
+    "dials",
+    "traces",
+    "interfaces",
+    "planned",
+)
 
 
 def read(path: Path) -> Inventory:
@@ -103,6 +114,8 @@ class _Reader:
         self._lines = _Section()
         self._vantages = _Section()
         self._sessions = _Section()
+        self._dials = _Section()
+        self._traces = _Section()
         self._probes: set[str] = set()
 
     def inventory(self) -> Inventory:
@@ -116,7 +129,17 @@ class _Reader:
         components = {c.id: c for c in self._read_components()}
         lines = {line.code: line for line in self._read_lines(tenants, components)}
         vantages = {v.id: v for v in self._read_vantages(lines)}
-        sessions = {s.id: s for s in self._read_sessions(lines, vantages)}
+        ground = Ground(
+            components=components,
+            lines=lines,
+            vantages=vantages,
+            known_components=self._components.seen,
+            known_lines=self._lines.seen,
+            known_vantages=self._vantages.seen,
+        )
+        sessions = {s.id: s for s in self._read_sessions(ground)}
+        dials = {d.id: d for d in self._read_dials(ground)}
+        traces = {t.id: t for t in self._read_traces(ground)}
         return Inventory(
             tenants=tenants,
             sites=sites,
@@ -126,6 +149,8 @@ class _Reader:
             sessions=sessions,
             interfaces=tuple(self._read_interfaces()),
             planned=tuple(self._read_planned()),
+            dials=dials,
+            traces=traces,
         )
 
     def _read_tenants(self) -> Iterable[Tenant]:
@@ -150,42 +175,17 @@ class _Reader:
     def _read_components(self) -> Iterable[Component]:
         made: list[tuple[Entry, Component]] = []
         for entry in self._root.entries("components", required=True, remedy="list everything a line can cross, once"):
-            component = self._component(entry)
+            found = self._components.admit(entry, "component")
+            component = component_of(entry, component=Base(found) if found else None, sites=self._sites.seen)
             if component is not None:
                 made.append((entry, component))
-        kinds = {component.id: component.kind for _, component in made}
-        for entry, component in made:
-            self._check_hosts(entry, component, kinds)
-            yield component
-
-    def _component(self, entry: Entry) -> Component | None:
-        entry.only("id", "kind", "owner", "name", "site", "between", "hosts")
-        found = self._components.admit(entry, "component")
-        kind, owner = entry.choice("kind", ComponentKind, but=_NOT_DECLARED), entry.choice("owner", Owner)
-        name = entry.text("name")
-        site = entry.reference("site", self._sites.seen, "site")
-        joins = tuple(text for _, text in entry.texts("between"))
-        hosts = tuple(text for _, text in entry.texts("hosts"))
-        if found is not None and found in self._sites.seen:
-            entry.wrong("id", f"{found!r} is already the id of a site", "verdicts name both: give each its own")
-        if entry.has("between") and len(joins) != 2:  # noqa: PLR2004 - a segment has two ends
-            entry.wrong("between", f"{len(joins)} ends", "name the two things it joins, A side first")
-        if found is None or kind is None or owner is None:
-            return None
-        pair = (joins[0], joins[1]) if len(joins) == 2 else None  # noqa: PLR2004 - as above
-        return Component(id=Base(found), name=name or found, kind=kind, owner=owner, site=site, between=pair, hosts=hosts)
-
-    def _check_hosts(self, entry: Entry, component: Component, kinds: Mapping[Base, ComponentKind]) -> None:
-        if component.hosts and component.kind is not ComponentKind.SERVER:
-            entry.wrong("hosts", f"a {component.kind} hosts nothing", "services are on components of kind server")
-            return
-        for at, host in entry.references("hosts", self._components.seen, "component"):
-            if kinds.get(Base(host), ComponentKind.SERVICE) is not ComponentKind.SERVICE:
-                entry.wrong("hosts", f"{host!r} is a {kinds[Base(host)]}", "a server hosts components of kind service", at=at)
+        check_references(made, self._components.seen)
+        return [component for _, component in made]
 
     def _read_lines(self, tenants: Mapping[TenantId, Tenant], components: Mapping[Base, Component]) -> Iterable[Line]:
         entries = list(self._root.entries("lines", required=True, remedy="list the lines"))
         codes = [(entry, self._lines.admit(entry, "line", "code")) for entry in entries]
+        made: list[tuple[Entry, Line]] = []
         for entry, code in codes:
             line = line_of(
                 entry,
@@ -198,7 +198,9 @@ class _Reader:
                 lines=self._lines.seen,
             )
             if line is not None:
+                made.append((entry, line))
                 yield line
+        refuse_shared_addresses(made, components)
 
     def _read_vantages(self, lines: Mapping[LineCode, Line]) -> Iterable[Vantage]:
         points: dict[str, Entry] = {}
@@ -220,19 +222,26 @@ class _Reader:
                 yield vantage
         refuse_ambiguous(made, lines)
 
-    def _read_sessions(self, lines: Mapping[LineCode, Line], vantages: Mapping[VantageId, Vantage]) -> Iterable[TestSession]:
+    def _read_sessions(self, ground: Ground) -> Iterable[TestSession]:
         for entry in self._root.entries("sessions"):
             found = self._sessions.admit(entry, "session")
-            session = session_of(
-                entry,
-                session=SessionId(found) if found else None,
-                lines=lines,
-                known_lines=self._lines.seen,
-                vantages=vantages,
-                known_vantages=self._vantages.seen,
-            )
+            session = session_of(entry, SessionId(found) if found else None, ground)
             if session is not None:
                 yield session
+
+    def _read_dials(self, ground: Ground) -> Iterable[Dial]:
+        for entry in self._root.entries("dials"):
+            found = self._dials.admit(entry, "dial")
+            dial = dial_of(entry, DialId(found) if found else None, ground)
+            if dial is not None:
+                yield dial
+
+    def _read_traces(self, ground: Ground) -> Iterable[Trace]:
+        for entry in self._root.entries("traces"):
+            found = self._traces.admit(entry, "trace")
+            trace = trace_of(entry, TraceId(found) if found else None, ground)
+            if trace is not None:
+                yield trace
 
     def _read_interfaces(self) -> Iterable[ProbeInterface]:
         seen: dict[str, Entry] = {}

@@ -1,4 +1,4 @@
-"""Vantages and test sessions of the inventory: where things stand on lines, and what can be wrong with that."""
+"""Vantages of the inventory: where things stand on lines, and what can be wrong with that."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from faultline.inventory import positions
 from faultline.inventory.entry import Entry
-from faultline.inventory.model import Line, Position, TestSession, Vantage
+from faultline.inventory.model import Line, Position, Vantage
 from faultline.inventory.problems import meant
 from faultline.records.incident import Base
-from faultline.records.terms import LineCode, ProbeId, SessionId, VantageId
+from faultline.records.terms import LineCode, ProbeId, VantageId
 
 WAYS = ("between", "at", "before", "after")
 
@@ -25,9 +25,9 @@ def vantage_of(
     sites: Collection[str],
 ) -> Vantage | None:
     """The vantage of an entry; None when it is not sound. `points` are the observation points taken so far."""
-    entry.only("id", "probe", "observation_point", "positions", "site")
+    entry.only("id", "probe", "observation_point", "positions", "site", "address")
     probe, point = entry.text("probe"), entry.text("observation_point")
-    site = entry.reference("site", sites, "site")
+    site, address = entry.reference("site", sites, "site"), entry.address("address")
     if point is not None and probe is None:
         entry.wrong("observation_point", "an observation point without a probe", "name the probe, or leave this out")
     if probe is not None and point is not None and entry.unique("observation_point", f"{probe}/{point}", points, "vantage at"):
@@ -45,7 +45,14 @@ def vantage_of(
                 places[code] = position
     if vantage is None or not named or len(places) != len(named):
         return None
-    return Vantage(id=vantage, probe=ProbeId(probe) if probe else None, observation_point=point, positions=places, site=site)
+    return Vantage(
+        id=vantage,
+        probe=ProbeId(probe) if probe else None,
+        observation_point=point,
+        positions=places,
+        site=site,
+        address=address,
+    )
 
 
 def _position(
@@ -85,41 +92,6 @@ def _place(entry: Entry, way: str, elements: list[str], line: Line, known: Colle
     except ValueError as error:
         entry.wrong(way, str(error), f"the path is {' - '.join(path)}")
         return None
-
-
-def session_of(
-    entry: Entry,
-    *,
-    session: SessionId | None,
-    lines: Mapping[LineCode, Line],
-    known_lines: Collection[str],
-    vantages: Mapping[VantageId, Vantage],
-    known_vantages: Collection[str],
-) -> TestSession | None:
-    """The session of an entry; None when it is not sound."""
-    entry.only("id", "line", "sender", "reflector")
-    code = entry.reference("line", known_lines, "line", required=True)
-    sender = entry.reference("sender", known_vantages, "vantage", required=True)
-    reflector = entry.reference("reflector", known_vantages, "vantage", required=True)
-    if code is None or sender is None or reflector is None or LineCode(code) not in lines:
-        return None
-    places = []
-    for key, name in (("sender", sender), ("reflector", reflector)):
-        vantage = vantages.get(VantageId(name))
-        place = vantage.positions.get(LineCode(code)) if vantage else None
-        if vantage is not None and place is None:
-            on = ", ".join(vantage.positions) or "none"
-            entry.wrong(key, f"{name!r} has no position on {code}", f"give it one, or name another vantage (it is on: {on})")
-        if place is not None:
-            places.append(place)
-    if len(places) != 2:  # noqa: PLR2004 - sender and reflector
-        return None
-    if places[0] == places[1]:
-        entry.wrong("reflector", f"{sender!r} and {reflector!r} are at the same place", "a session tests what lies between them")
-        return None
-    if session is None:
-        return None
-    return TestSession(id=session, line=LineCode(code), sender=VantageId(sender), reflector=VantageId(reflector))
 
 
 def refuse_ambiguous(made: Sequence[tuple[Entry, Vantage]], lines: Mapping[LineCode, Line]) -> None:

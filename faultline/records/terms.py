@@ -12,6 +12,8 @@ TenantId = NewType("TenantId", str)
 VantageId = NewType("VantageId", str)
 ProbeId = NewType("ProbeId", str)
 SessionId = NewType("SessionId", str)
+DialId = NewType("DialId", str)
+TraceId = NewType("TraceId", str)
 
 UNASSIGNED = TenantId("_unassigned")
 """Tenant of traffic whose addresses the inventory does not map: kept and counted, never guessed."""
