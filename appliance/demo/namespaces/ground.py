@@ -58,7 +58,7 @@ class Ground:
                 self.spaces.run(space, ("ip", "-batch", "-"), stdin=lines)
             case Kind.DELAY:
                 for direction in fault.way.directions:
-                    _tell(self._relays[fault.component], f"{direction.value} {fault.rate}")
+                    _tell(self._relays[fault.component], f"{direction.value} delay {fault.rate}")
             case Kind.NONE:
                 return
 

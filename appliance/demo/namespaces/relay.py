@@ -1,18 +1,21 @@
-"""Two interfaces spliced in user space, each direction with its own delay: `python -m appliance.demo.namespaces.relay A Z`.
+"""Two interfaces spliced in user space, with a delay and bursts of loss in each direction.
 
-Goes in: frames of two interfaces, and lines on standard input (`a_to_z 12.5`, `z_to_a 12.5`: milliseconds from now on). Comes
-out: the same frames on the other side, in order. On standard output: `ready`, then `set` for each line taken. It ends when its
-standard input does.
+`python -m appliance.demo.namespaces.relay A Z`. Goes in: frames of two interfaces, and lines on standard input:
+`a_to_z delay 12.5` (milliseconds from now on), `z_to_a burst 0.02` (share lost from now on), `count`. Comes out: the same frames
+on the other side, in order. On standard output: `ready`, then a line for each one taken: `set`, or the counts as JSON. It ends
+when its standard input does.
 
-The kernel of a small machine has no netem, so a delay needs somebody who holds frames back. The relay stands on its segment
-from the set-up on with no delay: what it costs itself belongs to the baseline. A delayed frame gets a little more or less, drawn
-from the seed, as on a real detour; frames never overtake each other. Standard library only: it starts at once.
+The kernel of a small machine has no netem, so a delay needs somebody who holds frames back, and a burst somebody who remembers
+the packet before. The relay stands on its segment from the set-up on and does neither: what it costs itself belongs to the
+baseline. A delayed frame gets a little more or less, drawn from the seed, as on a real detour; frames never overtake each other.
+Standard library only: it starts at once.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import os
 import random
 import select
@@ -21,8 +24,13 @@ import sys
 import time
 from collections import deque
 
+from appliance.demo.namespaces.bursts import Bursts
+
 _STANDARD_INPUT = 0
 _ETH_P_ALL = 0x0003
+_IPV4 = b"\x08\x00"
+_TYPE = slice(12, 14)
+"""Where a frame says what it carries."""
 _SOL_PACKET = 263
 _IGNORE_OUTGOING = 23
 """PACKET_IGNORE_OUTGOING, Linux 4.20: what we send ourselves must not come back."""
@@ -42,7 +50,12 @@ class Way:
         self.source = source
         self.target = target
         self.delay_s = 0.0
-        self.dropped = 0
+        self.bursts: Bursts | None = None
+        self.arrived = 0
+        self.lost = 0
+        """What the bursts took."""
+        self.overrun = 0
+        """What found no room: none of it was asked for."""
         self._draw = draw
         self._waiting: deque[tuple[float, bytes]] = deque()
 
@@ -55,12 +68,16 @@ class Way:
                 return
             except OSError:  # the interface is down: there is nothing to read until it is up again
                 return
-            if self.delay_s == 0 and not self._waiting:
+            self.arrived += 1
+            # IPv4 only: a lost ARP request would add a silence of a second that no burst explains.
+            if self.bursts and frame[_TYPE] == _IPV4 and self.bursts.lose():
+                self.lost += 1
+            elif self.delay_s == 0 and not self._waiting:
                 self._send(frame)
             elif len(self._waiting) < _QUEUE_FRAMES:
                 self._waiting.append((self._due_s(now_s), frame))
             else:
-                self.dropped += 1
+                self.overrun += 1
 
     def _due_s(self, now_s: float) -> float:
         due_s = now_s + self.delay_s * (1 + self._draw.uniform(-_VARIATION, _VARIATION))
@@ -75,7 +92,7 @@ class Way:
         try:
             self.target.send(frame)
         except OSError:  # down, or its queue is full: a wire loses it, too
-            self.dropped += 1
+            self.overrun += 1
 
     @property
     def next_s(self) -> float | None:
@@ -93,10 +110,22 @@ def open_interface(name: str) -> socket.socket:
     return opened
 
 
-def _obey(line: str, ways: dict[str, Way]) -> None:
-    direction, delay_ms = line.split()
-    ways[direction].delay_s = float(delay_ms) / 1000
-    _tell("set")
+def _obey(line: str, ways: dict[str, Way], draw: random.Random) -> None:
+    match line.split():
+        case [direction, "delay", delay_ms]:
+            ways[direction].delay_s = float(delay_ms) / 1000
+            _tell("set")
+        case [direction, "burst", rate]:
+            ways[direction].bursts = Bursts(float(rate), draw)
+            _tell("set")
+        case ["count"]:
+            _tell(
+                json.dumps(
+                    {name: {"arrived": way.arrived, "lost": way.lost, "overrun": way.overrun} for name, way in ways.items()}
+                )
+            )
+        case _:
+            _tell(f"not understood: {line}")
 
 
 def _tell(word: str) -> None:
@@ -131,14 +160,14 @@ def relay(a: socket.socket, z: socket.socket, *, seed: int) -> None:
             if not lines:
                 return
             for line in lines.splitlines():
-                _obey(line, ways)
+                _obey(line, ways, draw)
         for way in ways.values():
             way.release(now_s)
 
 
 def main() -> None:
     """Splice the interfaces named on the command line."""
-    parser = argparse.ArgumentParser(description="Splice two interfaces, each direction with a delay.")
+    parser = argparse.ArgumentParser(description="Splice two interfaces, each direction with a delay and bursts of loss.")
     parser.add_argument("a")
     parser.add_argument("z")
     parser.add_argument("--seed", type=int, default=0)
