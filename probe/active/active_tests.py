@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 import time
@@ -80,6 +81,20 @@ def make_reflector(config: ReflectorConfig) -> Reflector:
     return Reflector(allow=[ip_network(network) for network in config.allow], keys=keys)
 
 
+def _no_source(key: str, config: SessionConfig, error: OSError) -> CommandError:
+    if error.errno in {errno.EADDRINUSE, errno.EACCES}:
+        return CommandError(
+            f"{key}.source_port: cannot send from port {config.source_port}: {error.strerror}",
+            hint="another program or a session of another class of service has it (`ss -ulnp` tells), or it is below 1024",
+            code=BAD_USAGE,
+        )
+    return CommandError(
+        f"{key}.source: cannot send from {config.source}: {error.strerror or error}",
+        hint="an address of this host, of the target's family; `ip address` lists them",
+        code=BAD_USAGE,
+    )
+
+
 class ActiveTests:
     """A component, and the cutter's source of `session` records.
 
@@ -155,7 +170,7 @@ class ActiveTests:
 
     def _send(self, running: Running, config: SessionConfig) -> None:
         if self._sender is not None:
-            self._sender.begin(running, traffic_class=config.dscp << 2, source=config.source)
+            self._sender.begin(running, traffic_class=config.dscp << 2, source=config.source, port=config.source_port)
 
     def _begin(self, number: int, config: SessionConfig, taken: set[int]) -> bool:
         """Begin a session whose target needs no asking; else False, and it waits."""
@@ -179,11 +194,7 @@ class ActiveTests:
         try:
             self._send(running, config)
         except OSError as error:
-            raise CommandError(
-                f"probe.sessions[{number}].source: cannot send from {config.source}: {error.strerror or error}",
-                hint="an address of this host, of the target's family; `ip address` lists them",
-                code=BAD_USAGE,
-            ) from None
+            raise _no_source(f"probe.sessions[{number}]", config, error) from None
         return True
 
     # ---- names ---------------------------------------------------------------------------------------------------
@@ -208,7 +219,7 @@ class ActiveTests:
             try:
                 self._send(running, config)
             except OSError as error:
-                self._failure = f"{config.id}: cannot send from {config.source}: {error.strerror or error}"
+                self._failure = _no_source(config.id, config, error).message
             yield
 
         if self._loop is not None:

@@ -61,7 +61,7 @@ class SessionConfig:
     interval_s: float = attrs.field(default=0.1, validator=[attrs.validators.ge(0.001), attrs.validators.le(60)])
     """Seconds between packets."""
     size: int = attrs.field(default=64, validator=[attrs.validators.ge(44), attrs.validators.le(MAX_OCTETS)])
-    """Octets of UDP payload; at least 112 are sent where a key is given."""
+    """Octets of UDP payload, never fragmented (1472 fill a link of 1500 over IPv4); at least 112 where a key is given."""
     dscp: int = attrs.field(default=0, validator=[attrs.validators.ge(0), attrs.validators.le(63)])
     """Class of service of the packets; the reflector answers in the class it sees."""
     ssid: int | None = attrs.field(
@@ -71,6 +71,11 @@ class SessionConfig:
     """Session identifier on the wire; none: made from the id."""
     source: str | None = None
     """Local address to send from; none: the routes decide."""
+    source_port: int | None = attrs.field(
+        default=None,
+        validator=attrs.validators.optional(attrs.validators.and_(attrs.validators.ge(1), attrs.validators.le(0xFFFF))),
+    )
+    """Local port to send from: it decides which of several equal paths is measured; none: any free one."""
     key_file: Path | None = None
     """Key of authenticated packets, in hex, or lines `SSID HEX`; none: open packets."""
 

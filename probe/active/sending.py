@@ -7,8 +7,9 @@ counts as:
 - the host's own packet filter (EPERM): sent, and lost on the way out, which is where it died;
 - no reflector at the end (that host's ICMP port unreachable): failed, for the line did its part; a reflector that is restarted
   must not look like a line that is down. A counted session, which a person watches, keeps such packets as lost;
-- anything else (no buffer, too long for the interface): failed, not sent; the second is marked as not measured when that takes
-  half of its packets. A packet whose turn had passed before the host let us run is skipped, never sent in a burst afterwards.
+- anything else (no buffer, too long for this host's own link): failed, not sent; the second is marked as not measured when
+  that takes half of its packets. A packet whose turn had passed before the host let us run is skipped, never sent in a burst
+  afterwards.
 """
 
 from __future__ import annotations
@@ -109,27 +110,27 @@ class Sender:
         self._stage = counters.stage("sessions")
         self._replies = counters.stage("replies")
         self._counters = counters
-        self._lines: dict[tuple[socket.AddressFamily, int, str], _Line] = {}
+        self._lines: dict[tuple[socket.AddressFamily, int, str, int], _Line] = {}
         self._running: list[Running] = []
 
-    def open_line(self, family: socket.AddressFamily, traffic_class: int, source: str) -> None:
-        """Make sure of the socket of a family, traffic class and local address.
+    def open_line(self, family: socket.AddressFamily, traffic_class: int, source: str, port: int = 0) -> _Line:
+        """The socket of a family, traffic class and local address and port; opened at the first call.
 
         Raises:
-            OSError: the address is not this host's.
+            OSError: the address is not this host's, or the port is another's.
         """
-        key = (family, traffic_class, source)
+        key = (family, traffic_class, source, port)
         if key not in self._lines:
-            channel = StampSocket(family, (source, 0), traffic_class=traffic_class, transmit_stamps=True)
+            channel = StampSocket(family, (source, port), traffic_class=traffic_class, transmit_stamps=True)
             self._lines[key] = line = _Line(channel)
             self._loop.watch(channel, lambda events: self._ready(line, events))
+        return self._lines[key]
 
-    def begin(self, running: Running, *, traffic_class: int = 0, source: str | None = None) -> None:
+    def begin(self, running: Running, *, traffic_class: int = 0, source: str | None = None, port: int | None = None) -> None:
         """Send a session from now on, at a phase of its own."""
         family = socket.AF_INET6 if ":" in running.peer[0] else socket.AF_INET
         source = source or ("::" if family == socket.AF_INET6 else "0.0.0.0")
-        self.open_line(family, traffic_class, source)
-        running.line = line = self._lines[family, traffic_class, source]
+        running.line = line = self.open_line(family, traffic_class, source, port or 0)
         line.by_peer.setdefault(_bare(running.peer), {})[running.session.ssid] = running
         self._running.append(running)
         session = running.session

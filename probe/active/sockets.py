@@ -3,6 +3,9 @@
 Edge. A transmit stamp comes back on the socket's error queue with the id given at sending: explicit (SCM_TS_OPT_ID) where the
 kernel takes it, else its own count of sends (OPT_ID), which goes astray at a failed send and is then begun anew. Without any of
 it the program's own clock is read, and every stamp says which it is.
+
+No datagram is ever fragmented, whatever the kernel believes of the path (IP_PMTUDISC_PROBE): a test packet in two pieces would
+measure two packets, and hide a link that has become too narrow.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ _STAMPS = struct.Struct("=qqqqqq")
 _EXTENDED_ERROR = struct.Struct("=IBBBBII")
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
 _IP_PKTINFO, _IP_RECVTTL, _IP_RECVTOS = 8, 12, 13
+_IP_MTU_DISCOVER, _IPV6_MTU_DISCOVER, _IPV6_DONTFRAG, _PMTUDISC_PROBE = 10, 23, 62, 3
 _IPV6_PKTINFO, _IPV6_RECVPKTINFO, _IPV6_HOPLIMIT, _IPV6_RECVHOPLIMIT, _IPV6_TCLASS, _IPV6_RECVTCLASS = 50, 49, 52, 51, 67, 66
 _PKTINFO4 = struct.Struct("=i4s4s")
 _PKTINFO6 = struct.Struct("=16sI")
@@ -41,6 +45,22 @@ _CONTROL_OCTETS = 512
 _BUFFER_OCTETS = 4 << 20
 """Room for what arrives while the program is not running: at 10,000 packets/s of 64 octets (768 in the kernel) half a second."""
 _BATCH = 512
+
+_MAY_BE_EARLIER = frozenset(
+    {
+        errno.ECONNREFUSED,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+        errno.EHOSTDOWN,
+        errno.EMSGSIZE,
+        errno.EACCES,
+        errno.EPROTO,
+        errno.ENOPROTOOPT,
+        errno.EOPNOTSUPP,
+        errno.ENONET,
+    }
+)
+"""What an ICMP message about an earlier packet leaves on the socket (icmp_err_convert of the kernel), told at the next call."""
 
 Address = tuple[str, int] | tuple[str, int, int, int]
 
@@ -105,10 +125,13 @@ class StampSocket:
             for option in (_IPV6_RECVPKTINFO, _IPV6_RECVHOPLIMIT, _IPV6_RECVTCLASS):
                 channel.setsockopt(socket.IPPROTO_IPV6, option, 1)
             channel.setsockopt(socket.IPPROTO_IPV6, _IPV6_TCLASS, traffic_class)
+            channel.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_PROBE)
+            channel.setsockopt(socket.IPPROTO_IPV6, _IPV6_DONTFRAG, 1)
         else:
             for option in (_IP_PKTINFO, _IP_RECVTTL, _IP_RECVTOS):
                 channel.setsockopt(socket.IPPROTO_IP, option, 1)
             channel.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, traffic_class)
+            channel.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_PROBE)
         if self._wanted & _TX_SOFTWARE:
             level, option = (
                 (socket.IPPROTO_IPV6, _IPV6_RECVERR) if self.family == socket.AF_INET6 else (socket.IPPROTO_IP, _IP_RECVERR)
@@ -132,6 +155,13 @@ class StampSocket:
         return self._channel.fileno()
 
     @property
+    def hops_sent_with(self) -> int:
+        """Time to live of what is sent."""
+        if self.family == socket.AF_INET6:
+            return self._channel.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)
+        return self._channel.getsockopt(socket.IPPROTO_IP, socket.IP_TTL)
+
+    @property
     def address(self) -> Address:
         """Where it is bound."""
         bound: Address = self._channel.getsockname()
@@ -148,14 +178,20 @@ class StampSocket:
         Raises:
             OSError: the kernel did not take it.
         """
+        try:
+            return self._send(data, peer)
+        except OSError as error:
+            if error.errno not in _MAY_BE_EARLIER:
+                raise
+        # Said of an earlier packet, perhaps of a trace's with these ports: this one may not have been tried. Now it is.
+        return self._send(data, peer)
+
+    def _send(self, data: bytes, peer: Address) -> int:
         ident = self._next_id
         if self._explicit and self.stamps:
             try:
                 control = [(socket.SOL_SOCKET, _SCM_TS_OPT_ID, struct.pack("=I", ident))]
-                try:
-                    self._channel.sendmsg([data], control, 0, peer)
-                except ConnectionRefusedError:  # said of an earlier packet (see `unserved`); this one has not been tried
-                    self._channel.sendmsg([data], control, 0, peer)
+                self._channel.sendmsg([data], control, 0, peer)
             except OSError as error:
                 if error.errno != errno.EINVAL:
                     raise
@@ -167,10 +203,6 @@ class StampSocket:
                 return ident
         else:
             try:
-                self._channel.sendmsg([data], (), 0, peer)
-            except ConnectionRefusedError:
-                self._ask_for_stamps()
-                ident = 0
                 self._channel.sendmsg([data], (), 0, peer)
             except OSError:
                 self._ask_for_stamps()
@@ -203,7 +235,7 @@ class StampSocket:
         for _ in range(_BATCH):
             try:
                 data, control, flags, peer = self._channel.recvmsg(MAX_OCTETS, _CONTROL_OCTETS)
-            except (BlockingIOError, ConnectionError):
+            except OSError:  # nothing waits, or an ICMP message about an earlier packet came first: the next turn reads on
                 return
             yield self._datagram(data, control, flags, peer)
 

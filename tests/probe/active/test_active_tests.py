@@ -83,6 +83,57 @@ def test_sessions_over_both_families_with_kernel_timestamps() -> None:
     assert stage(counters, "reflector").dropped == {}
 
 
+def test_sessions_keep_their_source_port_and_may_share_it() -> None:
+    """Every packet comes from the configured port, to both targets; the reflected packet is as long as the one that was sent."""
+    port, source_port = free_port(), free_port()
+    sessions = [
+        SessionConfig(id="one", target=f"127.0.0.1:{port}", interval_s=0.02, source_port=source_port, size=1472),
+        SessionConfig(id="other", target=f"127.0.0.2:{port}", interval_s=0.02, source_port=source_port),
+    ]
+    lengths: set[tuple[str, int]] = set()
+    with running(sessions, ReflectorConfig(listen=[f"127.0.0.1:{port}", f"127.0.0.2:{port}"])) as (tests, _, started_ns):
+        assert tests._sender is not None
+        assert tests._edge is not None
+        (line,) = tests._sender._lines.values()
+        assert line.channel.address[1] == source_port
+        receive = line.channel.receive
+
+        def noted() -> Iterator[Any]:
+            for datagram in receive():
+                lengths.add((datagram.peer[0], len(datagram.data)))
+                yield datagram
+
+        line.channel.receive = noted  # type: ignore[method-assign]
+        rows = after(tests, started_ns, 0.5)
+        assert {address[1:] for address in tests._edge._reflector._peers} == {("127.0.0.1", source_port)}
+    assert all(row["sent"] == row["received"] > 10 for row in rows)
+    assert lengths == {("127.0.0.1", 1472), ("127.0.0.2", 64)}
+
+
+def test_a_source_port_that_another_has_ends_the_start() -> None:
+    """The key, the port, and what to look at."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("0.0.0.0", 0))
+        taken = other.getsockname()[1]
+        tests = ActiveTests([SessionConfig(id="a", target="127.0.0.1", source_port=taken)], None, counters=Counters())
+        with pytest.raises(CommandError, match=rf"sessions\[0\].source_port: cannot send from port {taken}: Address already"):
+            tests.start()
+
+
+def test_what_an_icmp_message_said_of_an_earlier_packet_does_not_keep_the_next_one() -> None:
+    """Port unreachable lies on the socket when the next packet is sent: it is sent nevertheless, as its receiver sees."""
+    channel = StampSocket(socket.AF_INET, ("127.0.0.1", 0), transmit_stamps=True)
+    try:
+        channel.send(b"nobody", ("127.0.0.1", free_port()))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind(("127.0.0.1", 0))
+            other.settimeout(2)
+            channel.send(b"somebody", other.getsockname())
+            assert other.recv(20) == b"somebody"
+    finally:
+        channel.close()
+
+
 def test_a_reflector_answers_from_the_address_and_in_the_class_it_was_asked() -> None:
     """Bound to all addresses: the reply's source is the request's destination, its class of service the request's."""
     with running([], ReflectorConfig(listen=["0.0.0.0:0"])) as (tests, _, _):
