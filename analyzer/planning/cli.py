@@ -42,7 +42,7 @@ def check(
         raise CommandError(message, hint=_hint(file), code=BAD_USAGE) from None
     counts = {
         name: len(getattr(found, name))
-        for name in ("tenants", "lines", "components", "vantages", "sessions", "interfaces", "planned")
+        for name in ("tenants", "lines", "components", "vantages", "sessions", "dials", "traces", "interfaces", "planned")
     }
     unseen = _unseen(found)
     if as_json:

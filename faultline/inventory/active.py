@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping
 
 import attrs
 
-from faultline.inventory.endpoints import ENDPOINTS, host_of, target_of
+from faultline.inventory.endpoints import ENDPOINTS, host_of, hosts_of, target_of
 from faultline.inventory.entry import Entry
 from faultline.inventory.model import Component, Dial, DialProtocol, Line, TestSession, Trace, Vantage
 from faultline.inventory.problems import meant
 from faultline.records.incident import Base
-from faultline.records.terms import DialId, LineCode, SessionId, TraceId, VantageId
+from faultline.records.terms import ComponentKind, DialId, LineCode, SessionId, TraceId, VantageId
 
 LEAST_OCTETS, MOST_OCTETS = 72, 65_535
 """IP header, UDP header and the shortest STAMP packet (RFC 8762: 44 octets); the longest IP packet."""
@@ -160,8 +160,9 @@ def _is_reachable(
         return False
     host = host_of(line, endpoint.id, ground.components)
     if host is None:
-        remedy = "add its server to the `hosts` of the line's a_end or z_end"
-        entry.wrong(key, f"{endpoint.id!r} is not behind an end of {line.code}", remedy)
+        if _hosts_are_sound(line, ground):
+            remedy = "add its server to the `hosts` of the line's a_end or z_end"
+            entry.wrong(key, f"{endpoint.id!r} is not behind an end of {line.code}", remedy)
         return False
     if target_of(endpoint, host, protocol) is not None:
         return True
@@ -172,3 +173,9 @@ def _is_reachable(
     else:
         entry.wrong(key, f"{endpoint.id!r} has no tcp port", "name a service, and give it its `ports`, e.g. [tcp/8200]")
     return False
+
+
+def _hosts_are_sound(line: Line, ground: Ground) -> bool:
+    """Whether all that the line's servers are said to host are services: otherwise the mistake is there, and told there."""
+    names = [Base(name) for host in hosts_of(line, ground.components) for name in host.hosts]
+    return all(name in ground.components and ground.components[name].kind is ComponentKind.SERVICE for name in names)

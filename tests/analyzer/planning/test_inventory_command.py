@@ -13,6 +13,7 @@ from faultline.runtime.console import CommandError
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "packaging" / "examples" / "inventory.yaml"
 WITH = ("-i", str(EXAMPLE))
+LINE_OF_TENANT = EXAMPLE.read_text(encoding="utf-8").splitlines().index("    tenant: bank") + 1
 
 
 def call(*arguments: str) -> None:
@@ -33,7 +34,7 @@ def test_a_sound_file_is_summed_up(capsys: pytest.CaptureFixture[str]) -> None:
     call("check", str(EXAMPLE))
     said = capsys.readouterr()
     assert "can be used" in said.out
-    assert "lines: 1, components: 11, vantages: 6" in said.out
+    assert "lines: 1, components: 18, vantages: 6, sessions: 5, dials: 2, traces: 2" in said.out
     assert said.err == ""
 
 
@@ -48,7 +49,7 @@ def test_every_mistake_is_a_line_of_its_own(tmp_path: Path, capsys: pytest.Captu
     said = capsys.readouterr()
     assert said.out == ""
     first, second = said.err.splitlines()
-    assert first.startswith(f"{file}:34: lines[0].tenant: no tenant 'bnak'; did you mean 'bank'?")
+    assert first.startswith(f"{file}:{LINE_OF_TENANT}: lines[0].tenant: no tenant 'bnak'; did you mean 'bank'?")
     assert "sessions[0].reflector" in second
 
 
@@ -62,7 +63,7 @@ def test_programs_get_the_mistakes_as_json(tmp_path: Path, capsys: pytest.Captur
     assert told["problems"] == [
         {
             "file": str(file),
-            "line": 34,
+            "line": LINE_OF_TENANT,
             "key": "lines[0].tenant",
             "wrong": "no tenant 'bnak'",
             "remedy": "did you mean 'bank'?",
