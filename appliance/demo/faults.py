@@ -1,6 +1,7 @@
-"""Faults a person can ask for: what they are called, where they fit, what the truth about each is.
+"""Faults a person asked for: which kind, where, in which direction, how bad; whatever was not said is drawn by a seed.
 
-Goes in: the options of the command and a seed. Comes out: faults to inject. Knows nothing of how they are injected.
+Goes in: the options of the command. Comes out: faults to inject, each with the truth about it. Knows nothing of how they are
+injected; what a kind is stands in `kinds`.
 """
 
 from __future__ import annotations
@@ -12,18 +13,12 @@ from typing import Any
 
 import attrs
 
-from appliance.demo.line import ELEMENTS, PATH
+from appliance.demo.kinds import RANDOM, TRAITS, Kind, Traits, why_not
+from appliance.demo.network import BRANCHES, PLACES, SPANS
 from faultline.records.terms import ComponentKind, Direction, Mode, Owner
 from faultline.runtime.console import BAD_USAGE, CommandError
 
-
-class Kind(StrEnum):
-    """Kinds of fault that can be injected."""
-
-    NONE = "none"
-    LOSS = "loss"
-    DELAY = "delay"
-    LINK_DOWN = "link-down"
+__all__ = ["RANDOM", "Fault", "Kind", "Way", "choose"]
 
 
 class Way(StrEnum):
@@ -43,48 +38,39 @@ class Way(StrEnum):
         }[self]
 
 
-RANDOM = "random"
-"""A kind drawn by the seed."""
-_MODES = {Kind.LOSS: Mode.LOSS, Kind.DELAY: Mode.DELAY, Kind.LINK_DOWN: Mode.DOWN}
-_FITS = {
-    Kind.LOSS: {ComponentKind.SEGMENT, ComponentKind.DEVICE},
-    Kind.DELAY: {ComponentKind.SEGMENT},
-    Kind.LINK_DOWN: {ComponentKind.SEGMENT},
-}
-_USUAL_LOSS = (0.01, 0.02, 0.03, 0.05)
-"""Seen within two windows at a few hundred packets a second, and mild enough that people call the line slow, not dead."""
-_USUAL_DELAY_MS = (5.0, 8.0, 12.0, 20.0)
-_MOST_DELAY_MS = 500.0
-"""End of the severity grid: beyond it a line is as good as down."""
-
-
 @attrs.frozen(slots=True, kw_only=True)
 class Fault:
     """One fault."""
 
     kind: Kind
     component: str
-    """A component of the path, without direction."""
+    """A component without direction."""
     way: Way
     rate: float
-    """In the mode's unit: a ratio for loss, milliseconds for delay, 1 for down."""
+    """In the mode's unit: ratios of loss and failures, milliseconds of delay and queue, octets that still pass, a factor of
+    slowness, a share of time; 1 where there is nothing to grade."""
 
     @property
     def mode(self) -> Mode:
         """How the component fails."""
-        return _MODES[self.kind]
+        return TRAITS[self.kind].mode
 
     @property
     def owner(self) -> Owner:
         """Who answers for it."""
-        return ELEMENTS[self.component].owner
+        return PLACES[self.component].owner
 
     @property
     def components(self) -> tuple[str, ...]:
         """As verdicts name them: each direction of a segment is one."""
-        if ELEMENTS[self.component].kind is not ComponentKind.SEGMENT:
+        if PLACES[self.component].kind is not ComponentKind.SEGMENT:
             return (self.component,)
         return tuple(f"{self.component}{direction.mark}" for direction in self.way.directions)
+
+    @property
+    def is_to_blame(self) -> bool:
+        """A path that changed is nobody's fault."""
+        return self.mode is not Mode.ROUTE
 
     def document(self, injected_ns: int) -> dict[str, Any]:
         """The truth as the contract tells it."""
@@ -108,26 +94,38 @@ def choose(
 ) -> tuple[Fault, ...]:
     """The faults to inject, empty for `none`; whatever is not said comes from the seed.
 
+    With several kinds a segment and a rate belong to the first kind they fit; `a,b` names one segment for each.
+
     Raises:
         CommandError: with exit code 2, when there is no such kind or component, or they do not fit together.
     """
-    draw = random.Random(seed)  # noqa: S311 - a repeatable choice, not a secret
-    chosen = [_kind(name, draw) for name in kinds]
+    chosen = [_kind(name, _draw(seed, at, "kind")) for at, name in enumerate(kinds)]
     if Kind.NONE in chosen:
         _refuse_beside_none(chosen, segment=segment, way=way, rate=rate)
         return ()
-    taken: set[str] = set()
-    faults = []
-    for kind in chosen:
-        fault = _fault(kind, segment=segment, way=way, rate=rate, draw=draw, taken=taken)
-        taken.add(fault.component)
-        faults.append(fault)
+    segments, rates = _segments(chosen, segment), _rates(chosen, rate)
+    faults: list[Fault] = []
+    for at, kind in enumerate(chosen):
+        traits = TRAITS[kind]
+        place = segments[at] or _drawn_place(kind, seed, at, faults)
+        if any(place == other.component for other in faults):
+            hint = "leave --segment out, or name one for each kind: a,b"
+            raise CommandError("--segment: two faults in one place", hint=hint, code=BAD_USAGE)
+        drawn_rate = _draw(seed, at, f"{kind} rate").choice(traits.scale.usual)
+        asked = rates[at]
+        hit = _way(traits, place, way, drawn=_draw(seed, at, f"{kind} way") if kinds[at] == RANDOM else None)
+        faults.append(Fault(kind=kind, component=place, way=hit, rate=drawn_rate if asked is None else asked))
     return tuple(faults)
+
+
+def _draw(seed: int, at: int, what: str) -> random.Random:
+    """Dice of their own for every choice: naming the place leaves the seed's rate as it was."""
+    return random.Random(f"{seed}/{at}/{what}")  # noqa: S311 - a repeatable choice, not a secret
 
 
 def _kind(name: str, draw: random.Random) -> Kind:
     if name == RANDOM:
-        return draw.choice([kind for kind in Kind if kind is not Kind.NONE])
+        return draw.choice(list(TRAITS))
     try:
         return Kind(name)
     except ValueError:
@@ -147,42 +145,79 @@ def _refuse_beside_none(chosen: Sequence[Kind], *, segment: str | None, way: Way
         raise CommandError(f"{', '.join(given)}: nothing fails with --fault none", hint="leave it out", code=BAD_USAGE)
 
 
-def _fault(
-    kind: Kind,
-    *,
-    segment: str | None,
-    way: Way | None,
-    rate: float | None,
-    draw: random.Random,
-    taken: set[str],
-) -> Fault:
-    fitting = [element.id for element in PATH if element.kind in _FITS[kind]]
-    # Drawn in any case: the same seed gives the same rate whether or not the place was named.
-    drawn_place = draw.choice(
-        [place for place in fitting if place not in taken and ELEMENTS[place].kind is ComponentKind.SEGMENT]
-    )
-    drawn_rate = {Kind.LOSS: draw.choice(_USUAL_LOSS), Kind.DELAY: draw.choice(_USUAL_DELAY_MS), Kind.LINK_DOWN: 1.0}[kind]
-    place = segment or drawn_place
-    if place not in ELEMENTS:
-        raise CommandError(f"--segment: no component {place!r}", hint=f"one of {', '.join(fitting)}", code=BAD_USAGE)
-    if place not in fitting:
-        kind_of = ELEMENTS[place].kind.value
-        hint = f"{kind.value} fits {', '.join(fitting)}"
-        raise CommandError(f"--segment: {kind.value} does not fit the {kind_of} {place}", hint=hint, code=BAD_USAGE)
-    if place in taken:
-        raise CommandError("--segment: two faults in one place", hint="leave --segment out, or ask for one kind", code=BAD_USAGE)
-    # A cut takes both directions with it: neither end has light.
-    hit = Way.BOTH if kind is Kind.LINK_DOWN else way or Way.BOTH
-    return Fault(kind=kind, component=place, way=hit, rate=_rate(kind, drawn_rate if rate is None else rate))
+def _segments(kinds: Sequence[Kind], segment: str | None) -> list[str | None]:
+    """The place that was named for each kind."""
+    if segment is None:
+        return [None] * len(kinds)
+    named = [name.strip() for name in segment.split(",")]
+    for name in named:
+        if name not in PLACES:
+            fitting = ", ".join(dict.fromkeys(place for kind in kinds for place in TRAITS[kind].places))
+            raise CommandError(f"--segment: no component {name!r}", hint=f"one of {fitting}", code=BAD_USAGE)
+    if len(named) == len(kinds):
+        for kind, name in zip(kinds, named, strict=True):
+            _refuse_misfit(kind, name)
+        return list(named)
+    if len(named) > 1:
+        wrong = f"--segment: {len(named)} places for {len(kinds)} kinds"
+        raise CommandError(wrong, hint="name one for each kind, or one alone", code=BAD_USAGE)
+    found = next((at for at, kind in enumerate(kinds) if why_not(kind, named[0]) is None), None)
+    if found is None:
+        _refuse_misfit(kinds[0], named[0])
+    return [named[0] if at == found else None for at in range(len(kinds))]
 
 
-def _rate(kind: Kind, rate: float) -> float:
-    most = _MOST_DELAY_MS if kind is Kind.DELAY else 1.0
-    if not 0 < rate <= most or (kind is Kind.LINK_DOWN and rate != 1):
-        allowed = {
-            Kind.LOSS: "a ratio above 0, at most 1",
-            Kind.DELAY: f"milliseconds above 0, at most {_MOST_DELAY_MS:g}",
-            Kind.LINK_DOWN: "1: a link is down or it is not",
-        }[kind]
-        raise CommandError(f"--rate {rate:g} does not fit {kind.value}", hint=f"it is {allowed}", code=BAD_USAGE)
-    return rate
+def _refuse_misfit(kind: Kind, place: str) -> None:
+    reason = why_not(kind, place)
+    if reason is not None:
+        hint = f"{kind} fits {', '.join(TRAITS[kind].places)}"
+        raise CommandError(f"--segment: {reason}", hint=hint, code=BAD_USAGE)
+
+
+def _rates(kinds: Sequence[Kind], rate: float | None) -> list[float | None]:
+    """The rate that was asked for of each kind."""
+    if rate is None:
+        return [None] * len(kinds)
+    found = next((at for at, kind in enumerate(kinds) if TRAITS[kind].scale.holds(rate)), None)
+    if found is None:
+        allowed = "; ".join(f"{kind}: {TRAITS[kind].scale.allowed}" for kind in kinds)
+        raise CommandError(f"--rate {rate:g} does not fit {', '.join(kinds)}", hint=allowed, code=BAD_USAGE)
+    return [rate if at == found else None for at in range(len(kinds))]
+
+
+def _drawn_place(kind: Kind, seed: int, at: int, beside: Sequence[Fault]) -> str:
+    taken = {fault.component for fault in beside}
+    fitting = [place for place in TRAITS[kind].places if place not in taken and _can_be_seen(kind, place, beside)]
+    if not fitting:
+        others = ", ".join(f"{fault.kind} at {fault.component}" for fault in beside)
+        wrong = f"--fault: {kind} could not be told beside {others}"
+        raise CommandError(wrong, hint="ask for one of them alone, or name the places", code=BAD_USAGE)
+    return _draw(seed, at, f"{kind} place").choice(fitting)
+
+
+def _can_be_seen(kind: Kind, place: str, beside: Sequence[Fault]) -> bool:
+    """Neither in the dark of another fault nor darkening one: somebody's traffic still reaches both."""
+    mine = _lines_over(place)
+    for fault in beside:
+        theirs = _lines_over(fault.component)
+        if TRAITS[fault.kind].darkens and mine <= theirs:
+            return False
+        if TRAITS[kind].darkens and theirs <= mine:
+            return False
+    return True
+
+
+def _lines_over(place: str) -> frozenset[str]:
+    """Lines whose traffic crosses a place; all of them for what lies behind the data centre's switch."""
+    spans = {span.id for span in SPANS.values() if any(place in path for path in span.paths)}
+    crossing = [b.line for b in BRANCHES if place == b.site or place in b.path or spans & set(b.path)]
+    return frozenset(crossing or (branch.line for branch in BRANCHES))
+
+
+def _way(traits: Traits, place: str, way: Way | None, *, drawn: random.Random | None) -> Way:
+    """As asked; drawn when the kind is; both where there is no direction: no link goes dark in one only."""
+    if not traits.one_way:
+        return Way.BOTH
+    if way is not None or drawn is None:
+        return way or Way.BOTH
+    return drawn.choice(list(Way)) if PLACES[place].kind is ComponentKind.SEGMENT else Way.BOTH
