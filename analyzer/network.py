@@ -5,15 +5,16 @@ Goes in: an `Inventory`, already checked. Comes out: a `Network`, what pages, al
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import tzinfo
 
 import attrs
 
+from faultline.inventory.extent import everything_on
 from faultline.inventory.model import Inventory, Line
 from faultline.records.incident import Base
-from faultline.records.terms import LineCode, TenantId
-from faultline.reports.material import LineCard, PathElement, PathVantage
+from faultline.records.terms import ComponentKind, LineCode, TenantId, VantageId
+from faultline.reports.material import LineCard, LinePath, PathElement, PathHost, PathVantage, PlannedWindow
 from faultline.reports.numbers import zone
 
 
@@ -23,17 +24,19 @@ class LineFacts:
 
     card: LineCard
     tenant: TenantId
-    path: tuple[PathElement, ...]
-    vantages: tuple[PathVantage, ...] = ()
+    path: LinePath
+    """With its alternatives, the hosts behind Z, and the sites of all of them."""
     from_z: frozenset[str] = frozenset()
     """Sessions whose sender is the one nearer to Z."""
     instruments: Mapping[str, tuple[str, str]] = attrs.field(factory=dict)
     """Of each vantage that captures: its probe and observation point. Its health rows tell whether it is heard."""
+    planned: tuple[PlannedWindow, ...] = ()
+    """Declared work on anything of the line."""
 
     @property
     def bases(self) -> frozenset[Base]:
-        """Components of the line."""
-        return frozenset(element.base for element in self.path)
+        """Everything of the line that can fail."""
+        return frozenset(element.base for element in self.path.every())
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -58,7 +61,7 @@ class Network:
 
     def names(self) -> dict[str, str]:
         """Names of all components."""
-        return {str(e.base): e.name for facts in self.lines.values() for e in facts.path}
+        return {base: name for facts in self.lines.values() for base, name in facts.path.names.items()}
 
 
 def network_of(inventory: Inventory) -> Network:
@@ -83,17 +86,62 @@ def _facts(inventory: Inventory, line: Line) -> LineFacts:
             time_zone=line.time_zone,
         ),
         tenant=line.tenant,
-        path=tuple(_element(inventory, base) for base in line.path),
-        vantages=tuple(PathVantage(name=name, position=place) for name, place in sorted(places.items(), key=lambda p: p[1])),
+        path=_path(inventory, line, places),
         from_z=frozenset(s.id for s in sessions if places[s.sender] > places[s.reflector]),
         instruments={
             name: (str(found.probe), found.observation_point)
             for name in places
             if (found := inventory.vantages[name]).probe is not None and found.observation_point is not None
         },
+        planned=tuple(_planned(inventory, line)),
+    )
+
+
+def _path(inventory: Inventory, line: Line, places: Mapping[VantageId, float]) -> LinePath:
+    return LinePath(
+        elements=tuple(_element(inventory, base) for base in line.path),
+        hosts=tuple(_host(inventory, base) for base in line.z_end.hosts),
+        vantages=tuple(PathVantage(name=name, position=place) for name, place in sorted(places.items(), key=lambda p: p[1])),
+        sites=tuple(_site(inventory, site) for site in _sites(inventory, line)),
     )
 
 
 def _element(inventory: Inventory, base: Base) -> PathElement:
     component = inventory.components[base]
-    return PathElement(base=base, name=component.name, kind=component.kind, owner=component.owner, between=component.between)
+    return PathElement(
+        base=base,
+        name=component.name,
+        kind=component.kind,
+        owner=component.owner,
+        between=component.between,
+        branches=tuple(tuple(_element(inventory, member) for member in branch) for branch in component.paths),
+        site=Base(component.site) if component.site else None,
+    )
+
+
+def _host(inventory: Inventory, base: Base) -> PathHost:
+    services = inventory.components[base].hosts
+    return PathHost(
+        element=_element(inventory, base),
+        services=tuple(_element(inventory, Base(name)) for name in services if name in inventory.components),
+    )
+
+
+def _sites(inventory: Inventory, line: Line) -> dict[str, None]:
+    """Buildings of everything on the line, from A to Z."""
+    found = (inventory.components[base].site for base in everything_on(line, inventory.components))
+    return {site: None for site in (line.a_end.site, *found, line.z_end.site) if site is not None}
+
+
+def _site(inventory: Inventory, site: str) -> PathElement:
+    known = inventory.sites[site]
+    return PathElement(base=Base(site), name=known.name, kind=ComponentKind.SITE, owner=known.owner)
+
+
+def _planned(inventory: Inventory, line: Line) -> Iterator[PlannedWindow]:
+    """Work on anything of the line, earliest first."""
+    mine = {*everything_on(line, inventory.components), *map(Base, _sites(inventory, line))}
+    for work in sorted(inventory.planned, key=lambda w: (w.start_ns, w.end_ns)):
+        places = tuple(base for base in work.components if base in mine)
+        if places:
+            yield PlannedWindow(places=places, start_ns=work.start_ns, end_ns=work.end_ns, reason=work.reason)

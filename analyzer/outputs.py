@@ -14,7 +14,7 @@ from analyzer.network import LineFacts, Network
 from faultline.records.incident import Base, Incident
 from faultline.records.points import FieldValue, Point
 from faultline.records.terms import CARRIER, Level, LineCode
-from faultline.reports.path_picture import suspects_of
+from faultline.reports.suspicion import suspects_of
 
 WORST = 20
 """Rows of the wall: more is no wall."""
@@ -33,7 +33,7 @@ def _health(outcome: StepOutcome, facts: LineFacts) -> list[Point]:
     mine = [i for i in outcome.touched if facts.card.code in i.lines]
     suspects = suspects_of([entry for i in mine for entry in (i.verdict, *i.further)])
     points = []
-    for element in facts.path:
+    for element in facts.path.every():
         if element.base not in outcome.observed and element.base not in suspects:
             continue
         fields: dict[str, FieldValue] = {

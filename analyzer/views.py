@@ -17,8 +17,8 @@ from analyzer.web.models import LinePage, LineRow, LinesPage, LineState, WindowN
 from faultline.records.incident import Base, Incident, IncidentState
 from faultline.records.points import Point
 from faultline.records.terms import SECOND_NS, LineCode
-from faultline.reports.material import FaultMaterial, PathVantage, Plot, QualityRow
-from faultline.reports.path_picture import suspects_of
+from faultline.reports.material import FaultMaterial, LinePath, Plot, QualityRow
+from faultline.reports.suspicion import suspects_of
 from faultline.reports.words import Language
 from faultline.runtime.clock import Clock
 
@@ -101,8 +101,7 @@ class StoredViews:
         end_ns = until_ns if until_ns is not None else self._clock.wall_ns() // STEP_NS * STEP_NS
         return LinePage(
             row=row,
-            path=facts.path,
-            vantages=self._vantages(facts, end_ns),
+            path=self._path(facts, end_ns),
             suspects=suspects_of([entry for i in row.incidents for entry in (i.verdict, *i.further)]),
             plots=self._plots(facts, end_ns - PAGE_NS, end_ns, language),
             past_incidents=tuple(i for i in incidents if i.state is IncidentState.CLEARED)[:PAST],
@@ -124,8 +123,7 @@ class StoredViews:
             incident=found,
             line=lead.card if lead else None,
             other_lines=tuple(facts.card for facts in known[1:]),
-            path=lead.path if lead else (),
-            vantages=self._vantages(lead, found.updated_ns) if lead else (),
+            path=self._path(lead, found.updated_ns) if lead else LinePath(),
             evidence=self._stored.evidence(incident),
             plots=self._plots(lead, start_ns, end_ns, language) if lead else (),
             quality=self._quality(lead, start_ns, end_ns) if lead else (),
@@ -180,12 +178,13 @@ class StoredViews:
             learning_until_ns=belief.learning.get(code),
         )
 
-    def _vantages(self, facts: LineFacts, until_ns: int) -> tuple[PathVantage, ...]:
-        """A vantage whose probe no longer tells of its capture is drawn as silent: one without traffic is not."""
+    def _path(self, facts: LineFacts, until_ns: int) -> LinePath:
+        """The line as it is drawn: a vantage whose probe no longer tells of its capture is silent, one without traffic is not."""
         points = self._stored.points("probe_health", start_ns=until_ns - SILENT_NS, end_ns=until_ns)
         heard = {(p.tags.get("probe"), p.tags.get("observation_point")) for p in points}
         silent = {name for name, instrument in facts.instruments.items() if heard and instrument not in heard}
-        return tuple(attrs.evolve(v, silent=v.name in silent) for v in facts.vantages)
+        vantages = tuple(attrs.evolve(v, silent=v.name in silent) for v in facts.path.vantages)
+        return attrs.evolve(facts.path, vantages=vantages)
 
     def _quality(self, facts: LineFacts, start_ns: int, end_ns: int) -> tuple[QualityRow, ...]:
         """Worst figures over the plotted time, of each session and each vantage of the line."""

@@ -10,7 +10,7 @@ import attrs
 
 from faultline.records.incident import Base, Incident, incident_document
 from faultline.records.terms import LineCode
-from faultline.reports.material import FaultMaterial, LineCard, PathElement, PathVantage, Plot, Suspect
+from faultline.reports.material import FaultMaterial, LineCard, LinePath, Plot, Suspect
 from faultline.reports.words import Language
 
 
@@ -75,8 +75,7 @@ class LinePage:
     """One line."""
 
     row: LineRow
-    path: tuple[PathElement, ...]
-    vantages: tuple[PathVantage, ...]
+    path: LinePath
     suspects: Mapping[Base, Suspect]
     plots: tuple[Plot, ...]
     past_incidents: tuple[Incident, ...]

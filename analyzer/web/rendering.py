@@ -8,8 +8,8 @@ from analyzer.web.models import LinePage
 from faultline.records.incident import Incident
 from faultline.reports import fault, numbers
 from faultline.reports.markup import Markup
-from faultline.reports.material import FaultMaterial, LineCard, PathElement, Plot
-from faultline.reports.path_picture import path_svg
+from faultline.reports.material import FaultMaterial, LineCard, LinePath, Plot
+from faultline.reports.path_figure import path_figure
 from faultline.reports.plot import plot_svg
 from faultline.reports.sentences import Speaker, verdict_sentence
 from faultline.reports.words import Language, say
@@ -60,9 +60,9 @@ class PageTools:
         """A probability."""
         return numbers.confidence(value)
 
-    def names(self, path: tuple[PathElement, ...]) -> dict[str, str]:
+    def names(self, path: LinePath) -> dict[str, str]:
         """Names of a path's elements."""
-        return {str(element.base): element.name for element in path}
+        return path.names
 
     def sentence(self, incident: Incident, names: dict[str, str] | None = None) -> str:
         """An incident's verdict as a sentence."""
@@ -88,7 +88,7 @@ class PageTools:
     def line_path(self, page: LinePage) -> Markup:
         """A line's path."""
         speaker = fault.speaker_for(self.language, page.path)
-        return path_svg(speaker, page.path, vantages=page.vantages, suspects=page.suspects)
+        return path_figure(speaker, page.path, suspects=page.suspects)
 
     def evidence(self, material: FaultMaterial, side: str) -> Markup:
         """The evidence table of one side."""

@@ -12,11 +12,12 @@ from typing import Any
 from faultline.records.incident import EventKind, Incident, IncidentState, Revision
 from faultline.records.terms import Mode
 from faultline.reports.markup import Markup, tag, text
-from faultline.reports.material import FaultMaterial, LineCard, PathElement, QualityRow
+from faultline.reports.material import FaultMaterial, LineCard, LinePath, QualityRow
 from faultline.reports.numbers import confidence, duration, moment, ratio, severity, span, zone
-from faultline.reports.path_picture import path_svg, suspects_of
+from faultline.reports.path_figure import path_figure
 from faultline.reports.plot import plot_svg
 from faultline.reports.sentences import Speaker, direction_words, observation_sentence, place, verdict_sentence
+from faultline.reports.suspicion import suspects_of
 from faultline.reports.words import Language
 
 STRONGEST = 12
@@ -31,9 +32,9 @@ def style() -> str:
     return resources.files("faultline.reports").joinpath("look.css").read_text(encoding="utf-8")
 
 
-def speaker_for(language: Language, path: Sequence[PathElement]) -> Speaker:
+def speaker_for(language: Language, path: LinePath) -> Speaker:
     """A speaker that knows the names of a path's elements."""
-    return Speaker(language=language, names={str(e.base): e.name for e in path})
+    return Speaker(language=language, names=path.names)
 
 
 def fault_report(material: FaultMaterial, language: Language = Language.EN) -> str:
@@ -45,7 +46,7 @@ def fault_report(material: FaultMaterial, language: Language = Language.EN) -> s
         "main",
         tag("p", speaker.word("report.title"), " · ", incident.id, class_="soft"),
         verdict_card(speaker, material),
-        _section(speaker, "report.path", tag("div", path_of(speaker, material), class_="card scroll")),
+        _section(speaker, "report.path", tag("div", path_of(speaker, material), class_="card")),
         _section(speaker, "report.for", tag("div", evidence_table(speaker, material, "evidence"), class_="card scroll")),
         _section(speaker, "report.against", tag("div", evidence_table(speaker, material, "against"), class_="card scroll")),
         _section(speaker, "report.else", tag("div", alternatives(speaker, incident), class_="card")),
@@ -109,7 +110,7 @@ def verdict_card(speaker: Speaker, material: FaultMaterial) -> Markup:
 def path_of(speaker: Speaker, material: FaultMaterial) -> Markup:
     """The line with the suspect on it."""
     suspects = suspects_of([material.incident.verdict, *material.incident.further])
-    return path_svg(speaker, material.path, vantages=material.vantages, suspects=suspects)
+    return path_figure(speaker, material.path, suspects=suspects)
 
 
 def next_step(speaker: Speaker, incident: Incident) -> str:

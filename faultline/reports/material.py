@@ -5,7 +5,7 @@ Whoever has stores fills them; whoever draws reads them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -42,6 +42,55 @@ class PathElement:
     owner: Owner
     between: tuple[str, str] | None = None
     """For a segment: what it joins, in words."""
+    branches: tuple[tuple[PathElement, ...], ...] = ()
+    """Equal-cost alternatives it is made of, the members of each from A to Z; empty: it is one thing."""
+    site: Base | None = None
+    """The building it stands in."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class PathHost:
+    """A server or resolver behind the Z end, and what runs on it."""
+
+    element: PathElement
+    services: tuple[PathElement, ...] = ()
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class LinePath:
+    """A line as it is drawn: its elements from A to Z, what lives behind Z, and where probes look."""
+
+    elements: tuple[PathElement, ...] = ()
+    hosts: tuple[PathHost, ...] = ()
+    vantages: tuple[PathVantage, ...] = ()
+    sites: tuple[PathElement, ...] = ()
+    """Buildings that its elements stand in: power and ducts are a shared risk."""
+
+    def every(self) -> Iterator[PathElement]:
+        """Everything that can fail, once: members of alternatives, hosts, services and sites included."""
+        for element in self.elements:
+            yield element
+            for branch in element.branches:
+                yield from branch
+        for host in self.hosts:
+            yield host.element
+            yield from host.services
+        yield from self.sites
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Name by base id."""
+        return {str(element.base): element.name for element in self.every()}
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class PlannedWindow:
+    """Declared work on the line: while it lasts nobody is paged for these places."""
+
+    places: tuple[Base, ...]
+    start_ns: int
+    end_ns: int
+    reason: str = ""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -61,8 +110,9 @@ class Suspect:
     base: Base
     probability: float
     """0..1, in its direction the larger."""
-    a_to_z: bool
-    z_to_a: bool
+    a_to_z: float = 0.0
+    """Of the direction from A to Z alone; a thing without directions has 0 in both."""
+    z_to_a: float = 0.0
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -109,8 +159,7 @@ class FaultMaterial:
     line: LineCard | None
     """The first affected line; None when the inventory no longer has it."""
     other_lines: tuple[LineCard, ...] = ()
-    path: tuple[PathElement, ...] = ()
-    vantages: tuple[PathVantage, ...] = ()
+    path: LinePath = attrs.field(factory=LinePath)
     evidence: Mapping[str, Any] | None = None
     """The `faultline-evidence/1` document the verdict was made from."""
     plots: tuple[Plot, ...] = ()

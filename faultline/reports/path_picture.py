@@ -1,241 +1,324 @@
-"""A line from A to Z as inline SVG: elements, owners, probes, and the suspect, marked by weight and words beside colour."""
+"""A line from A to Z as inline SVG: elements, owners, alternatives, hosts, probes, and the suspect.
+
+Both directions have a lane of their own on every link. The suspect is told by weight and words beside colour.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from faultline.records.incident import Base, base_of
+from faultline.records.incident import Base
 from faultline.records.terms import ComponentKind
 from faultline.reports.markup import Markup, tag
-from faultline.reports.material import PathElement, PathVantage, Suspect
+from faultline.reports.material import LinePath, PathElement, PathHost, PathVantage, Suspect
 from faultline.reports.numbers import confidence
+from faultline.reports.path_layout import (
+    FORK,
+    HOST_FORK,
+    HOST_ROW,
+    MARGIN,
+    NODE_WIDTH,
+    SEGMENT_WIDTH,
+    SERVICE_ROW,
+    Layout,
+    Place,
+    is_link,
+    layout,
+)
 from faultline.reports.sentences import Speaker
+from faultline.reports.suspicion import WEAK, arrow_of, suspicion_words
 
-HEIGHT = 198
-LINE_Y = 66
-BAND = 64
-"""From the line down to the owners' bands, below two lines of a name."""
-MARGIN = 34
-SEGMENT_WIDTH, NODE_WIDTH = 118, 94
-NAME_LIMIT = {SEGMENT_WIDTH: 17, NODE_WIDTH: 13}
-"""Characters of a line that fit below an element of that width, with a distance to its neighbour's."""
-WEAK = 0.2
-"""Suspects below this are outlined, not filled."""
-LINKS = frozenset({ComponentKind.SEGMENT, ComponentKind.LINK, ComponentKind.ROUTE})
+LANE = 4
+"""From the middle of a link to each of its lanes: A to Z runs above, Z to A below."""
+LETTER = 6.0
+"""Width of a letter of a name, as wide as fonts commonly make it."""
+WIDE_LETTER = 0x2E7F
+"""Letters beyond are ideographs: twice as wide."""
+PROBE_ROW = 13
 
 
-def suspects_of(entries: Sequence[Mapping[str, object]]) -> dict[Base, Suspect]:
-    """Suspicion an element, from the candidates of verdict entries.
-
-    Reported components without candidates carry the entry's confidence.
-    """
-    found: dict[Base, Suspect] = {}
-    for entry in entries:
-        candidates = {str(c["id"]): float(c["probability"]) for c in entry.get("candidates", ())}  # type: ignore[attr-defined]
-        for component in entry["components"]:  # type: ignore[attr-defined]
-            candidates.setdefault(str(component), float(entry["confidence"]))  # type: ignore[arg-type]
-        for component, probability in candidates.items():
-            _add(found, component, probability)
-    return found
-
-
-def _add(found: dict[Base, Suspect], component: str, probability: float) -> None:
-    base = base_of(component)
-    before = found.get(base)
-    found[base] = Suspect(
-        base=base,
-        probability=max(probability, before.probability if before else 0.0),
-        a_to_z=component.endswith(">") or bool(before and before.a_to_z),
-        z_to_a=component.endswith("<") or bool(before and before.z_to_a),
-    )
-
-
-def path_svg(
-    speaker: Speaker,
-    elements: Sequence[PathElement],
-    *,
-    vantages: Sequence[PathVantage] = (),
-    suspects: Mapping[Base, Suspect] | None = None,
-) -> Markup:
-    """The picture; its width follows the number of elements, its height does not."""
+def path_svg(speaker: Speaker, path: LinePath, *, suspects: Mapping[Base, Suspect] | None = None) -> Markup:
+    """The picture; its size follows the number of elements, alternatives and hosts."""
     suspects = suspects or {}
-    lefts, width = _layout(elements)
+    frame = layout(path)
     return tag(
         "svg",
         tag("title", speaker.word("report.path")),
-        _owner_bands(speaker, elements, lefts),
-        [_element(speaker, e, left, suspects.get(e.base)) for e, left in zip(elements, lefts, strict=False)],
-        _vantages(speaker, vantages, elements, lefts),
-        tag("text", "A", x=MARGIN / 2, y=LINE_Y + 5, text_anchor="middle", class_="end"),
-        tag("text", "Z", x=width - MARGIN / 2, y=LINE_Y + 5, text_anchor="middle", class_="end"),
+        _owner_bands(speaker, path, frame),
+        [_station(speaker, e, p, frame, suspects) for e, p in zip(path.elements, frame.elements, strict=True)],
+        [_host(speaker, h, p, frame, suspects) for h, p in zip(path.hosts, frame.hosts, strict=True)],
+        _vantages(speaker, path.vantages, frame),
+        _end("A", frame.ends[0] - MARGIN / 2, frame.line_y + 5),
+        _end("Z", frame.ends[1] + 8, frame.line_y - 12) if path.hosts else _end("Z", frame.width - MARGIN / 2, frame.line_y + 5),
         class_="path",
-        viewBox=f"0 0 {width} {HEIGHT}",
-        width=width,
-        height=HEIGHT,
+        viewBox=f"0 0 {frame.width:g} {frame.height:g}",
+        width=frame.width,
+        height=frame.height,
         role="img",
-        aria_label=speaker.word("report.path"),
+        aria_label=_label(speaker, path, suspects),
     )
 
 
-def _is_link(element: PathElement) -> bool:
-    return element.kind in LINKS
+def _label(speaker: Speaker, path: LinePath, suspects: Mapping[Base, Suspect]) -> str:
+    """What the picture shows, for those who hear it; the list beside it tells the rest."""
+    hot = [f"{e.name} {suspicion_words(speaker, suspects[e.base])}" for e in path.every() if e.base in suspects]
+    return ": ".join(part for part in (speaker.word("report.path"), "; ".join(hot)) if part)
 
 
-def _layout(elements: Sequence[PathElement]) -> tuple[list[float], float]:
-    """Left edge of each element and of the end, and the picture's width."""
-    lefts: list[float] = []
-    at: float = MARGIN
-    for element in elements:
-        lefts.append(at)
-        at += SEGMENT_WIDTH if _is_link(element) else NODE_WIDTH
-    return [*lefts, at], at + MARGIN
+def _end(letter: str, x: float, y: float) -> Markup:
+    return tag("text", letter, x=x, y=y, text_anchor="middle", class_="end")
 
 
-def _width(element: PathElement) -> int:
-    return SEGMENT_WIDTH if _is_link(element) else NODE_WIDTH
+# ---- elements of the path ------------------------------------------------------------------------------------------
+def _station(
+    speaker: Speaker, element: PathElement, place: Place, frame: Layout, suspects: Mapping[Base, Suspect]
+) -> Markup | list[Markup]:
+    suspect = suspects.get(element.base)
+    if element.branches:
+        return _bundle(speaker, element, place, frame, suspects)
+    shape = _link(place, suspect) if is_link(element) else _node(element, place, suspect)
+    room = (SEGMENT_WIDTH if is_link(element) else NODE_WIDTH) - 6
+    return _group(speaker, element, suspect, [*shape, _pill(place.middle, place.y, suspect), _name(element, place, room)])
 
 
-def _element(speaker: Speaker, element: PathElement, left: float, suspect: Suspect | None) -> Markup:
-    middle = left + _width(element) / 2
-    parts = [_link(left, _width(element)) if _is_link(element) else _node(left, middle)]
-    if suspect is not None:
-        parts.append(_suspicion(element, left, suspect))
-    parts += _name(element, middle)
-    shown = suspect.probability if suspect else 0.0
+def _group(speaker: Speaker, element: PathElement, suspect: Suspect | None, parts: Sequence[object]) -> Markup:
     full = f"{element.name}: {speaker.owner(element.owner.value)}"
     return tag(
         "g",
-        tag("title", full if suspect is None else f"{full}, {speaker.word('suspect')} {confidence(shown)}"),
+        tag("title", full if suspect is None else f"{full}, {speaker.word('suspect')} {suspicion_words(speaker, suspect)}"),
         parts,
         class_="element suspect" if suspect else "element",
         data_component=element.base,
         data_element_owner=element.owner.value,
-        data_probability=f"{shown:.3f}" if suspect else None,
+        data_probability=f"{suspect.probability:.3f}" if suspect else None,
     )
 
 
-def _link(left: float, width: int) -> Markup:
-    return tag("line", x1=left, x2=left + width, y1=LINE_Y, y2=LINE_Y, class_="link")
+def _link(place: Place, suspect: Suspect | None) -> list[Markup]:
+    """Two lanes; a suspected one is thick, and its chevrons say which way it leads."""
+    lanes = []
+    for y, sense in ((place.y - LANE, 1), (place.y + LANE, -1)):
+        share = 0.0
+        if suspect is not None:
+            directed = suspect.a_to_z if sense > 0 else suspect.z_to_a
+            share = directed if suspect.a_to_z or suspect.z_to_a else suspect.probability
+        lanes.append(_lane(place, y, sense, share))
+    return lanes
 
 
-def _node(left: float, middle: float) -> Markup:
+def _lane(place: Place, y: float, sense: int, share: float) -> Markup:
+    middle = place.middle
+    if share:
+        strength = round(0.25 + 0.75 * share, 2)
+        return tag(
+            "g",
+            tag("line", x1=place.left, x2=place.right, y1=y, y2=y, class_="hot", stroke_width=7.5, stroke_opacity=strength),
+            [
+                tag("path", d=f"M{middle + x - 2 * sense:g} {y - 2.6:g}l{3 * sense} 2.6l{-3 * sense} 2.6", class_="arrow")
+                for x in (-9, 0, 9)
+            ],
+        )
     return tag(
         "g",
-        tag("line", x1=left, x2=left + NODE_WIDTH, y1=LINE_Y, y2=LINE_Y, class_="link"),
-        tag("rect", x=middle - 15, y=LINE_Y - 15, width=30, height=30, rx=7, class_="node"),
-        tag("path", d=f"M{middle - 7} {LINE_Y}h14m-4 -4l4 4l-4 4", class_="node-mark"),
+        tag("line", x1=place.left, x2=place.right, y1=y, y2=y, class_="link"),
+        tag("path", d=f"M{middle - 2 * sense:g} {y - 3:g}l{4 * sense} 3l{-4 * sense} 3", class_="way"),
     )
 
 
-def _suspicion(element: PathElement, left: float, suspect: Suspect) -> Markup:
-    """Weight by probability: opacity and width; the pill above names it."""
-    middle = left + _width(element) / 2
+_GLYPHS = {
+    ComponentKind.SERVER: "M-7 -6h14v5h-14zM-7 2h14v5h-14zM-4 -3.5h2M-4 4.5h2",
+    ComponentKind.RESOLVER: "M0 -8a8 8 0 1 0 .01 0M-8 0h16M0 -8c-5 5 -5 11 0 16c5 -5 5 -11 0 -16",
+}
+_ROUTER = "M-8 -3h14m-3.5 -3.5l3.5 3.5l-3.5 3.5M8 4h-14m3.5 -3.5l-3.5 3.5l3.5 3.5"
+
+
+def _node(element: PathElement, place: Place, suspect: Suspect | None) -> list[Markup]:
+    half = 15 if place.right - place.left >= NODE_WIDTH else 13
+    parts = [
+        *(tag("line", x1=place.left, x2=place.right, y1=place.y + y, y2=place.y + y, class_="link") for y in (-LANE, LANE)),
+        tag("rect", x=place.middle - half, y=place.y - half, width=2 * half, height=2 * half, rx=7, class_="node"),
+    ]
+    if suspect is not None:
+        parts.append(_hot_box(place.middle, place.y, half, suspect))
+    parts.append(_glyph(element, place.middle, place.y))
+    return parts
+
+
+def _hot_box(x: float, y: float, half: float, suspect: Suspect) -> Markup:
     strength = round(0.25 + 0.75 * suspect.probability, 2)
-    if _is_link(element):
-        thick = 6 + 10 * suspect.probability
-        shape = tag(
-            "line",
-            x1=left + 3,
-            x2=left + _width(element) - 3,
-            y1=LINE_Y,
-            y2=LINE_Y,
-            class_="hot",
-            stroke_width=thick,
-            stroke_opacity=strength,
-        )
-    else:
-        shape = tag(
-            "rect",
-            x=middle - 18,
-            y=LINE_Y - 18,
-            width=36,
-            height=36,
-            rx=9,
-            class_="hot-node",
-            stroke_opacity=strength,
-            fill_opacity=strength / 4,
-        )
-    return tag("g", shape, _arrows(middle, suspect) if _is_link(element) else None, _pill(middle, suspect.probability))
+    size = 2 * half + 6
+    return tag(
+        "rect",
+        x=x - half - 3,
+        y=y - half - 3,
+        width=size,
+        height=size,
+        rx=9,
+        class_="hot-node",
+        stroke_opacity=strength,
+        fill_opacity=strength / 4,
+    )
 
 
-def _arrows(middle: float, suspect: Suspect) -> list[Markup]:
-    """White arrow heads on the suspect segment: which direction."""
-    marks = []
-    if suspect.a_to_z:
-        marks += [
-            tag("path", d=f"M{middle + x} {LINE_Y - 4}l5 4l-5 4", class_="arrow")
-            for x in ((8, 18) if suspect.z_to_a else (-8, 2))
-        ]
-    if suspect.z_to_a:
-        marks += [
-            tag("path", d=f"M{middle - x} {LINE_Y - 4}l-5 4l5 4", class_="arrow")
-            for x in ((8, 18) if suspect.a_to_z else (-8, 2))
-        ]
-    return marks
+def _glyph(element: PathElement, x: float, y: float) -> Markup:
+    return tag("path", d=_GLYPHS.get(element.kind, _ROUTER), transform=f"translate({x:g} {y:g})", class_="node-mark")
 
 
-def _pill(middle: float, probability: float) -> Markup:
-    label = confidence(probability)
+def _pill(x: float, y: float, suspect: Suspect | None) -> Markup | None:
+    """How strongly, and which way, over the place."""
+    if suspect is None:
+        return None
+    label = " ".join(part for part in (arrow_of(suspect), confidence(suspect.probability)) if part)
     width = 12 + 7.6 * len(label)
     return tag(
         "g",
-        tag("rect", x=middle - width / 2, y=LINE_Y - 48, width=width, height=22, rx=11, class_="pill"),
-        tag("path", d=f"M{middle - 5} {LINE_Y - 26.5}h10l-5 6z", class_="pill"),
-        tag("text", label, x=middle, y=LINE_Y - 32.5, text_anchor="middle", class_="pill-word"),
-        class_="weak" if probability < WEAK else None,
+        tag("rect", x=x - width / 2, y=y - 48, width=width, height=22, rx=11, class_="pill"),
+        tag("path", d=f"M{x - 5:g} {y - 26.5:g}h10l-5 6z", class_="pill"),
+        tag("text", label, x=x, y=y - 32.5, text_anchor="middle", class_="pill-word"),
+        class_="weak" if suspect.probability < WEAK else None,
     )
 
 
-def _owner_bands(speaker: Speaker, elements: Sequence[PathElement], lefts: Sequence[float]) -> Markup:
-    """One band below each run of elements of one owner."""
+# ---- alternatives --------------------------------------------------------------------------------------------------
+def _bundle(speaker: Speaker, bundle: PathElement, place: Place, frame: Layout, suspects: Mapping[Base, Suspect]) -> list[Markup]:
+    """Equal-cost alternatives as parallel branches. A suspicion of the whole is drawn around all of them."""
+    rows = frame.branches[bundle.base]
+    suspect = suspects.get(bundle.base)
+    parts: list[object] = [_fork(place, row) for row in rows]
+    if suspect is not None:
+        parts.append(_outline(place, rows, suspect))
+        parts.append(_pill(place.left + FORK + 18, rows[0][0].y, suspect))
+    lowest = max(row[0].y for row in rows)
+    parts.append(_name(bundle, Place(left=place.left, right=place.right, y=lowest + 14), place.right - place.left))
+    drawn = [_group(speaker, bundle, suspect, parts)]
+    for branch, row in zip(bundle.branches, rows, strict=True):
+        for member, at in zip(branch, row, strict=True):
+            own = suspects.get(member.base)
+            shape = _link(at, own) if is_link(member) else _node(member, at, own)
+            label = _name(member, at, at.right - at.left - 4)
+            drawn.append(_group(speaker, member, own, [*shape, _pill(at.middle, at.y, own), label]))
+    return drawn
+
+
+def _fork(whole: Place, row: Sequence[Place]) -> Markup:
+    """Both lanes from the line to a branch, and back."""
+    first, last = row[0], row[-1]
+    curves = []
+    for lane in (-LANE, LANE):
+        line, branch = whole.y + lane, first.y + lane
+        curves.append(_curve(whole.left, line, first.left, branch))
+        curves.append(_curve(last.right, branch, whole.right, line))
+    return tag("path", d="".join(curves), class_="link")
+
+
+def _curve(x1: float, y1: float, x2: float, y2: float) -> str:
+    """From a place to another, level at both ends."""
+    half = (x1 + x2) / 2
+    return f"M{x1:g} {y1:g}C{half:g} {y1:g} {half:g} {y2:g} {x2:g} {y2:g}"
+
+
+def _outline(whole: Place, rows: Sequence[Sequence[Place]], suspect: Suspect) -> Markup:
+    top, bottom = min(row[0].y for row in rows) - 24, max(row[0].y for row in rows) + 24
+    return tag(
+        "rect",
+        x=whole.left + 3,
+        y=top,
+        width=whole.right - whole.left - 6,
+        height=bottom - top,
+        rx=14,
+        class_="hot-node",
+        stroke_opacity=round(0.25 + 0.75 * suspect.probability, 2),
+        fill_opacity=0.08,
+    )
+
+
+# ---- behind Z ------------------------------------------------------------------------------------------------------
+def _host(speaker: Speaker, host: PathHost, place: Place, frame: Layout, suspects: Mapping[Base, Suspect]) -> Markup:
+    """A host in a row of its own, its services under its name."""
+    half, x = 13, place.left + HOST_FORK + 13
+    suspect = suspects.get(host.element.base)
+    curves = "".join(_curve(frame.ends[1], frame.line_y + lane, x - half, place.y + lane) for lane in (-LANE, LANE))
+    box = tag("rect", x=x - half, y=place.y - half, width=2 * half, height=2 * half, rx=7, class_="node")
+    own = _group(
+        speaker,
+        host.element,
+        suspect,
+        [
+            tag("path", d=curves, class_="link"),
+            box,
+            _hot_box(x, place.y, half, suspect) if suspect else None,
+            _glyph(host.element, x, place.y),
+            _beside(host.element, x + half + 9, place.y + 4, suspect, place.right),
+        ],
+    )
+    services = []
+    for number, service in enumerate(host.services):
+        y, known = place.y + HOST_ROW / 2 + SERVICE_ROW * (number + 0.35), suspects.get(service.base)
+        services.append(_group(speaker, service, known, [_beside(service, x + half + 9, y, known, place.right)]))
+    return tag("g", own, services)
+
+
+def _beside(element: PathElement, x: float, y: float, suspect: Suspect | None, right: float) -> Markup:
+    """A name beside its box, with the probability as a word."""
+    said = confidence(suspect.probability) if suspect else ""
+    room = right - x - (LETTER + 1) * len(said)
+    kind = "service" if element.kind is ComponentKind.SERVICE else "name"
+    return tag(
+        "text",
+        cut(element.name, room),
+        tag("tspan", f"  {said}", class_="said") if said else None,
+        x=x,
+        y=y,
+        class_=kind,
+    )
+
+
+# ---- below the path ------------------------------------------------------------------------------------------------
+def _owner_bands(speaker: Speaker, path: LinePath, frame: Layout) -> Markup:
+    """One band below each run of elements of one owner; a dashed line where responsibility changes hands."""
+    runs = [(element.owner, place.left, place.right) for element, place in zip(path.elements, frame.elements, strict=True)]
+    runs += [(host.element.owner, place.left, place.right) for host, place in zip(path.hosts, frame.hosts, strict=True)]
     bands = []
-    for owner, run in groupby(enumerate(elements), key=lambda pair: pair[1].owner):
-        numbers = [number for number, _ in run]
-        left, right = lefts[numbers[0]], lefts[numbers[-1] + 1]
-        bands.append(
-            tag(
-                "g",
-                tag(
-                    "rect",
-                    x=left + 2,
-                    y=LINE_Y + BAND,
-                    width=right - left - 4,
-                    height=5,
-                    rx=2.5,
-                    class_=f"band owner-{owner.value}",
-                ),
-                tag(
-                    "text",
-                    _fit(speaker.owner(owner.value), right - left),
-                    x=(left + right) / 2,
-                    y=LINE_Y + BAND + 22,
-                    text_anchor="middle",
-                    class_="owner",
-                ),
-            ),
+    for number, (owner, group) in enumerate(groupby(runs, key=lambda run: run[0])):
+        places = list(group)
+        left, right = places[0][1], max(place[2] for place in places)
+        band = tag(
+            "rect", x=left + 2, y=frame.band_y, width=right - left - 4, height=5, rx=2.5, class_=f"band owner-{owner.value}"
         )
+        label = tag(
+            "text",
+            cut(speaker.owner(owner.value), right - left),
+            x=(left + right) / 2,
+            y=frame.band_y + 20,
+            text_anchor="middle",
+            class_="owner",
+        )
+        edge = tag("line", x1=left, x2=left, y1=frame.line_y + 12, y2=frame.band_y + 5, class_="demarcation") if number else None
+        bands.append(tag("g", edge, band, label))
     return tag("g", bands)
 
 
-def _vantages(
-    speaker: Speaker, vantages: Sequence[PathVantage], elements: Sequence[PathElement], lefts: Sequence[float]
-) -> Markup:
-    marks = []
-    for vantage in vantages:
-        x = _x_of(vantage.position, elements, lefts)
-        label = f"{speaker.word('probe')} {vantage.name}"
+def _vantages(speaker: Speaker, vantages: Sequence[PathVantage], frame: Layout) -> Markup:
+    """A triangle where a probe looks, and its name; a name that would touch its neighbour's goes one row down."""
+    marks, taken = [], [float("-inf")] * 2
+    for vantage in sorted(vantages, key=lambda v: (v.position, v.name)):
+        x, y = frame.x_of(vantage.position), frame.band_y + 27
+        half = text_width(vantage.name) / 2
+        row = next((n for n, until in enumerate(taken) if x - half > until), 0 if taken[0] <= taken[1] else 1)
+        taken[row] = x + half + 4
+        silent = f", {speaker.word('probe.silent')}" if vantage.silent else ""
+        shift = max(0.0, half + 2 - x) - max(0.0, x + half + 2 - frame.width)
         marks.append(
             tag(
                 "g",
-                tag("title", label),
-                tag("line", x1=x, x2=x, y1=LINE_Y + BAND + 31, y2=LINE_Y + BAND + 39, class_="probe-stem"),
-                tag("path", d=f"M{x} {LINE_Y + BAND + 30}l6 9h-12z", class_="probe silent" if vantage.silent else "probe"),
+                tag("title", f"{speaker.word('probe')} {vantage.name}{silent}"),
+                tag("path", d=f"M{x:g} {y:g}l6 9h-12z", class_="probe silent" if vantage.silent else "probe"),
                 tag(
                     "text",
-                    _cut(vantage.name, NAME_LIMIT[NODE_WIDTH]),
-                    x=x,
-                    y=LINE_Y + BAND + 54,
+                    vantage.name,
+                    x=x + shift,
+                    y=y + 20 + PROBE_ROW * row,
                     text_anchor="middle",
                     class_="probe-name",
                 ),
@@ -245,34 +328,35 @@ def _vantages(
     return tag("g", marks)
 
 
-def _x_of(position: float, elements: Sequence[PathElement], lefts: Sequence[float]) -> float:
-    number = max(0, min(len(elements) - 1, int(position + 0.5)))
-    share = min(1.0, max(0.0, position + 0.5 - number))
-    return lefts[number] + _width(elements[number]) * share if elements else MARGIN
-
-
-def _name(element: PathElement, middle: float) -> list[Markup]:
+# ---- text ----------------------------------------------------------------------------------------------------------
+def _name(element: PathElement, place: Place, room: float) -> list[Markup]:
     """The name, in two lines where one is too short for it."""
-    limit = NAME_LIMIT[_width(element)]
+    down = 34 if place.right - place.left >= NODE_WIDTH else 29
     return [
-        tag("text", _cut(line, limit), x=middle, y=LINE_Y + 34 + 14 * number, text_anchor="middle", class_="name")
-        for number, line in enumerate(_lines(element.name, limit))
+        tag("text", cut(line, room), x=place.middle, y=place.y + down + 14 * number, text_anchor="middle", class_="name")
+        for number, line in enumerate(_lines(element.name, room))
     ]
 
 
-def _cut(name: str, limit: int) -> str:
-    return name if len(name) <= limit else name[: limit - 1] + "…"
+def text_width(text: str) -> float:
+    """About how wide a text is drawn."""
+    return LETTER * sum(2 if ord(letter) > WIDE_LETTER else 1 for letter in text)
 
 
-def _lines(name: str, limit: int) -> list[str]:
+def cut(name: str, room: float) -> str:
+    """As much of a name as fits, and a sign that there is more."""
+    if text_width(name) <= room:
+        return name
+    shown = name
+    while len(shown) > 1 and text_width(shown) + LETTER > room:
+        shown = shown[:-1]
+    return shown.rstrip() + "…"
+
+
+def _lines(name: str, room: float) -> list[str]:
     """At most two, broken at the space nearest to the middle."""
     spaces = [at for at, letter in enumerate(name) if letter == " "]
-    if len(name) <= limit or not spaces:
+    if text_width(name) <= room or not spaces:
         return [name]
     at = min(spaces, key=lambda space: abs(space - len(name) / 2))
     return [name[:at], name[at + 1 :]]
-
-
-def _fit(name: str, width: float) -> str:
-    room = int(width / 6.2)
-    return name if len(name) <= room else name[: max(1, room - 1)] + "…"

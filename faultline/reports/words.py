@@ -85,6 +85,32 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "现有探针无法区分的 {n} 个部件之一：{names}",
     ),
     "place.or": (" or ", " 或 "),
+    "place.and": (" and ", " 和 "),
+    # what cannot be told apart, and what would tell
+    "doubt.two": (
+        "It is one of these two: {names}. What was measured cannot tell them apart.",
+        "故障在以下两处之一：{names}，现有测量无法区分。",
+    ),
+    "doubt.class": (
+        "It is one of these {n}: {names}. What was measured cannot tell them apart.",
+        "故障在以下 {n} 处之一：{names}，现有测量无法区分。",
+    ),
+    "doubt.rival": ("It could also be {names}.", "也可能是 {names}。"),
+    "doubt.owners": ("Whose it is cannot be told: {shares}.", "责任方无法区分：{shares}。"),
+    "doubt.test": ("A test from {first} to {last} would tell.", "从 {first} 到 {last} 补测一次可以区分。"),
+    "doubt.probe": ("A probe between {first} and {last} would tell.", "在 {first} 与 {last} 之间设一个探针可以区分。"),
+    # the path
+    "path.alternatives": ("{n} equal paths; a flow takes one of them", "{n} 条等价路径，每条流走其中一条"),
+    "path.between": ("{first} to {last}", "{first} 至 {last}"),
+    "path.behind_z": ("behind the Z end", "位于 Z 端之后"),
+    "path.legend": (
+        "Upper lane: A → Z. Lower lane: Z → A. ▲ a probe looks here, △ it is silent. Dashed: responsibility changes hands.",
+        "上方车道：A → Z；下方车道：Z → A。▲ 探针观测点，△ 无上报。虚线：责任分界。",
+    ),
+    "path.unknown": ("The inventory does not have this line's path.", "资产中没有该专线的路径。"),
+    "path.traced": ("The path as traced", "实测路径"),
+    "path.traced.none": ("No trace of this line was stored.", "没有该专线的路径跟踪数据。"),
+    "path.silent_hop": ("silent", "无应答"),
     "planned": ("planned work: nobody is paged", "计划内作业：不告警"),
     # observations
     "seen.loss": (
@@ -184,6 +210,7 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "none": ("none", "无"),
     "unknown": ("not known", "未知"),
     "probe": ("probe", "探针"),
+    "probe.silent": ("it is silent", "无上报"),
     "suspect": ("suspect", "疑似"),
     # next steps by owner, when the verdict brings none
     "next.customer": ("Ask the customer to check {place}: port, cable, power.", "请客户检查 {place}：端口、线缆、供电。"),

@@ -24,7 +24,7 @@ from faultline.records.histogram import Histogram
 from faultline.records.incident import Base, Incident, IncidentState
 from faultline.records.points import Point
 from faultline.records.terms import SECOND_NS, ComponentKind, LineCode, Owner, TenantId
-from faultline.reports.material import LineCard, PathElement
+from faultline.reports.material import LineCard, LinePath, PathElement
 from faultline.runtime.counters import Counters
 
 BEGIN_NS = 1_767_225_600 * SECOND_NS
@@ -36,7 +36,9 @@ NETWORK = Network(
         LINE: LineFacts(
             card=LineCard(code=LINE, customer="Bank"),
             tenant=TenantId("bank"),
-            path=tuple(PathElement(base=Base(b), name=b, kind=ComponentKind.SEGMENT, owner=o) for b, o in PLACES.items()),
+            path=LinePath(
+                elements=tuple(PathElement(base=Base(b), name=b, kind=ComponentKind.SEGMENT, owner=o) for b, o in PLACES.items())
+            ),
         ),
     },
 )

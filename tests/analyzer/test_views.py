@@ -14,7 +14,7 @@ from analyzer.web.models import LineState, WindowNote
 from faultline.records.incident import Base, Incident, IncidentId, IncidentState
 from faultline.records.points import FieldValue, Point
 from faultline.records.terms import CARRIER, SECOND_NS, ComponentKind, Level, LineCode, Owner, TenantId
-from faultline.reports.material import LineCard, PathElement, PathVantage
+from faultline.reports.material import LineCard, LinePath, PathElement, PathVantage
 from faultline.reports.words import Language
 from faultline.runtime.clock import VirtualClock
 
@@ -128,8 +128,10 @@ def make_views(stored: StoredRows, *codes: str, belief: Belief | None = None) ->
         LineCode(code): LineFacts(
             card=LineCard(code=LineCode(code), customer=f"customer of {code}"),
             tenant=TENANT,
-            path=path,
-            vantages=tuple(PathVantage(name=n, position=p) for n, p in (("ce", 0.0), ("pe", 1.0), ("far", 1.0))),
+            path=LinePath(
+                elements=path,
+                vantages=tuple(PathVantage(name=n, position=p) for n, p in (("ce", 0.0), ("pe", 1.0), ("far", 1.0))),
+            ),
             instruments={"ce": ("p1", "wan"), "pe": ("p2", "mirror")},
         )
         for code in codes
@@ -220,10 +222,10 @@ def test_a_vantage_whose_probe_stopped_telling_is_silent() -> None:
     """One is heard, the other is not, the third never captures; when none is heard nothing is claimed."""
     page = make_views(StoredRows(rows=[make_health(1, capture_received=0)]), "L1").line_page(LineCode("L1"), Language.EN)
     assert page is not None
-    assert [(v.name, v.silent) for v in page.vantages] == [("ce", False), ("pe", True), ("far", False)]
+    assert [(v.name, v.silent) for v in page.path.vantages] == [("ce", False), ("pe", True), ("far", False)]
     nothing = make_views(StoredRows(), "L1").line_page(LineCode("L1"), Language.EN)
     assert nothing is not None
-    assert not any(v.silent for v in nothing.vantages)
+    assert not any(v.silent for v in nothing.path.vantages)
 
 
 def test_an_incidents_material_has_its_line_its_plots_and_the_quality_of_its_instruments() -> None:

@@ -14,14 +14,14 @@ import pytest
 from faultline.records.incident import Base, EventKind, Incident, IncidentId, IncidentState, Revision
 from faultline.records.terms import SECOND_NS, ComponentKind, LineCode, Mode, Owner, TenantId
 from faultline.reports.fault import fault_report
-from faultline.reports.material import FaultMaterial, LineCard, PathElement, PathVantage, Plot, QualityRow, Series
+from faultline.reports.material import FaultMaterial, LineCard, LinePath, PathElement, PathVantage, Plot, QualityRow, Series
 from faultline.reports.words import CATALOGUE, Language
 
 BEGIN_NS = 1_767_225_600 * SECOND_NS  # 2026-01-01T00:00:00Z
 STEP_NS = 10 * SECOND_NS
 
 
-def make_path() -> tuple[PathElement, ...]:
+def make_path() -> LinePath:
     """The demo's line."""
     rows = [
         ("lan-a", "branch LAN", ComponentKind.SEGMENT, Owner.CUSTOMER),
@@ -34,7 +34,10 @@ def make_path() -> tuple[PathElement, ...]:
         ("fw", "firewall", ComponentKind.DEVICE, Owner.DESTINATION),
         ("srv", "payment server", ComponentKind.SERVER, Owner.DESTINATION),
     ]
-    return tuple(PathElement(base=Base(base), name=name, kind=kind, owner=owner) for base, name, kind, owner in rows)
+    return LinePath(
+        elements=tuple(PathElement(base=Base(base), name=name, kind=kind, owner=owner) for base, name, kind, owner in rows),
+        vantages=(PathVantage(name="branch", position=0.5), PathVantage(name="pe-1", position=3.0)),
+    )
 
 
 def make_incident(**changes: Any) -> Incident:
@@ -99,7 +102,6 @@ def make_material(**changes: Any) -> FaultMaterial:
         incident=make_incident(),
         line=LineCard(code=LineCode("L-1"), customer='Bank <script>alert("x")</script>', a_end="Harbin", z_end="Beijing"),
         path=make_path(),
-        vantages=(PathVantage(name="branch", position=0.5), PathVantage(name="pe-1", position=3.0)),
         evidence={
             "observations": [
                 {

@@ -15,8 +15,8 @@ from analyzer.web.models import LinePage, LineRow, LinesPage, LineState, WindowN
 from analyzer.web.server import WebServer
 from faultline.records.incident import Base, Incident, IncidentId, IncidentState
 from faultline.records.terms import SECOND_NS, ComponentKind, LineCode, Owner, TenantId
-from faultline.reports.material import FaultMaterial, LineCard, PathElement, PathVantage, Plot, Series
-from faultline.reports.path_picture import suspects_of
+from faultline.reports.material import FaultMaterial, LineCard, LinePath, PathElement, PathVantage, Plot, Series
+from faultline.reports.suspicion import suspects_of
 from faultline.reports.words import Language
 from faultline.runtime.console import CommandError
 from faultline.runtime.counters import Counters
@@ -26,10 +26,12 @@ from faultline.store.metrics import MetricsUnavailableError
 NOW_NS = 1_767_225_600 * SECOND_NS
 STEP_NS = 10 * SECOND_NS
 CARD = LineCard(code=LineCode("L/1"), customer="Bank <b>of</b> X", a_end="Harbin", z_end="Beijing")
-PATH = (
-    PathElement(base=Base("lan"), name="branch LAN", kind=ComponentKind.SEGMENT, owner=Owner.CUSTOMER),
-    PathElement(base=Base("ce"), name="CE-17", kind=ComponentKind.DEVICE, owner=Owner.CUSTOMER),
-    PathElement(base=Base("loop"), name="access loop", kind=ComponentKind.SEGMENT, owner=Owner.ACCESS),
+PATH = LinePath(
+    elements=(
+        PathElement(base=Base("lan"), name="branch LAN", kind=ComponentKind.SEGMENT, owner=Owner.CUSTOMER),
+        PathElement(base=Base("ce"), name="CE-17", kind=ComponentKind.DEVICE, owner=Owner.CUSTOMER),
+        PathElement(base=Base("loop"), name="access loop", kind=ComponentKind.SEGMENT, owner=Owner.ACCESS),
+    )
 )
 INCIDENT = Incident(
     id=IncidentId("F1"),
@@ -91,8 +93,7 @@ class PreparedViews:
             return None
         return LinePage(
             row=self._row(),
-            path=PATH,
-            vantages=(PathVantage(name="branch", position=0.5),),
+            path=attrs.evolve(PATH, vantages=(PathVantage(name="branch", position=0.5),)),
             suspects=suspects_of([INCIDENT.verdict]),
             plots=(PLOT,),
             past_incidents=(),
