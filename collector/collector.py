@@ -31,12 +31,14 @@ from faultline.runtime.counters import Counters
 from faultline.runtime.log import logger
 from faultline.store.archive import FlowArchive
 from faultline.store.compaction import Compaction
+from faultline.store.control import ControlBook
 from faultline.store.disk import Disk, SystemDisk
 from faultline.store.ledger import Ledger
 from faultline.store.metrics import MetricsStore, Refused
 from faultline.store.outbox import Delivery, Outbox
 from faultline.store.reader import open_metrics
 from faultline.store.state import StateStore
+from faultline.store.traces import TraceBook
 from faultline.store.windows import WindowBook
 
 RETRY_METRICS_NS = 5 * SECOND_NS
@@ -49,6 +51,7 @@ class Collector:
     state: StateStore
     metrics: MetricsStore
     archive: FlowArchive
+    control: ControlBook
     intake: Intake
     pipeline: Pipeline
     delivery: Delivery
@@ -137,6 +140,7 @@ def _opened(
     state = StateStore(config.store.state_file, durable=config.store.durable)
     metrics = metrics or open_metrics(config.store)
     ledger, windows, outbox = Ledger(state), WindowBook(state), Outbox(state)
+    traces, control = TraceBook(state), ControlBook(state)
     payloads = PayloadStore(config.data / "payloads", disk=disk)
     archive = FlowArchive(config.store.archive_folder, state=state, disk=disk)
     quarantine = Quarantine(config.data / "quarantine", disk=disk, max_octets=config.quarantine_octets, counters=counters)
@@ -150,6 +154,8 @@ def _opened(
         state=state,
         ledger=ledger,
         windows=windows,
+        traces=traces,
+        control=control,
         sealer=Sealer(state=state, windows=windows, outbox=outbox),
         payloads=payloads,
         archive=archive,
@@ -163,6 +169,8 @@ def _opened(
         ledger=ledger,
         payloads=payloads,
         windows=windows,
+        traces=traces,
+        control=control,
         archive=archive,
         compaction=Compaction(archive, state=state),
         metrics=metrics,
@@ -174,6 +182,7 @@ def _opened(
         state=state,
         metrics=metrics,
         archive=archive,
+        control=control,
         intake=intake,
         pipeline=pipeline,
         delivery=delivery,

@@ -1,4 +1,4 @@
-"""What goes when nobody needs it any more: payloads, rows and histograms of the state store, expired points and flows.
+"""What goes when nobody needs it any more: payloads, rows and histograms of the state store, traces, requests, points and flows.
 
 Compaction too. Each turn does a bounded part, so that no batch waits for it.
 """
@@ -14,8 +14,10 @@ from faultline.records.terms import SECOND_NS, Level
 from faultline.runtime.counters import Counters
 from faultline.store.archive import FlowArchive
 from faultline.store.compaction import Compaction
+from faultline.store.control import ControlBook
 from faultline.store.ledger import Ledger
 from faultline.store.metrics import MetricsStore
+from faultline.store.traces import TraceBook
 from faultline.store.windows import WindowBook
 
 ROWS_KEPT_NS = {Level.TEN_SECONDS: 7200 * SECOND_NS, Level.MINUTE: 2 * 86_400 * SECOND_NS}
@@ -31,6 +33,8 @@ class Housekeeping:
     ledger: Ledger
     payloads: PayloadStore
     windows: WindowBook
+    traces: TraceBook
+    control: ControlBook
     archive: FlowArchive
     compaction: Compaction
     metrics: MetricsStore
@@ -46,11 +50,14 @@ class Housekeeping:
         if now_ns - self._often_ns >= OFTEN_NS:
             self._often_ns = now_ns
             self._remove_payloads(now_ns)
+            self.control.sweep(now_ns)
             for level, kept_ns in ROWS_KEPT_NS.items():
                 self.windows.prune(level, PARENT.get(level), final_before_ns=now_ns - kept_ns, now_ns=now_ns)
         if now_ns - self._seldom_ns >= SELDOM_NS:
             self._seldom_ns = now_ns
             self.ledger.forget_before(now_ns - MEMORY_NS)
+            self.traces.forget_before(now_ns - MEMORY_NS)
+            self.control.forget_before(now_ns - MEMORY_NS)
             self.metrics.expire(now_ns)
             if self.flows_ns:
                 self.archive.expire(before_ns=now_ns - self.flows_ns, now_ns=now_ns)

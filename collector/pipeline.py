@@ -14,6 +14,7 @@ import attrs
 import numpy as np
 import pyarrow as pa
 
+from collector.enrich.endpoints import find_endpoints
 from collector.enrich.flows import archived, place_flows
 from collector.enrich.places import Places
 from collector.intake.payloads import PayloadStore
@@ -21,17 +22,20 @@ from collector.rollup.adding import Sums
 from collector.rollup.finality import Finality
 from collector.rollup.flows import sum_flows
 from collector.rollup.longer import LongerWindows
-from collector.rollup.measurements import BatchClock, sum_measurements
+from collector.rollup.measurements import BatchClock, MeasurementSums, sum_measurements
 from collector.rollup.open_windows import OpenWindow, OpenWindows
 from collector.rollup.sealing import Sealer
+from collector.rollup.tasks import TaskSums
 from collector.stage_health import StageHealth
 from faultline.native import DecodedBatch, MalformedError, decode_batch
 from faultline.records.terms import SECOND_NS, Level
 from faultline.runtime.counters import Counters
 from faultline.runtime.log import QuietBursts, logger
 from faultline.store.archive import FlowArchive
+from faultline.store.control import ControlBook
 from faultline.store.ledger import BatchState, Ledger, LedgerRow
 from faultline.store.state import StateStore
+from faultline.store.traces import TraceBook
 from faultline.store.windows import WindowBook
 
 BATCHES_A_STEP = 256
@@ -42,6 +46,7 @@ MEMORY_NS = 14 * 86_400 * SECOND_NS
 ARCHIVE_ROWS = 120_000
 ARCHIVE_AFTER_NS = 30 * SECOND_NS
 MEASURED = ("session", "interface", "probe_health")
+ORDERED = ("dial", "path", "task")
 
 
 @attrs.define(slots=True, kw_only=True)
@@ -56,7 +61,7 @@ class Pipeline:
     """Everything between the ledger and the stores.
 
     Counter stages: `decode` in batches (held until their windows are final), `rollup` in records (held likewise), `enrich` and
-    `archive` in flow records.
+    `archive` in flow records, `tasks` in runs of probes' tasks, as the probes account for them.
     """
 
     def __init__(
@@ -65,6 +70,8 @@ class Pipeline:
         state: StateStore,
         ledger: Ledger,
         windows: WindowBook,
+        traces: TraceBook,
+        control: ControlBook,
         sealer: Sealer,
         payloads: PayloadStore,
         archive: FlowArchive,
@@ -76,6 +83,8 @@ class Pipeline:
         self._state = state
         self._ledger = ledger
         self._windows = windows
+        self._traces = traces
+        self._control = control
         self._sealer = sealer
         self._payloads = payloads
         self._archive = archive
@@ -87,6 +96,7 @@ class Pipeline:
         self._enrich = counters.stage("enrich")
         self._rollup = counters.stage("rollup")
         self._archiving = counters.stage("archive")
+        self._tasks = counters.stage("tasks")
         self._open = OpenWindows(finality, is_sealed=self._is_sealed)
         self._longer = LongerWindows(windows, finality)
         self._pending: dict[int, set[int]] = {}
@@ -172,7 +182,7 @@ class Pipeline:
         flows = batch.rows("flow")
         parts = self._flows(row, batch, waiting=waiting) if flows else {}
         if waiting:
-            parts = _joined(parts, self._measurements(row, batch))
+            parts = _joined(parts, self._measurements(row, batch, now_ns))
             self._events(row, batch)
             self._add(row, parts, now_ns)
         self._unarchived.last_batch = max(self._unarchived.last_batch, row.id)
@@ -193,17 +203,36 @@ class Pipeline:
             self._unarchived.rows += table.num_rows
         if not waiting:
             return {}
-        found = sum_flows(placed, probe=probe, correction_ns=row.correction_ns)
+        answering = find_endpoints(placed, places=self._places)
+        found = sum_flows(placed, answering=answering, probe=probe, correction_ns=row.correction_ns)
         self._counters.count("bad_histograms", found.bad_histograms)
         return {start: (sums, found.records[start]) for start, sums in found.windows.items()}
 
-    def _measurements(self, row: LedgerRow, batch: DecodedBatch) -> dict[int, tuple[Sums, int]]:
-        tables = {kind: pa.table(batch.table(kind)).to_pylist() for kind in MEASURED if batch.rows(kind)}
+    def _measurements(self, row: LedgerRow, batch: DecodedBatch, now_ns: int) -> dict[int, tuple[Sums, int]]:
+        tables = {kind: pa.table(batch.table(kind)).to_pylist() for kind in (*MEASURED, *ORDERED) if batch.rows(kind)}
         clock = BatchClock(correction_ns=row.correction_ns)
         found = sum_measurements(tables, probe=row.identity.probe, places=self._places, clock=clock)
+        if tables.keys() & set(ORDERED):
+            self._done_on_order(row, tables, found, now_ns)
         self._counters.count("bad_histograms", found.bad_histograms)
         self._counters.count("unknown_sessions", found.unknown_sessions)
         return {start: (sums, found.records[start]) for start, sums in found.windows.items()}
+
+    def _done_on_order(
+        self, row: LedgerRow, tables: Mapping[str, list[Mapping[str, Any]]], found: MeasurementSums, now_ns: int
+    ) -> None:
+        """Traces and results are kept at once: noting them again after a crash changes nothing."""
+        clock = BatchClock(correction_ns=row.correction_ns)
+        ordered = TaskSums(found, probe=row.identity.probe, places=self._places, clock=clock)
+        ordered.take(tables)
+        ordered.add_paths(self._traces.note(ordered.traces) if ordered.traces else ())
+        if ordered.results:
+            self._counters.count("stray_results", self._control.conclude(ordered.results, now_ns=now_ns))
+        runs = ordered.runs
+        self._tasks.account(runs.scheduled, done=runs.done, dropped={"failed": runs.failed, "skipped": runs.skipped})
+        self._counters.count("bad_traces", ordered.bad_traces)
+        for kind, count in ordered.unknown.items():
+            self._counters.count("unknown_tasks", count, kind=kind)
 
     def _events(self, row: LedgerRow, batch: DecodedBatch) -> None:
         if not batch.rows("link_event"):

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from collector.enrich.places import Directory, LinePlace, VantagePlace
+from collector.enrich.places import Directory, Endpoint, EndpointFinder, LinePlace, VantagePlace
 from faultline import inventory
+from faultline.inventory.endpoints import DNS_PORT, Endpoints
+from faultline.records.terms import ComponentKind, TenantId
 from faultline.runtime.console import BAD_USAGE, CommandError
+
+_TRANSPORTS = {6: inventory.TransportProtocol.TCP, 17: inventory.TransportProtocol.UDP}
 
 
 def read_places(path: Path) -> Directory:
@@ -41,4 +45,25 @@ def places_of(found: inventory.Inventory) -> Directory:
             if vantage.probe is not None and vantage.observation_point is not None
         ],
         sessions={session.id: session.line for session in found.sessions.values()},
+        dials={dial.id: dial.line for dial in found.dials.values()},
+        traces={trace.id: trace.line for trace in found.traces.values()},
+        endpoint_addresses={address for component in found.components.values() for address in component.addresses},
+        endpoint=_finder(found),
     )
+
+
+def _finder(found: inventory.Inventory) -> EndpointFinder:
+    endpoints = Endpoints(found)
+
+    def find(tenant: TenantId, address: str, protocol: int, port: int) -> Endpoint | None:
+        transport = _TRANSPORTS.get(protocol)
+        if transport is None:
+            return None
+        base = endpoints.find(tenant, address, inventory.ServicePort(protocol=transport, number=port))
+        if base is None:
+            return None
+        kind = found.components[base].kind
+        listens = kind is ComponentKind.SERVICE or (kind is ComponentKind.RESOLVER and port == DNS_PORT)
+        return Endpoint(id=base, listens=listens)
+
+    return find

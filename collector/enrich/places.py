@@ -1,4 +1,4 @@
-"""Where a packet was: from (probe, observation point, addresses) to vantage, line, tenant and direction.
+"""Where a packet was: from (probe, observation point, addresses) to vantage, line, tenant, direction and endpoint.
 
 Goes in: what the inventory says, as plain records. Comes out: a place, or the reason why there is none. Addresses are mapped by
 the longest prefixes at both ends; when two lines fit equally well, nothing is guessed. Knows nothing of tables and of files.
@@ -7,13 +7,13 @@ the longest prefixes at both ends; when two lines fit equally well, nothing is g
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Protocol
 
 import attrs
 
-from faultline.records.terms import UNASSIGNED, Direction, LineCode, SessionId, TenantId, VantageId
+from faultline.records.terms import UNASSIGNED, DialId, Direction, LineCode, SessionId, TenantId, TraceId, VantageId
 
 _MAX_KNOWN = 1 << 18
 """Addresses whose ends are remembered."""
@@ -63,14 +63,41 @@ class VantagePlace:
     lines: frozenset[LineCode] = frozenset()
 
 
+@attrs.frozen(slots=True, kw_only=True)
+class Endpoint:
+    """Who answers at an address and port."""
+
+    id: str
+    """The service that listens there, else the server or resolver whose address it is."""
+    listens: bool
+    """Whether the inventory says that somebody listens on this very port."""
+
+
+EndpointFinder = Callable[[TenantId, str, int, int], Endpoint | None]
+"""(tenant, address, protocol number, port) to who answers there."""
+
+
 class Places(Protocol):
     """What enrichment asks of the inventory."""
+
+    @property
+    def endpoint_addresses(self) -> Collection[str]:
+        """Every address of an endpoint of any tenant."""
 
     def place(self, probe: str, observation_point: str, source: str | None, destination: str | None) -> Place:
         """Where a biflow between two addresses was seen."""
 
     def session(self, session: str) -> tuple[TenantId, LineCode | None]:
         """Whose test session it is, and on which line."""
+
+    def dial(self, dial: str) -> tuple[TenantId, LineCode | None]:
+        """Whose dial test it is, and on which line."""
+
+    def trace(self, trace: str) -> tuple[TenantId, LineCode | None]:
+        """Whose traced path it is, and on which line."""
+
+    def endpoint(self, tenant: TenantId, address: str, protocol: int, port: int) -> Endpoint | None:
+        """Who answers there; None when the inventory does not know."""
 
 
 @attrs.frozen(slots=True)
@@ -88,7 +115,15 @@ class Directory:
     """
 
     def __init__(
-        self, *, lines: Iterable[LinePlace], vantages: Iterable[VantagePlace], sessions: Mapping[SessionId, LineCode]
+        self,
+        *,
+        lines: Iterable[LinePlace],
+        vantages: Iterable[VantagePlace],
+        sessions: Mapping[SessionId, LineCode],
+        dials: Mapping[DialId, LineCode] | None = None,
+        traces: Mapping[TraceId, LineCode] | None = None,
+        endpoint_addresses: Collection[str] = (),
+        endpoint: EndpointFinder = lambda *_: None,
     ) -> None:
         self._tenants: dict[LineCode, TenantId] = {}
         self._prefixes: dict[tuple[int, int], dict[int, list[_End]]] = {}
@@ -99,6 +134,10 @@ class Directory:
             self._learn(line, line.z_prefixes, is_a=False)
         self._vantages = {(vantage.probe, vantage.observation_point): vantage for vantage in vantages}
         self._sessions = dict(sessions)
+        self._dials = dict(dials or {})
+        self._traces = dict(traces or {})
+        self.endpoint_addresses = frozenset(endpoint_addresses)
+        self._endpoint = endpoint
         self._known: dict[str, list[_End]] = {}
 
     def _learn(self, line: LinePlace, prefixes: Iterable[str], *, is_a: bool) -> None:
@@ -112,7 +151,21 @@ class Directory:
 
     def session(self, session: str) -> tuple[TenantId, LineCode | None]:
         """A session the inventory does not know belongs to nobody."""
-        line = self._sessions.get(SessionId(session))
+        return self._owned(self._sessions.get(SessionId(session)))
+
+    def dial(self, dial: str) -> tuple[TenantId, LineCode | None]:
+        """A dial test the inventory does not know belongs to nobody."""
+        return self._owned(self._dials.get(DialId(dial)))
+
+    def trace(self, trace: str) -> tuple[TenantId, LineCode | None]:
+        """A path the inventory does not know belongs to nobody."""
+        return self._owned(self._traces.get(TraceId(trace)))
+
+    def endpoint(self, tenant: TenantId, address: str, protocol: int, port: int) -> Endpoint | None:
+        """As the inventory says."""
+        return self._endpoint(tenant, address, protocol, port)
+
+    def _owned(self, line: LineCode | None) -> tuple[TenantId, LineCode | None]:
         return (UNASSIGNED, None) if line is None else (self._tenants.get(line, UNASSIGNED), line)
 
     def place(self, probe: str, observation_point: str, source: str | None, destination: str | None) -> Place:

@@ -1,4 +1,4 @@
-"""Flow records to rows of `line_traffic` and `line_quality`, by columns.
+"""Flow records to rows of `line_traffic`, `line_quality` and `endpoint_quality`, by columns.
 
 Goes in: a placed flow table. Comes out: sums by 10 s window, and what could not be used. Each biflow counts in both directions;
 its columns belong to the direction of its forward packets, the `reverse_` ones to the other.
@@ -13,19 +13,19 @@ import attrs
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from collector.enrich.endpoints import Answering
 from collector.enrich.flows import Placed
 from collector.enrich.places import Place
 from collector.rollup.adding import Sums
+from collector.rollup.columns import Ints, added, window_starts
+from collector.rollup.endpoints import EndpointSums, sum_endpoints
 from collector.rollup.histograms import merged
 from collector.rollup.rendering import POINT, PROBE
 from faultline.records.histogram import Histogram
 from faultline.records.points import FieldValue
-from faultline.records.terms import Direction, Level
-from faultline.store.schema import INT64_MAX
+from faultline.records.terms import Direction
 
-WINDOW_NS = Level.TEN_SECONDS.length_ns
 TCP = 6
 ONE_SIDED_PACKETS = 3
 """Fewer packets in one direction only may be a flow's tail across an interval's border, not a capture that sees half of it."""
@@ -46,7 +46,6 @@ QUALITY = (
     "syn_packets",
     "rst_packets",
 )
-_Ints = NDArray[np.int64]
 
 
 @attrs.define(kw_only=True)
@@ -63,21 +62,8 @@ class FlowSums:
         return self.windows.setdefault(start_ns, Sums())
 
 
-def window_starts(table: pa.Table, *, correction_ns: int) -> _Ints:
-    """The window of each record: that of its interval, by corrected time.
-
-    Intervals are whole windows or parts of one on the probe's clock. A corrected interval lies across two: its middle decides.
-    Records without an interval count where they begin.
-    """
-    interval = pc.fill_null(table.column("interval_start_ns"), table.column("start_ns"))
-    starts = np.asarray(interval, dtype=np.int64)
-    if correction_ns:
-        starts = starts // WINDOW_NS * WINDOW_NS + WINDOW_NS // 2 + correction_ns
-    return starts // WINDOW_NS * WINDOW_NS
-
-
-def sum_flows(placed: Placed, *, probe: str, correction_ns: int) -> FlowSums:
-    """Add up the records of a batch."""
+def sum_flows(placed: Placed, *, answering: Answering, probe: str, correction_ns: int) -> FlowSums:
+    """Add up the records of a batch; `answering` says whose services they use."""
     found = FlowSums()
     starts = window_starts(placed.table, correction_ns=correction_ns)
     distinct, window_index = np.unique(starts, return_inverse=True)
@@ -99,14 +85,19 @@ def sum_flows(placed: Placed, *, probe: str, correction_ns: int) -> FlowSums:
             window, number = divmod(group, len(placed.places))
             where: dict[str, FieldValue] = {PROBE: probe, POINT: placed.points[number]}
             _add_quality(found.window(int(distinct[window])), placed.places[number], {**sums, **where}, parts, reverse=reverse)
+    rows, bad = sum_endpoints(placed.table, groups, answering)
+    found.bad_histograms += bad
+    for row in rows:
+        window, number = divmod(row.group, len(placed.places))
+        _add_endpoint(found.window(int(distinct[window])), placed.places[number], row)
     return found
 
 
-def _traffic(table: pa.Table, groups: _Ints, prefix: str) -> Iterator[tuple[int, dict[str, FieldValue]]]:
+def _traffic(table: pa.Table, groups: Ints, prefix: str) -> Iterator[tuple[int, dict[str, FieldValue]]]:
     packets = pc.fill_null(table.column(f"{prefix}packets"), 0)
     columns: dict[str, Any] = {name: table.column(f"{prefix}{name}") for name in TRAFFIC}
     columns["flows"] = pc.cast(pc.greater(packets, 0), pa.int64())
-    yield from _added(columns, groups)
+    yield from added(columns, groups)
 
 
 def _add_traffic(window: Sums, place: Place, sums: Mapping[str, FieldValue], *, reverse: bool) -> None:
@@ -120,7 +111,7 @@ def _add_traffic(window: Sums, place: Place, sums: Mapping[str, FieldValue], *, 
 
 
 def _quality(
-    found: FlowSums, table: pa.Table, groups: _Ints
+    found: FlowSums, table: pa.Table, groups: Ints
 ) -> Iterator[tuple[int, bool, dict[str, FieldValue], dict[str, Histogram]]]:
     """(group, whether of the reverse direction, sums, distributions)."""
     sides = _sides(table)
@@ -129,7 +120,7 @@ def _quality(
         columns = {name: table.column(f"{prefix}{name}") for name in QUALITY} | sides
         histograms, bad = _distributions(table, groups, prefix)
         found.bad_histograms += bad
-        for group, sums in _added(columns, groups):
+        for group, sums in added(columns, groups):
             yield group, reverse, sums, {metric: of[group] for metric, of in histograms.items() if group in of}
 
 
@@ -141,7 +132,12 @@ def _add_quality(
         window.add("line_quality", place.tenant, _tags(place, direction), sums, histograms)
 
 
-def _distributions(table: pa.Table, groups: _Ints, prefix: str) -> tuple[dict[str, dict[int, Histogram]], int]:
+def _add_endpoint(window: Sums, place: Place, row: EndpointSums) -> None:
+    tags = {"line": str(place.line), "vantage": place.vantage, "endpoint": row.endpoint}
+    window.add("endpoint_quality", place.tenant, tags, row.sums, row.histograms)
+
+
+def _distributions(table: pa.Table, groups: Ints, prefix: str) -> tuple[dict[str, dict[int, Histogram]], int]:
     """Round trips of this direction's data; response times in the direction of the requests, which is forward."""
     found: dict[str, dict[int, Histogram]] = {}
     found["data_rtt"], bad = merged(table.column(f"{prefix}data_rtt"), groups)
@@ -162,16 +158,6 @@ def _sides(table: pa.Table) -> dict[str, pa.ChunkedArray]:
         "tcp_flows": pa.chunked_array([pa.array(np.ones(table.num_rows, np.int64))]),
         "tcp_flows_one_sided": pc.cast(one, pa.int64()),
     }
-
-
-def _added(columns: Mapping[str, Any], groups: _Ints) -> Iterator[tuple[int, dict[str, FieldValue]]]:
-    """Sums by group; a column without a value in a group is absent there."""
-    table = pa.table({"group": pa.array(groups), **columns})
-    summed = table.group_by("group", use_threads=False).aggregate([(name, "sum") for name in columns])
-    for row in summed.to_pylist():
-        group = row.pop("group")
-        sums = {name.removesuffix("_sum"): min(value, INT64_MAX) for name, value in row.items() if value is not None}
-        yield group, sums
 
 
 def _tags(place: Place, direction: Direction) -> dict[str, str]:

@@ -71,6 +71,18 @@ class Stage:
             self._dropped[reason] = self._dropped.get(reason, 0) + count
             self._held -= count
 
+    def account(self, taken_in: int, *, done: int, dropped: Mapping[str, int]) -> None:
+        """Units that others took in, passed on and dropped, as they account for them: nothing is held here.
+
+        An account that does not balance shows as a stage that does not.
+        """
+        with self._lock:
+            self._in += taken_in
+            self._out += done
+            for reason, count in dropped.items():
+                if count:
+                    self._dropped[reason] = self._dropped.get(reason, 0) + count
+
     def snapshot(self) -> StageSnapshot:
         """The counters now."""
         with self._lock:

@@ -87,6 +87,51 @@ MIGRATIONS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE traces (               -- of each traced flow the newest trace, the route it is on, and the one before
+      trace TEXT NOT NULL, probe TEXT NOT NULL, protocol INTEGER NOT NULL,
+      source_address TEXT NOT NULL, source_port INTEGER NOT NULL,
+      destination_address TEXT NOT NULL, destination_port INTEGER NOT NULL,
+      traced_ns INTEGER NOT NULL,       -- by corrected time
+      hops TEXT NOT NULL,               -- of the newest trace, as the record has them
+      reached INTEGER NOT NULL,
+      route TEXT NOT NULL,              -- the same, silent places filled from earlier traces of this route
+      since_ns INTEGER NOT NULL,        -- first trace of this route
+      previous TEXT,                    -- the route before; absent while there is none
+      previous_ns INTEGER,              -- its last trace
+      PRIMARY KEY (trace, probe, protocol, source_address, source_port, destination_address, destination_port)
+    ) WITHOUT ROWID;
+    CREATE TABLE route_changes (
+      trace TEXT NOT NULL, probe TEXT NOT NULL, protocol INTEGER NOT NULL,
+      source_address TEXT NOT NULL, source_port INTEGER NOT NULL,
+      destination_address TEXT NOT NULL, destination_port INTEGER NOT NULL,
+      changed_ns INTEGER NOT NULL,      -- the first trace of the route after
+      before TEXT NOT NULL, after TEXT NOT NULL,
+      PRIMARY KEY (changed_ns, trace, probe, protocol, source_address, source_port, destination_address, destination_port)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE task_version (         -- one row: rises with every change of tasks and with every request
+      one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL
+    );
+    INSERT INTO task_version VALUES (1, 0);
+    CREATE TABLE tasks (                -- standing tasks, as the probe is served them
+      probe TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
+      document TEXT NOT NULL,
+      removed INTEGER NOT NULL DEFAULT 0, -- 1: the probe is told to stop it
+      PRIMARY KEY (probe, id)
+    ) WITHOUT ROWID;
+    CREATE TABLE requests (             -- one-off orders; forgotten some time after they are decided
+      id TEXT PRIMARY KEY, probe TEXT NOT NULL, kind TEXT NOT NULL, version INTEGER NOT NULL,
+      document TEXT NOT NULL,
+      created_ns INTEGER NOT NULL, expires_ns INTEGER NOT NULL,
+      state TEXT NOT NULL,              -- waiting, served; expired, done, failed, unanswered
+      decided_ns INTEGER                -- when it came into one of the last four
+    ) WITHOUT ROWID;
+    CREATE INDEX requests_open ON requests (probe, version) WHERE decided_ns IS NULL;
+    CREATE TABLE request_fates (        -- how many requests ever came into each state, and `created`
+      fate TEXT PRIMARY KEY, requests INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    """,
 )
 
 

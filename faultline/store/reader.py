@@ -26,6 +26,7 @@ from faultline.store.metrics import MetricsStore
 from faultline.store.outbox import Outbox
 from faultline.store.schema import checked
 from faultline.store.state import StateStore
+from faultline.store.traces import RouteChange, TraceBook, TracedRoute
 from faultline.store.windows import FinalWindow, RollupRow, WindowBook
 
 
@@ -38,6 +39,7 @@ class StoreReader:
         self.metrics = metrics
         self._windows = WindowBook(state)
         self._ledger = Ledger(state)
+        self._traces = TraceBook(state)
         self._outbox = Outbox(state)
 
     def __enter__(self) -> Self:
@@ -116,6 +118,14 @@ class StoreReader:
                     (start_ns, end_ns),
                 )
             )
+
+    def traces(self, *, since_ns: int = 0) -> list[TracedRoute]:
+        """What is known of every flow traced since a moment: its newest trace, its present route, and the one before."""
+        return self._traces.routes(since_ns=since_ns)
+
+    def route_changes(self, *, start_ns: int, end_ns: int) -> list[RouteChange]:
+        """Flows that went another way, with the change in [start_ns, end_ns), by time."""
+        return self._traces.changes(start_ns=start_ns, end_ns=end_ns)
 
     def write(self, points: Sequence[Point]) -> None:
         """Take points for the metrics store, durably on return; a running collector delivers them within a second.

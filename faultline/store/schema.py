@@ -108,6 +108,33 @@ _ALL = (
         distributions=_SESSION,
     ),
     Measurement(
+        name="dial",
+        tags=("line", "dial"),
+        fields={
+            **_sums("scheduled", "done", "refused", "timed_out", "unreachable", "error_answers", "skipped"),
+            **_statistics("response_time"),
+        },
+        distributions=("response_time",),
+    ),
+    Measurement(
+        name="endpoint_quality",
+        tags=("line", "vantage", "endpoint"),
+        fields={
+            **_sums("flows", "octets_to_endpoint", "octets_from_endpoint", "connect_attempts", "connect_refused"),
+            **_sums("connect_unanswered", "zero_window_events", "zero_window_ns"),
+            **_statistics("application_response"),
+        },
+        distributions=("application_response",),
+    ),
+    Measurement(
+        name="path",
+        tags=("line", "trace"),
+        fields={
+            **_sums("flows", "reached", "changes", "scheduled", "done", "failed", "skipped"),
+            **_of(Adding.MAX, "distinct"),
+        },
+    ),
+    Measurement(
         name="interface",
         tags=("probe", "interface"),
         fields={

@@ -13,9 +13,9 @@ from faultline.runtime.console import CommandError
 from faultline.store.config import RetentionConfig
 from faultline.store.metrics import MetricsUnavailableError, Refused
 from faultline.store.schema import MEASUREMENTS, FieldKind, Measurement, SchemaError, checked
+from faultline.store.sqlite import open_shared
 
 _TYPES = {FieldKind.INTEGER: "INTEGER", FieldKind.FLOAT: "REAL", FieldKind.STRING: "TEXT"}
-_BUSY_S = 30.0
 _ABSENT = ""
 """An absent tag: SQLite's primary keys treat every NULL as different."""
 
@@ -31,10 +31,7 @@ class SqliteMetrics:
         self._lock = threading.Lock()
         self._retention = retention
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+            self._connection = open_shared(path, durable=durable)
             self._make_tables()
             path.chmod(0o600)
         except (OSError, sqlite3.Error) as error:

@@ -16,9 +16,7 @@ import attrs
 
 from faultline.runtime.console import CommandError
 from faultline.store.migrations import NewerStoreError, migrate
-
-_BUSY_S = 30.0
-"""The other process's longest transaction is far below; beyond it something is wrong, and an error is better than silence."""
+from faultline.store.sqlite import open_shared
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -49,10 +47,7 @@ class StateStore:
         self._open = False
         self._writing = False
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
+            self._connection = open_shared(path, durable=durable)
             self._connection.execute("PRAGMA foreign_keys = ON")
             migrate(self._connection)
             path.chmod(0o600)
