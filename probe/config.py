@@ -11,6 +11,7 @@ from faultline.runtime.config import load
 from faultline.runtime.status import Address
 from probe.active.config import ReflectorConfig, SessionConfig
 from probe.cutting import divides_a_window
+from probe.dials.config import DialConfig
 from probe.export.config import CollectorConfig
 from probe.host.config import HostConfig
 from probe.spool.config import SpoolConfig
@@ -26,6 +27,12 @@ def _unique(_: object, attribute: attrs.Attribute[Any], values: list[Any]) -> No
     doubled = sorted({str(name) for name in names if names.count(name) > 1})
     if doubled:
         raise ValueError(f"{attribute.name} names {', '.join(doubled)} more than once")
+
+
+def _no_id_twice(key: str, found: list[str], *, what: str = "id") -> None:
+    doubled = sorted({name for name in found if found.count(name) > 1})
+    if doubled:
+        raise ValueError(f"{key} name the {what} {', '.join(doubled)} more than once")
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -98,6 +105,8 @@ class ProbeConfig:
     """Test sessions that this probe sends. Empty: none."""
     reflector: ReflectorConfig | None = None
     """Answers the test packets of others; none: nothing listens."""
+    dials: list[DialConfig] = attrs.field(factory=list)
+    """Dial tests that this probe makes. Empty: none but those the collector orders."""
     host: HostConfig = attrs.field(factory=HostConfig)
     interval_s: int = attrs.field(default=10)
     """Length of a measuring interval; windows of 10 s must be whole numbers of it: 1, 2, 5 or 10."""
@@ -110,15 +119,14 @@ class ProbeConfig:
         if not divides_a_window(value):
             raise ValueError(f"interval_s must be 1, 2, 5 or 10, got {value}")
 
+    @dials.validator
+    def _check_dials(self, _: object, values: list[DialConfig]) -> None:
+        _no_id_twice("dials", [value.id for value in values])
+
     @sessions.validator
     def _check_sessions(self, _: object, values: list[SessionConfig]) -> None:
-        for what, found in (
-            ("id", [value.id for value in values]),
-            ("ssid", [str(value.ssid) for value in values if value.ssid]),
-        ):
-            doubled = sorted({name for name in found if found.count(name) > 1})
-            if doubled:
-                raise ValueError(f"sessions name the {what} {', '.join(doubled)} more than once")
+        _no_id_twice("sessions", [value.id for value in values])
+        _no_id_twice("sessions", [str(value.ssid) for value in values if value.ssid], what="ssid")
 
 
 def read_config(path: Path) -> ProbeConfig:

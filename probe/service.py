@@ -19,6 +19,7 @@ from probe.active.active_tests import ActiveTests
 from probe.clock_quality import clock_quality
 from probe.config import CaptureConfig, ProbeConfig
 from probe.cutter import Collect, Cutter
+from probe.dials.dial_tests import DialTests
 from probe.export.link import HttpsLink
 from probe.export.uploader import Uploader
 from probe.flow_pump import FlowPump, Meter
@@ -88,6 +89,12 @@ def build(config: ProbeConfig, *, clock: Clock | None = None) -> Service:
         parts.append(("sessions", tests))
         collect["sessions"] = tests.collect
 
+    dials: DialTests | None = None
+    if config.dials:
+        dials = DialTests(config.dials, counters=counters)
+        parts.append(("dials", dials))
+        collect["dials"] = dials.collect
+
     def quality(_: int, end_ns: int) -> Sequence[Mapping[str, Any]]:
         return pump.quality(end_ns, timeout_s=_QUALITY_WAIT_S) if pump else ()
 
@@ -107,7 +114,7 @@ def build(config: ProbeConfig, *, clock: Clock | None = None) -> Service:
 
     def problems() -> list[str]:
         stuck = [] if cutter.alive() else ["cutter: has not turned for three intervals"]
-        sources = [part.problems() for part in (pump, tests, host) if part is not None]
+        sources = [part.problems() for part in (pump, tests, host, dials) if part is not None]
         return [*stuck, *(problem for found in sources for problem in found), *uploader.problems()]
 
     if config.status.listen is not None:
