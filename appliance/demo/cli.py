@@ -14,8 +14,10 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from appliance.demo.faults import RANDOM, Fault, Kind, Way, choose
-from appliance.demo.line import PATH, Probes, listing, piece_of, separable
+from appliance.demo.faults import Fault, Way, choose
+from appliance.demo.kinds import RANDOM, Kind, kinds_text
+from appliance.demo.probing import Probes
+from appliance.demo.separable import listing
 from faultline.runtime import console
 
 _REPORT = Path("build/demo/report.html")
@@ -48,20 +50,26 @@ class Direction(StrEnum):
 app = typer.Typer(name="demo", add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.command(epilog="\n\n".join(["Kinds of fault:", *kinds_text()]))
 def demo(
     *,
     fault: Annotated[
-        str, typer.Option("--fault", metavar="KIND[,KIND]", help=f"{', '.join(Kind)}, or {RANDOM}.", show_default=True)
+        str,
+        typer.Option("--fault", metavar="KIND[,KIND]", help=f"{', '.join(Kind)}, or {RANDOM}; see below.", show_default=True),
     ] = RANDOM,
-    segment: Annotated[str | None, typer.Option("--segment", help="Component that fails; default: from the seed.")] = None,
-    direction: Annotated[Direction | None, typer.Option("--direction", help="Direction that fails; default: both.")] = None,
-    rate: Annotated[
-        float | None, typer.Option("--rate", help="Severity: a ratio for loss, milliseconds for delay; default: from the seed.")
+    segment: Annotated[
+        str | None, typer.Option("--segment", help="Component that fails (a,b: one for each kind); default: from the seed.")
     ] = None,
+    direction: Annotated[
+        Direction | None, typer.Option("--direction", help="Direction that fails; default: both, or from the seed with random.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option("--rate", help="How bad, in the kind's unit; default: from the seed.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Repeats a run's choices; default: drawn.")] = None,
     probes: Annotated[
-        Probes, typer.Option("--probes", help="full: mirrors at the provider edges; ends: both ends only.")
+        Probes,
+        typer.Option(
+            "--probes", help="full: mirrors at the provider edges; ends: both ends only, reporting over the lines themselves."
+        ),
     ] = Probes.FULL,
     network: Annotated[Network, typer.Option("--network", help="Real packets in namespaces, or simulated ones.")] = Network.AUTO,
     report: Annotated[Path, typer.Option("--report", help="Where the report goes.")] = _REPORT,
@@ -161,11 +169,10 @@ def _show_list(*, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(listing(), ensure_ascii=False, indent=2) + "\n")
         return
-    pieces = {mode: separable(mode) for mode in Probes}
-    typer.echo(f"{'component':12} {'kind':8} {'owner':13} {'told apart with full probes':30} with probes at the ends")
-    for element in PATH:
-        classes = {mode: ", ".join(piece_of(element.id, pieces[mode])) for mode in Probes}
-        typer.echo(f"{element.id:12} {element.kind:8} {element.owner:13} {classes[Probes.FULL]:30} {classes[Probes.ENDS]}")
+    typer.echo(f"{'component':11} {'kind':8} {'owner':13} {'told apart with full probes':28} with probes at the ends")
+    for row in listing()["segments"]:
+        full, ends = (", ".join(row["class"][mode.value]) for mode in Probes)
+        typer.echo(f"{row['id']:11} {row['kind']:8} {row['owner']:13} {full:28} {ends}")
 
 
 def main() -> NoReturn:

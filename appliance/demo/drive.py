@@ -15,6 +15,7 @@ import attrs
 
 from appliance.demo.faults import Fault
 from appliance.demo.judging import Correct, Said, judge
+from appliance.demo.kinds import Kind
 from appliance.demo.world import Answers, Balance, World, WorldError
 from faultline.records.terms import SECOND_NS
 
@@ -25,14 +26,31 @@ _POLL_S = 0.25
 VERDICT_FORMAT = "faultline-verdict/1"
 
 
+_USUALLY_S = 60.0
+_LONGER_S = {Kind.MTU: 90.0, Kind.SITE_DOWN: 90.0, Kind.SERVER_SLOW: 90.0, Kind.SERVER_STALLED: 90.0} | {
+    Kind.DNS_TIMEOUT: 90.0,
+    Kind.SERVICE_REFUSED: 90.0,
+}
+"""What is tried once in a while, or noticed by its silence, takes more windows to be sure of."""
+_ANOTHER_S = 30.0
+"""A second fault may have to wait until the first is explained."""
+
+
 @attrs.frozen(slots=True, kw_only=True)
 class Patience:
     """How long each step may take, in seconds."""
 
-    baseline_s: float = 75.0
-    verdict_s: float = 60.0
+    baseline_s: float = 90.0
+    verdict_s: float = _USUALLY_S
     watch_s: float = 30.0
-    """How long a healthy line is watched after its baseline stands."""
+    """How long a network without a fault is watched after its baseline stands."""
+
+    @staticmethod
+    def with_faults(faults: Sequence[Fault]) -> Patience:
+        """What these faults take."""
+        longest = max((_LONGER_S.get(fault.kind, _USUALLY_S) for fault in faults), default=_USUALLY_S)
+        # Traces come round a few times a minute: a path that changed is watched until they have told of it.
+        return Patience(verdict_s=longest + _ANOTHER_S * max(0, len(faults) - 1), watch_s=60.0 if faults else 30.0)
 
 
 class Teller(Protocol):
@@ -94,9 +112,10 @@ class Drive:
     ) -> None:
         self._world = world
         self._faults = tuple(faults)
+        self._expected = sum(1 for fault in faults if fault.is_to_blame)
         self._teller = teller
         self._report = report
-        self._patience = patience or Patience()
+        self._patience = patience or Patience.with_faults(faults)
         self._begun_ns = 0
         self._begun_s = time.monotonic()
         self._seconds: dict[str, float] = {}
@@ -113,7 +132,7 @@ class Drive:
         self._say(f"traffic running: {self._world.traffic()}")
         self._learn(self._world.now_ns())
         injected_ns = self._inject()
-        answers = self._await_verdict(injected_ns) if self._faults else self._watch(injected_ns)
+        answers = self._await_verdict(injected_ns) if self._expected else self._watch(injected_ns)
         return self._close(answers, injected_ns)
 
     # ---- steps -----------------------------------------------------------------------------------------------------
@@ -134,7 +153,7 @@ class Drive:
         for fault in self._faults:
             self._world.inject(fault)
         # Which fault it is stays with the driver until the verdict is out.
-        self._say("fault injected" if self._faults else "no fault is injected; watching a healthy line")
+        self._say("fault injected" if self._faults else "no fault is injected; watching a healthy network")
         return moment_ns
 
     def _await_verdict(self, injected_ns: int) -> Answers | None:
@@ -143,7 +162,7 @@ class Drive:
                 self._seconds["to_first_sign"] = self._since(injected_ns)
                 self._say(f"first sign: the analyzer suspects something ({self._world.traffic()})")
             # Faults are in different places, so each is an incident of its own; the first verdict on each counts.
-            return sum(1 for incident in answers.incidents if _blaming([incident])) >= len(self._faults)
+            return sum(1 for incident in answers.incidents if _blaming([incident])) >= self._expected
 
         answers = self._until(signs, "waiting for the verdict", self._patience.verdict_s)
         if answers is None:
@@ -161,7 +180,7 @@ class Drive:
 
         answers = self._until(seen, "watching", self._patience.watch_s + self._patience.baseline_s)
         if answers is None:
-            raise WorldError("no window became final while the line was watched")
+            raise WorldError("no window became final while the network was watched")
         self._say("the analyzer blames somebody" if _blaming(answers.incidents) else "nothing is blamed")
         return answers
 

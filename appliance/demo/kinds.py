@@ -111,7 +111,10 @@ TRAITS: dict[Kind, Traits] = {
         does="every packet takes longer, as on a detour", mode=Mode.DELAY, places=_SEGMENTS, scale=_DELAY, one_way=True
     ),
     Kind.REROUTE: Traits(
-        does="the core takes another path; nothing is wrong with it", mode=Mode.ROUTE, places=tuple(SPANS), scale=_EITHER
+        does=f"the core takes another path; nothing is wrong with it ({', '.join(SPANS)})",
+        mode=Mode.ROUTE,
+        places=tuple(SPANS),
+        scale=_EITHER,
     ),
     Kind.MTU: Traits(does="large packets vanish without a word", mode=Mode.MTU, places=_SEGMENTS, scale=_OCTETS, one_way=True),
     Kind.LINK_DOWN: Traits(
@@ -154,13 +157,13 @@ _UNITS = {
 }
 
 
-def kinds_text() -> str:
-    """Every kind with what it does and the unit of its rate, for the command's help."""
+def kinds_text() -> list[str]:
+    """Every kind with what it does and the unit of its rate, one a line, for the command's help."""
     told = [f"{Kind.NONE}: nothing happens"]
     for kind, traits in TRAITS.items():
         unit = _UNITS.get(traits.mode)
-        told.append(f"{kind}: {traits.does}" + (f" ({unit})" if unit else ""))
-    return "; ".join(told)
+        told.append(f"{kind}: {traits.does}" + (f"; --rate: {unit}" if unit else ""))
+    return told
 
 
 def why_not(kind: Kind, place: str) -> str | None:

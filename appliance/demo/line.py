@@ -7,24 +7,15 @@ Knows nothing of faults, processes or packets.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import Any
 
 import attrs
 
+from appliance.demo.probing import Probes
 from faultline.records.terms import ComponentKind, Owner
 
 LINE_CODE = "CN-NB-0017"
 CUSTOMER = "First Bank"
-
-
-class Probes(StrEnum):
-    """Where probes stand."""
-
-    FULL = "full"
-    """At both ends and at both provider edges."""
-    ENDS = "ends"
-    """At the branch and in the data centre only."""
 
 
 @attrs.frozen(slots=True, kw_only=True)

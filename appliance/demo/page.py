@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from appliance.demo.line import LINE_CODE
+from appliance.demo.network import BRANCHES
 from appliance.demo.world import Answers, WorldError
 
 _TIMEOUT_S = 10.0
@@ -60,7 +60,7 @@ class Page:
             text = self._text(f"/reports/{incident}")
         else:
             sheet = self._text("/static/faultline.css")
-            page = _OTHER_LINKS.sub("", self._text(f"/lines/{LINE_CODE}"))
+            page = _OTHER_LINKS.sub("", self._text(f"/lines/{BRANCHES[0].line}"))
             text = _SHEET.sub(lambda _: f"<style>{sheet}</style>", page)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

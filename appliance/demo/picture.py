@@ -1,83 +1,63 @@
-"""The demo line drawn as text, with its probes, and the suspects of a verdict marked. Pure."""
+"""The bank's network drawn as text, with its probes, and the suspects of a verdict marked. Pure.
+
+Names in the picture are the ids that `--segment` takes.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 
-from appliance.demo.line import ELEMENTS, PATH, Probes, looks
-from faultline.records.terms import ComponentKind
+from appliance.demo.network import ELEMENTS, SITES, SPANS
+from appliance.demo.probing import Probes
 
-_SHORT = {"branch-lan": "LAN", "loop-a": "loop A", "core": "core", "loop-z": "loop Z", "dc-lan": "LAN"}
-_NODES = {"ce": "CE", "pe1": "PE1", "pe2": "PE2", "fw": "FW", "server": "server"}
-_OWNERS = {"customer": "customer", "access": "access", "carrier_core": "carrier core", "destination": "destination"}
+_LOOK, _EDGE_LOOK = "◆", "◇"
 _WIRE = "─"
+_MARK = "~"
+_NETWORK = """\
+  customer      access                carrier core           access     destination
+lan-1 ◆ ce-1 ◆ loop-1 ┐
+                      ├◇ pe1 ┬ pe1-p1 ──┬ p1 ─ p1-pe3 ┐          svc-teller ─ srv-1 ──┐
+lan-2 ◆ ce-2 ◆ loop-2 ┘      └ pe1-p2 ┐ │             │  svc-web ─ svc-file ─ srv-2 ──┤
+                                      │ │             ├ pe3 ◇ loop-dc ◆ fw ◆ dc-lan ─ dc-sw
+lan-3 ◆ ce-3 ◆ loop-3 ┐      ┌ pe2-p1 │─┘             │                       dns-1 ──┘
+                      ├◇ pe2 ┴ pe2-p2 ┴── p2 ─ p2-pe3 ┘
+lan-4 ◆ ce-4 ◆ loop-4 ┘"""
+"""Members of the core's spans stand for them. A full diamond: a probe looks here; a hollow one: only with `--probes full`."""
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 def draw(probes: Probes, suspects: Collection[str] = ()) -> list[str]:
-    """Lines of text: owners, the path, where probes look, and arrows under what is suspected (ids without direction)."""
-    path = "host"
-    centre: dict[str, int] = {}
-    boundary: dict[str, int] = {}
-    span: dict[str, tuple[int, int]] = {}
-    for element in PATH:
-        start = len(path)
-        if element.kind is ComponentKind.SEGMENT:
-            path += f" {_WIRE * 2} {_SHORT[element.id]} {_WIRE * 2} "
-        else:
-            path += _NODES[element.id]
-        span[element.id] = (start, len(path))
-        centre[element.id] = (start + len(path) - 1) // 2
-        # A look between a segment and a box stands on the wire, close to the box.
-        boundary[element.id] = len(path) - 2 if element.kind is ComponentKind.SEGMENT else len(path) + 1
-    rows = [_owners(span, len(path)), path, _looks(probes, boundary, len(path)), *_probe_names(probes, boundary, len(path))]
-    if suspects:
-        rows.insert(2, _marks(suspects, span, len(path)))
-    return [row.rstrip() for row in rows]
+    """Lines of text: owners, the network, where probes look, and waves under what is suspected (ids without direction)."""
+    marked = _shown(suspects)
+    rows = []
+    for number, row in enumerate(_NETWORK.splitlines()):
+        rows.append(row.replace(_EDGE_LOOK, _LOOK if probes is Probes.FULL else _WIRE))
+        marks = _marks(row, marked) if number else ""
+        if marks:
+            # The way down goes on through the row of waves.
+            rows.append("".join(_through(mark, above) for mark, above in zip(marks.ljust(len(row)), row, strict=True)).rstrip())
+    return [*rows, "", f"{_LOOK} a probe captures here" + (f"; {_MARK * 3} suspected" if suspects else "")]
 
 
-def _owners(span: dict[str, tuple[int, int]], width: int) -> str:
-    row = list(" " * width)
-    groups: list[tuple[str, int, int]] = []
-    for element in PATH:
-        start, end = span[element.id]
-        if groups and groups[-1][0] == element.owner.value:
-            groups[-1] = (groups[-1][0], groups[-1][1], end)
-        else:
-            groups.append((element.owner.value, start, end))
-    for owner, start, end in groups:
-        _write(row, _OWNERS[owner], (start + end - len(_OWNERS[owner])) // 2)
-    return "".join(row)
-
-
-def _looks(probes: Probes, boundary: dict[str, int], width: int) -> str:
-    row = list(" " * width)
-    for look in looks(probes):
-        row[boundary[look.after]] = "▲"
-    return "".join(row)
-
-
-def _probe_names(probes: Probes, boundary: dict[str, int], width: int) -> list[str]:
-    """The probe that captures there; a probe with two looks is written between them."""
-    row = list(" " * (width + 8))
-    places: dict[str, list[int]] = {}
-    for look in looks(probes):
-        places.setdefault(look.probe, []).append(boundary[look.after])
-    for probe, columns in places.items():
-        text = f"probe {probe}"
-        _write(row, text, (columns[0] + columns[-1] - len(text) + 1) // 2)
-    return ["".join(row)]
-
-
-def _marks(suspects: Collection[str], span: dict[str, tuple[int, int]], width: int) -> str:
-    row = list(" " * width)
+def _shown(suspects: Collection[str]) -> set[str]:
+    """What is drawn of them: of a span its members, of a site what is in it."""
+    found = set(suspects)
     for suspect in suspects:
-        if suspect in ELEMENTS:
-            start, end = span[suspect]
-            for column in range(start, end):
-                row[column] = "~"
-    return "".join(row)
+        if suspect in SPANS:
+            found |= {member for path in SPANS[suspect].paths for member in path}
+        if suspect in SITES:
+            found |= {element.id for element in ELEMENTS.values() if element.site == suspect}
+    return found
 
 
-def _write(row: list[str], text: str, start: int) -> None:
-    start = max(0, min(start, len(row) - len(text)))
-    row[start : start + len(text)] = text
+def _marks(row: str, suspects: Collection[str]) -> str:
+    marks = list(" " * len(row))
+    for name in _NAME.finditer(row):
+        if name.group() in suspects:
+            marks[name.start() : name.end()] = _MARK * len(name.group())
+    return "".join(marks) if _MARK in marks else ""
+
+
+def _through(mark: str, above: str) -> str:
+    return "│" if mark == " " and above in "┐┬├│┌┤" else mark

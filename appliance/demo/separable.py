@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from appliance.demo.columns import Columns
+from appliance.demo.kinds import TRAITS, Kind
 from appliance.demo.network import BRANCHES, ELEMENTS, MIDDLES, PLACES, SITES, SPANS, Branch, Element
 from appliance.demo.probing import RESPONDERS, Probes, dials, looks, tests
 from faultline.records.terms import ComponentKind, Mode
@@ -25,6 +26,7 @@ _MODES = {
     ComponentKind.RESOLVER: Mode.FAILING,
 }
 """The mode a component is looked at in; for what packets cross it is loss."""
+_CAN_FAIL = {place for kind, traits in TRAITS.items() if kind is not Kind.REROUTE for place in traits.places}
 _BY_LINE = {branch.line: branch for branch in BRANCHES}
 
 
@@ -35,9 +37,6 @@ def separable(probes: Probes) -> dict[str, tuple[str, ...]]:
     found = {}
     for element in PLACES.values():
         alike = columns[_MODES.get(element.kind, Mode.LOSS)].inseparable([element.id])
-        if element.id in SPANS:
-            # The evidence knows the span by its members only.
-            alike = frozenset((element.id, *(member for path in element.paths for member in path)))
         found[element.id] = tuple(place for place in PLACES if place in alike)
     return found
 
@@ -54,6 +53,7 @@ def listing() -> dict[str, Any]:
                 "class": {probes.value: list(classes[probes][element.id]) for probes in Probes},
             }
             for element in PLACES.values()
+            if element.id in _CAN_FAIL
         ]
     }
 

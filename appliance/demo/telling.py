@@ -1,4 +1,4 @@
-"""What a person sees of a run: the line drawn, a timeline as it happens, the verdict with its reasons, the truth beside it.
+"""What a person sees of a run: the network drawn, a timeline as it happens, the verdict with its reasons, the truth beside it.
 
 Goes in: events and the outcome. Comes out: lines of text. Decides nothing.
 """
@@ -14,9 +14,11 @@ from rich.markup import escape
 from rich.status import Status
 
 from appliance.demo.drive import Outcome
-from appliance.demo.faults import Fault, Kind
-from appliance.demo.line import CUSTOMER, ELEMENTS, LINE_CODE, Probes
+from appliance.demo.faults import Fault
+from appliance.demo.kinds import Kind
+from appliance.demo.network import BRANCHES, CUSTOMER, DC_CITY, PLACES
 from appliance.demo.picture import draw
+from appliance.demo.probing import Probes
 from faultline.records.incident import base_of
 from faultline.reports.fault import floor_sentence
 from faultline.reports.numbers import confidence
@@ -25,7 +27,7 @@ from faultline.reports.words import Language
 
 _MOST_ROWS = 4
 _LEAST_PROBABILITY = 0.01
-SPEAKER = Speaker(language=Language.EN, names={element.id: element.name for element in ELEMENTS.values()})
+SPEAKER = Speaker(language=Language.EN, names={element.id: element.name for element in PLACES.values()})
 
 
 class Timeline:
@@ -43,7 +45,8 @@ class Timeline:
 
     def opening(self, probes: Probes) -> None:
         """The network, drawn."""
-        self.text(["", f"[bold]{CUSTOMER}, line {LINE_CODE}[/], Ningbo to Shanghai", ""])
+        self.text(["", f"[bold]{CUSTOMER}[/]: four branches, each with a leased line to {DC_CITY}"])
+        self.text([f"  {branch.number}  {branch.city:9} {branch.line}" for branch in BRANCHES] + [""])
         self.text([*(f"  {escape(row)}" for row in draw(probes)), ""])
 
     def event(self, at_s: float, text: str) -> None:
@@ -159,6 +162,7 @@ def truth_lines(outcome: Outcome) -> list[str]:
     return [
         f"[bold]TRUTH    {escape(truth)}[/]",
         f"  judged       {marks}",
+        *(f"               {escape(reason)}" for reason in outcome.correct.reasons),
         f"  took         {took}",
         f"  batches      {balance.batches} acknowledged, {balance.lost} lost, {balance.doubled} doubled",
         f"  report       {escape(str(outcome.report))}",
@@ -167,8 +171,25 @@ def truth_lines(outcome: Outcome) -> list[str]:
 
 def fault_words(fault: Fault) -> str:
     """A fault as the driver injected it."""
-    element = ELEMENTS[fault.component]
-    amount = {Kind.LOSS: f"{fault.rate:.2%} loss", Kind.DELAY: f"{fault.rate:g} ms of delay", Kind.LINK_DOWN: "link down"}[
-        fault.kind
-    ]
-    return f"{amount} on {element.name} ({SPEAKER.owner(element.owner.value)}){direction_words(SPEAKER, fault.components)}"
+    place = PLACES[fault.component]
+    return f"{_amount(fault)} {place.name} ({SPEAKER.owner(place.owner.value)}){direction_words(SPEAKER, fault.components)}"
+
+
+def _amount(fault: Fault) -> str:
+    """What was done, and how much of it, up to the place."""
+    rate = fault.rate
+    words = {
+        Kind.LOSS: f"{rate:.2%} loss on",
+        Kind.BURST_LOSS: f"{rate:.2%} loss in bursts on",
+        Kind.CONGESTION: f"a queue of {rate:g} ms on",
+        Kind.DELAY: f"{rate:g} ms of delay on",
+        Kind.REROUTE: "another path, and no fault, on",
+        Kind.MTU: f"packets above {rate:g} octets vanish on",
+        Kind.LINK_DOWN: "link down:",
+        Kind.SITE_DOWN: "no power at",
+        Kind.SERVER_SLOW: f"answers take {rate:g} times as long at",
+        Kind.SERVER_STALLED: f"{rate:.0%} of the time the window is closed at",
+        Kind.DNS_TIMEOUT: f"{rate:.0%} of the queries stay unanswered by",
+        Kind.SERVICE_REFUSED: f"{rate:.0%} of the connections are refused by",
+    }
+    return words[fault.kind]
