@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from faultline.inference.likelihood import by_path
 from faultline.records.incident import base_of
 from faultline.records.terms import ComponentKind, Mode
 
@@ -41,6 +40,9 @@ _KINDS_OF: dict[Mode, frozenset[ComponentKind]] = {
     Mode.ROUTE: frozenset({ComponentKind.ROUTE}),
 }
 """Kinds that can fail in a mode; for every other mode those on the way."""
+
+_CAME_BACK = frozenset({"refused", "servfail", "nxdomain", "error"})
+"""Outcomes that somebody answered with: the way works."""
 
 
 class Columns:
@@ -113,7 +115,7 @@ class Columns:
 def _on_the_way(observation: Mapping[str, Any]) -> dict[str, float]:
     """Component → share of the observation's packets that cross it; nothing for an answer that came back."""
     shares: dict[str, float] = defaultdict(float)
-    if observation["kind"] == "failure" and not by_path(observation.get("outcome")):
+    if observation.get("outcome") in _CAME_BACK:
         return shares
     for component in observation.get("via") or ():
         shares[str(component)] = 1.0
