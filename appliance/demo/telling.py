@@ -22,7 +22,8 @@ from appliance.demo.probing import Probes
 from faultline.records.incident import base_of
 from faultline.reports.fault import floor_sentence
 from faultline.reports.numbers import confidence
-from faultline.reports.sentences import Speaker, direction_words, observation_sentence, owner_words, verdict_sentence
+from faultline.reports.observed import observation_sentence
+from faultline.reports.sentences import Speaker, direction_words, owner_words, verdict_sentence
 from faultline.reports.words import Language
 
 _MOST_ROWS = 4

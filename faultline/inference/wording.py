@@ -11,7 +11,8 @@ from faultline.inference.observed import Component, Loss, Observation, Told
 from faultline.inference.problem import Problem
 from faultline.records.terms import Mode, Owner
 from faultline.reports.numbers import confidence
-from faultline.reports.sentences import Speaker, direction_words, observation_sentence, owner_words, place, severity_words
+from faultline.reports.observed import observation_sentence
+from faultline.reports.sentences import Speaker, direction_words, owner_words, place, severity_words
 from faultline.reports.words import Language
 
 _SPEAKER = Speaker(language=Language.EN, names={})
@@ -33,8 +34,7 @@ def observation_text(observation: Observation) -> str:
     raw = {key: value for key, value in observation.raw.items() if value is not None}
     if isinstance(observation, Loss) and observation.source == "active":
         raw.setdefault("background", ACTIVE_BACKGROUND)
-    more = raw.get("more_paths")
-    return observation_sentence(_SPEAKER, raw) + (f", and on {more} more paths, all together" if more else "")
+    return observation_sentence(_SPEAKER, raw)
 
 
 def entry_text(problem: Problem, entry: Mapping[str, Any], group: Sequence[int]) -> str:

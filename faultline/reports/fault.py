@@ -14,9 +14,10 @@ from faultline.records.terms import Mode
 from faultline.reports.markup import Markup, tag, text
 from faultline.reports.material import FaultMaterial, LineCard, LinePath, QualityRow
 from faultline.reports.numbers import confidence, duration, moment, ratio, severity, span, zone
+from faultline.reports.observed import observation_sentence
 from faultline.reports.path_figure import path_figure
 from faultline.reports.plot import plot_svg
-from faultline.reports.sentences import Speaker, direction_words, observation_sentence, place, verdict_sentence
+from faultline.reports.sentences import Speaker, direction_words, place, verdict_sentence
 from faultline.reports.suspicion import suspects_of
 from faultline.reports.words import Language
 

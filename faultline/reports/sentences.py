@@ -1,21 +1,20 @@
-"""A verdict and its evidence as sentences, in either language, from their numbers alone.
+"""A verdict as sentences, in either language, from its numbers alone.
 
-Goes in: `faultline-verdict/1` entries, `faultline-evidence/1` observations, and names of components. Comes out: plain text.
+Goes in: `faultline-verdict/1` entries and names of components. Comes out: plain text. Its evidence is `observed`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from faultline.records.incident import base_of
 from faultline.records.terms import Direction, Mode, Owner
-from faultline.reports.numbers import confidence, duration, ratio, severity
+from faultline.reports.numbers import confidence, severity
 from faultline.reports.words import Language, say
-
-_US_NS = 1000
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -38,6 +37,13 @@ class Speaker:
     def owner(self, owner: str) -> str:
         """An owner in words."""
         return self.word(f"owner.{owner}")
+
+    def spell(self, text: str) -> str:
+        """A text of ours that names components by id, with their names instead."""
+        if not self.names:
+            return text
+        ids = "|".join(re.escape(base) for base in sorted(self.names, key=lambda base: -len(base)))
+        return re.sub(rf"(?<![\w.-])({ids})[<>]?(?![\w-])", lambda found: self.names[found[1]], text)
 
     def mode(self, mode: str) -> str:
         """A mode in words."""
@@ -105,96 +111,56 @@ def severity_words(mode: Mode, value: Mapping[str, float] | None) -> str:
     return f"{text} ({severity(mode, low)} \u2013 {severity(mode, high)})"
 
 
-def observation_sentence(speaker: Speaker, observation: Mapping[str, Any]) -> str:
-    """One observation with its numbers. An unknown kind is named, not hidden."""
-    describe = _DESCRIBE.get(observation["kind"])
-    return describe(speaker, observation) if describe else str(observation["kind"])
+LIKELY_RIVAL = 0.15
+"""Another place with this probability is named beside the verdict, not only in the table."""
 
 
-def observation_where(speaker: Speaker, observation: Mapping[str, Any]) -> str:
-    """Between which two components it looked."""
-    via = list(observation.get("via") or (observation.get("paths") or [{"via": []}])[0]["via"])
-    if not via:
-        endpoint = observation.get("endpoint", observation.get("component", ""))
-        return speaker.name(str(endpoint))
-    first, last = speaker.name(str(via[0])), speaker.name(str(via[-1]))
-    text = speaker.word("seen.where.at", first=first) if first == last else speaker.word("seen.where", first=first, last=last)
-    return f"{text}, {speaker.word('seen.round_trip')}" if observation.get("round_trip") else text
+def doubt_sentences(
+    speaker: Speaker,
+    entry: Mapping[str, Any],
+    *,
+    next_test: Mapping[str, Any] | None = None,
+    further: Sequence[Mapping[str, Any]] = (),
+) -> list[str]:
+    """What the verdict cannot tell, and what would tell; empty when it is clear."""
+    components = [*entry["components"], *(c for other in further if other["mode"] == entry["mode"] for c in other["components"])]
+    names = list(dict.fromkeys(speaker.name(str(c)) for c in components))
+    said = []
+    if len(names) > 1:
+        key = "doubt.two" if len(names) == 2 else "doubt.class"  # noqa: PLR2004 - "one of these two"
+        said.append(speaker.word(key, n=len(names), names=listed(speaker, names)))
+    others = rivals(speaker, entry, names)
+    if others:
+        named = [f"{name} ({confidence(p)})" for name, p in others]
+        said.append(speaker.word("doubt.rival", names=listed(speaker, named)))
+    if entry["owner"] == Owner.UNKNOWN.value and len(entry.get("owners", {})) > 1:
+        said.append(speaker.word("doubt.owners", shares=owner_words(speaker, entry)))
+    return [*said, what_would_tell(speaker, names, next_test)] if said else []
 
 
-def _loss(speaker: Speaker, observation: Mapping[str, Any]) -> str:
-    sent, lost = observation["sent"], observation["lost"]
-    background = observation.get("background")
-    text = speaker.word(
-        "seen.loss",
-        lost=f"{lost:g}",
-        sent=f"{sent:g}",
-        what=speaker.word(f"seen.loss.{observation.get('source', 'active')}"),
-        ratio=ratio(lost / sent) if sent else "?",
-        where=observation_where(speaker, observation),
-    )
-    if background is None:
-        return text
-    return text + speaker.word("seen.loss.expected", expected=f"{sent * background:.1f}".removesuffix(".0"))
+def rivals(speaker: Speaker, entry: Mapping[str, Any], own: Sequence[str]) -> list[tuple[str, float]]:
+    """Other places that are likely, best first; both directions of one are the same place."""
+    found: dict[str, float] = {}
+    for candidate in entry.get("candidates", ()):
+        name = speaker.name(str(candidate["id"]))
+        if name not in own and float(candidate["probability"]) >= LIKELY_RIVAL:
+            found[name] = max(found.get(name, 0.0), float(candidate["probability"]))
+    return sorted(found.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _delay(speaker: Speaker, observation: Mapping[str, Any]) -> str:
-    baseline = observation.get("baseline")
-    values = {
-        "median": duration(observation["median_us"] * _US_NS),
-        "where": observation_where(speaker, observation),
-        "n": observation["n"],
-    }
-    if baseline is None:
-        return speaker.word("seen.delay.nobase", **values)
-    return speaker.word("seen.delay", usual=duration(baseline["median_us"] * _US_NS), **values)
+def what_would_tell(speaker: Speaker, names: Sequence[str], next_test: Mapping[str, Any] | None) -> str:
+    """The test that was worked out; else a probe in the middle of the class, else one more test."""
+    if next_test and next_test.get("from") is not None:
+        first, last = speaker.name(str(next_test["from"])), speaker.name(str(next_test["to"]))
+        return speaker.word("doubt.test", first=first, last=last)
+    if len(names) > 1:
+        middle = len(names) // 2
+        return speaker.word("doubt.probe", first=names[middle - 1], last=names[middle])
+    return speaker.word("unknown.outcome")
 
 
-def _failure(speaker: Speaker, observation: Mapping[str, Any]) -> str:
-    return speaker.word(
-        "seen.failure",
-        failed=observation["failed"],
-        attempts=observation["attempts"],
-        protocol=str(observation["protocol"]).upper(),
-        where=observation_where(speaker, observation),
-    )
-
-
-def _response(speaker: Speaker, observation: Mapping[str, Any]) -> str:
-    baseline = observation.get("baseline")
-    usual = duration(baseline["median_us"] * _US_NS) if baseline else speaker.word("unknown")
-    where = speaker.name(str(observation["endpoint"]))
-    return speaker.word("seen.response", where=where, median=duration(observation["median_us"] * _US_NS), usual=usual)
-
-
-def _zero_window(speaker: Speaker, observation: Mapping[str, Any]) -> str:
-    where = speaker.name(str(observation["endpoint"]))
-    return speaker.word("seen.zero_window", where=where, closed=observation["closed_seconds"], seconds=observation["seconds"])
-
-
-def _counter(speaker: Speaker, observation: Mapping[str, Any]) -> str:
-    key = "seen.counter.raised" if observation["raised"] else "seen.counter.clean"
-    return speaker.word(key, where=speaker.name(str(observation["component"])), name=observation["name"])
-
-
-def _silence(speaker: Speaker, observation: Mapping[str, Any]) -> str:
-    values = {key: observation.get(key, "?") for key in ("missed", "expected")}
-    return speaker.word("seen.silence", probe=speaker.name(str(observation["probe"])), **values)
-
-
-def _mtu(speaker: Speaker, observation: Mapping[str, Any]) -> str:
-    values = {key: observation[key] for key in ("lost", "sent", "size")}
-    return speaker.word("seen.mtu", where=observation_where(speaker, observation), **values)
-
-
-_DESCRIBE: dict[str, Callable[[Speaker, Mapping[str, Any]], str]] = {
-    "loss": _loss,
-    "delay": _delay,
-    "failure": _failure,
-    "response": _response,
-    "zero_window": _zero_window,
-    "counter": _counter,
-    "event": _counter,
-    "silence": _silence,
-    "mtu": _mtu,
-}
+def listed(speaker: Speaker, names: Sequence[str]) -> str:
+    """`one, two or three`."""
+    if len(names) < 2:  # noqa: PLR2004 - nothing to join
+        return "".join(names)
+    return ", ".join(names[:-1]) + speaker.word("place.or") + names[-1]
