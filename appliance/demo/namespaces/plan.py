@@ -1,187 +1,166 @@
-"""The demo line as nodes, links and addresses: which commands build it.
+"""The bank's network as namespaces, links and addresses: which commands build it.
 
-Goes in: the line. Comes out: for each namespace the commands and their input. Runs nothing.
+Goes in: the network, and where probes stand. Comes out: for each namespace the commands and their input. Runs nothing; which way
+packets take is in `routing`.
 
 Every segment is two links that meet in the namespace `wire`: the glass and copper between the boxes. A fault of a segment
 happens there, so what the boxes at its ends see of it is what real boxes would see: a packet that left and never arrived, a port
-that lost its light.
+that lost its light. The data centre's switch is a bridge in a namespace of its own, its patch leads are plain links.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-import attrs
+from appliance.demo.network import COLLECTOR_ADDRESS, LOOPBACKS, NODES, ROUTERS, WIRES, Wire, ports_of
+from appliance.demo.probing import PROBE_NODES, Probes, looks, probe_names
 
-from appliance.demo.line import A_PREFIX, Z_PREFIX
-
-WIRE = "wire"
-MANAGEMENT = "mgmt"
+MIDDLE = "wire"
+SWITCH = "dc-sw"
+OPERATIONS = "ops"
+"""Where the collector stands."""
+SPACES = (MIDDLE, *NODES)
+SEGMENTS = tuple(wire for wire in WIRES if wire.is_element)
+SEGMENT = {wire.id: wire for wire in SEGMENTS}
 MANAGEMENT_ADDRESS = "192.168.203.1"
 _MANAGEMENT_LENGTH = 24
-Commands = list[tuple[Sequence[str], str]]
-
-
-@attrs.frozen(slots=True, kw_only=True)
-class Port:
-    """An end of a segment: an interface of a node, with its address."""
-
-    node: str
-    interface: str
-    address: str
-    """With prefix length."""
-
-    @property
-    def host(self) -> str:
-        """The address alone."""
-        return self.address.split("/")[0]
-
-
-@attrs.frozen(slots=True, kw_only=True)
-class Cable:
-    """A segment of the line between two ports."""
-
-    segment: str
-    a: Port
-    z: Port
-
-    @property
-    def ends(self) -> tuple[str, str]:
-        """Its interfaces in the namespace `wire`, A side first."""
-        return (f"{self.segment}.a", f"{self.segment}.z")
-
-
-CABLES = (
-    Cable(
-        segment="branch-lan",
-        a=Port(node="host", interface="eth0", address="10.1.17.10/24"),
-        z=Port(node="ce", interface="lan0", address="10.1.17.1/24"),
-    ),
-    Cable(
-        segment="loop-a",
-        a=Port(node="ce", interface="wan0", address="10.200.1.1/30"),
-        z=Port(node="pe1", interface="acc0", address="10.200.1.2/30"),
-    ),
-    Cable(
-        segment="core",
-        a=Port(node="pe1", interface="core0", address="10.200.2.1/30"),
-        z=Port(node="pe2", interface="core0", address="10.200.2.2/30"),
-    ),
-    Cable(
-        segment="loop-z",
-        a=Port(node="pe2", interface="acc0", address="10.200.3.1/30"),
-        z=Port(node="fw", interface="wan0", address="10.200.3.2/30"),
-    ),
-    Cable(
-        segment="dc-lan",
-        a=Port(node="fw", interface="lan0", address="10.9.0.1/24"),
-        z=Port(node="server", interface="eth0", address="10.9.0.10/24"),
-    ),
-)
-CABLE = {cable.segment: cable for cable in CABLES}
-NODES = ("host", "ce", "pe1", "pe2", "fw", "server")
-ROUTERS = ("ce", "pe1", "pe2", "fw")
-SPACES = (WIRE, MANAGEMENT, *NODES)
-HOST_ADDRESS = CABLES[0].a.host
-SERVER_ADDRESS = CABLES[-1].z.host
-PROBE_NODES = {"branch": "ce", "pe1": "pe1", "pe2": "pe2", "dc": "fw"}
-"""Probe → node it stands on."""
-MANAGEMENT_ADDRESSES = {node: f"192.168.203.{10 + number}" for number, node in enumerate(ROUTERS)}
-CORE_PREFIX = "10.200.0.0/16"
+_MIRROR, _MIRRORED = "mir0", "to-mir0"
+"""The port a probe captures at, and the end that the copies go in by."""
+Command = tuple[Sequence[str], str]
+"""With its input."""
+Commands = list[Command]
 
 _OFFLOADS = ("tso", "gso", "gro", "tx", "sg")
 """Super-packets of 64 kB would make one drop a burst of 44, and carry no finished checksum."""
-_QUIET = (
-    "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6",
-    "echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6",
-)
-_ROUTER = (
-    "echo 1 > /proc/sys/net/ipv4/ip_forward",
-    "echo 0 > /proc/sys/net/ipv4/conf/all/rp_filter",
-)
+HASH_SEED = 20_260_101
+"""Of the choice between equal paths: any number but 0, which draws another one at every start."""
+_SETTINGS = {
+    "ipv6/conf/all/disable_ipv6": 1,
+    "ipv6/conf/default/disable_ipv6": 1,
+}
+"""No address of version 6 appears by itself."""
+_ROUTERS_SETTINGS = {
+    "ipv4/ip_forward": 1,
+    "ipv4/conf/all/rp_filter": 0,
+    "ipv4/conf/default/rp_filter": 0,
+    "ipv4/fib_multipath_hash_policy": 1,
+    "ipv4/fib_multipath_hash_seed": HASH_SEED,
+    "ipv4/icmp_ratelimit": 0,
+    "ipv4/icmp_msgs_per_sec": 100_000,
+    "ipv4/icmp_errors_use_inbound_ifaddr": 1,
+}
+"""Equal paths are chosen by addresses and ports, as routers of carriers do; traces of many flows lose no answers to a limit."""
 
 
-def links(pids: Mapping[str, int]) -> str:
-    """`ip -batch` input for the namespace `wire`: every link of the line and of management, each end where it belongs."""
-    lines = []
-    for cable in CABLES:
-        for port, end in zip((cable.a, cable.z), cable.ends, strict=True):
-            lines.append(f"link add name {end} type veth peer name {port.interface} netns {pids[port.node]}")
-    lines += [
-        f"link add name mgmt0 netns {pids[node]} type veth peer name to-{node} netns {pids[MANAGEMENT]}" for node in ROUTERS
-    ]
-    return _batch(lines)
+def ends(wire: Wire) -> tuple[str, str]:
+    """A segment's interfaces in its middle, A side first."""
+    return (f"{wire.id}.a", f"{wire.id}.z")
+
+
+def collector_address(probes: Probes) -> str:
+    """Where the reports go: through a network of their own, or over the lines to the host behind the data centre's switch."""
+    return MANAGEMENT_ADDRESS if probes is Probes.FULL else COLLECTOR_ADDRESS
 
 
 def prologue() -> dict[str, Commands]:
-    """Before the links are made: no address of IPv6 appears by itself, and routers forward."""
-    return {node: [(("sh", "-c", "; ".join((*_QUIET, *(_ROUTER if node in ROUTERS else ())))), "")] for node in SPACES}
+    """Before the links are made: how each namespace's kernel behaves."""
+    return {space: [(("sh", "-c", _set(_SETTINGS | (_ROUTERS_SETTINGS if space in ROUTERS else {}))), "")] for space in SPACES}
 
 
-def addresses(spliced: Iterable[str]) -> dict[str, Commands]:
-    """After the links are made: addresses, routes, bridges. Segments in `spliced` are left open for a relay."""
-    made: dict[str, list[str]] = {node: ["link set lo up"] for node in SPACES}
-    for cable in CABLES:
-        for port in (cable.a, cable.z):
-            made[port.node] += [
-                f"address add {port.address} dev {port.interface}",
-                f"link set {port.interface} up",
-            ]
-    for node in ROUTERS:
-        made[node] += [f"address add {MANAGEMENT_ADDRESSES[node]}/{_MANAGEMENT_LENGTH} dev mgmt0", "link set mgmt0 up"]
-    for node, routes in _routes().items():
-        made[node] += [f"route add {prefix} via {gateway}" for prefix, gateway in routes]
-    made[MANAGEMENT] += _management_bridge()
-    made[WIRE] += _wires(frozenset(spliced))
-    scripts: dict[str, Commands] = {node: [(("ip", "-batch", "-"), _batch(lines))] for node, lines in made.items()}
-    for node, interfaces in _interfaces().items():
+def _set(settings: Mapping[str, int]) -> str:
+    # What a kernel does not have it does not need: the seed of older ones is drawn once a namespace, and asked for in `routing`.
+    return "; ".join(f"[ ! -e /proc/sys/net/{path} ] || echo {value} > /proc/sys/net/{path}" for path, value in settings.items())
+
+
+def links(pids: Mapping[str, int], probes: Probes) -> dict[str, Commands]:
+    """Every link, each end where it belongs."""
+    middle, patches = [], []
+    for wire in WIRES:
+        if wire.is_element:
+            for port, end in zip((wire.a, wire.z), ends(wire), strict=True):
+                middle.append(f"link add name {end} type veth peer name {port.interface} netns {pids[port.node]}")
+        else:
+            far = f"peer name {wire.z.interface} netns {pids[wire.z.node]}"
+            patches.append(f"link add name {wire.a.interface} type veth {far}")
+    made = {MIDDLE: middle, SWITCH: patches}
+    for look in looks(probes):
+        if look.interface == _MIRROR:
+            made[look.node] = [f"link add name {_MIRRORED} type veth peer name {_MIRROR}"]
+    if probes is Probes.FULL:
+        made[OPERATIONS] = [f"link add name to-{node} type veth peer name mgmt0 netns {pids[node]}" for node in _managed(probes)]
+    return {space: [ip_batch(lines)] for space, lines in made.items()}
+
+
+def addresses(probes: Probes, spliced: Collection[str]) -> dict[str, Commands]:
+    """After the links are made: addresses, bridges, mirrors. Segments in `spliced` are left open for a relay."""
+    made: dict[str, list[str]] = {space: ["link set lo up"] for space in SPACES}
+    for node in NODES:
+        for port in ports_of(node):
+            made[node] += [f"address add {port.address} dev {port.interface}"] if port.address else []
+            made[node].append(f"link set {port.interface} up")
+    for node, loopback in LOOPBACKS.items():
+        made[node].append(f"address add {loopback}/32 dev lo")
+    made[SWITCH] += _bridge("switch", [port.interface for port in ports_of(SWITCH)])
+    for wire in SEGMENTS:
+        made[MIDDLE] += [f"link set {end} up" for end in ends(wire)]
+        made[MIDDLE] += _bridge(wire.id, ends(wire)) if wire.id not in spliced else []
+    mirrored = {look.node: copied for look in looks(probes) if (copied := _copied(look.node, look.interface))}
+    for node in mirrored:
+        made[node] += [f"link set {end} up" for end in (_MIRROR, _MIRRORED)]
+    if probes is Probes.FULL:
+        _add_management(made, probes)
+    scripts: dict[str, Commands] = {space: [ip_batch(lines)] for space, lines in made.items()}
+    for space, interfaces in _interfaces().items():
         switches = " ".join(f"{name} off" for name in _OFFLOADS)
-        scripts[node].append((("sh", "-c", "; ".join(f"ethtool -K {name} {switches}" for name in interfaces)), ""))
+        scripts[space].append((("sh", "-c", "; ".join(f"ethtool -K {name} {switches}" for name in interfaces)), ""))
+    for node, copied in mirrored.items():
+        scripts[node].append(nft_batch(_mirror(copied)))
     return scripts
 
 
-def _routes() -> dict[str, list[tuple[str, str]]]:
-    lan, loop_a, core, loop_z, dc = CABLES
-    return {
-        "host": [("default", lan.z.host)],
-        "ce": [(Z_PREFIX, loop_a.z.host), (CORE_PREFIX, loop_a.z.host)],
-        "pe1": [(A_PREFIX, loop_a.a.host), (Z_PREFIX, core.z.host), (CORE_PREFIX, core.z.host)],
-        "pe2": [(Z_PREFIX, loop_z.z.host), (A_PREFIX, core.a.host), (CORE_PREFIX, core.a.host)],
-        "fw": [(A_PREFIX, loop_z.a.host), (CORE_PREFIX, loop_z.a.host)],
-        "server": [("default", dc.a.host)],
-    }
+def _bridge(name: str, ports: Iterable[str]) -> list[str]:
+    made = [f"link add name {name} type bridge forward_delay 0 mcast_snooping 0"]
+    return [*made, *(f"link set {port} master {name}" for port in ports), f"link set {name} up"]
 
 
-def _management_bridge() -> list[str]:
-    lines = [
-        "link add name bridge0 type bridge forward_delay 0 mcast_snooping 0",
-        f"address add {MANAGEMENT_ADDRESS}/{_MANAGEMENT_LENGTH} dev bridge0",
-        "link set bridge0 up",
+def _copied(node: str, interface: str) -> tuple[str, ...]:
+    """The access ports of an edge whose frames its mirror port gets."""
+    return tuple(port.interface for port in ports_of(node) if port.interface.startswith("acc")) if interface == _MIRROR else ()
+
+
+def _mirror(interfaces: Iterable[str]) -> list[str]:
+    chains = [
+        f"chain {interface}-{hook} {{ type filter hook {hook} device {interface} priority 10; dup to {_MIRRORED}; }}"
+        for interface in interfaces
+        for hook in ("ingress", "egress")
     ]
-    for node in ROUTERS:
-        lines += [f"link set to-{node} master bridge0", f"link set to-{node} up"]
-    return lines
+    return ["table netdev mirror {", *chains, "}"]
 
 
-def _wires(spliced: frozenset[str]) -> list[str]:
-    lines = []
-    for cable in CABLES:
-        if cable.segment not in spliced:
-            lines.append(f"link add name {cable.segment} type bridge forward_delay 0 mcast_snooping 0")
-            lines += [f"link set {end} master {cable.segment}" for end in cable.ends]
-            lines.append(f"link set {cable.segment} up")
-        lines += [f"link set {end} up" for end in cable.ends]
-    return lines
+def _managed(probes: Probes) -> list[str]:
+    return [PROBE_NODES[name] for name in probe_names(probes)]
+
+
+def _add_management(made: dict[str, list[str]], probes: Probes) -> None:
+    """A network of their own for the reports: one bridge beside the collector, a port for every probe."""
+    nodes = _managed(probes)
+    made[OPERATIONS] += _bridge("bridge0", [f"to-{node}" for node in nodes])
+    made[OPERATIONS] += [f"link set to-{node} up" for node in nodes]
+    made[OPERATIONS].append(f"address add {MANAGEMENT_ADDRESS}/{_MANAGEMENT_LENGTH} dev bridge0")
+    for number, node in enumerate(nodes, 10):
+        made[node] += [f"address add 192.168.203.{number}/{_MANAGEMENT_LENGTH} dev mgmt0", "link set mgmt0 up"]
 
 
 def _interfaces() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for cable in CABLES:
-        found.setdefault(WIRE, []).extend(cable.ends)
-        for port in (cable.a, cable.z):
-            found.setdefault(port.node, []).append(port.interface)
-    return found
+    found = {node: [port.interface for port in ports_of(node)] for node in NODES}
+    return found | {MIDDLE: [end for wire in SEGMENTS for end in ends(wire)]}
 
 
-def _batch(lines: Iterable[str]) -> str:
-    return "\n".join(lines) + "\n"
+def ip_batch(lines: Iterable[str]) -> Command:
+    """One `ip` for many changes."""
+    return (("ip", "-batch", "-"), "\n".join(lines) + "\n")
+
+
+def nft_batch(lines: Iterable[str]) -> Command:
+    """One `nft` for many rules: all of them or none."""
+    return (("nft", "-f", "-"), "\n".join(lines) + "\n")

@@ -109,6 +109,44 @@ class Processes:
         self.stop(reversed(list(self._running)), grace_s=grace_s)
 
 
+def hear(child: subprocess.Popen[str], word: str) -> None:
+    """Wait for a word of a child that talks.
+
+    Raises:
+        WorldError: it said something else, or nothing any more.
+    """
+    heard = child.stdout.readline().strip() if child.stdout else ""
+    if heard != word:
+        raise WorldError(f"process {child.pid} said {heard!r}, not {word!r}")
+
+
+def ask(child: subprocess.Popen[str], line: str) -> str:
+    """Say a line to a child that talks, and give its answer.
+
+    Raises:
+        WorldError: it does not listen.
+    """
+    if child.stdin is None or child.stdout is None:
+        raise WorldError(f"process {child.pid} does not listen")
+    try:
+        child.stdin.write(line + "\n")
+        child.stdin.flush()
+    except OSError as error:
+        raise WorldError(f"process {child.pid} does not listen: {error}") from None
+    return child.stdout.readline().strip()
+
+
+def tell(child: subprocess.Popen[str], line: str) -> None:
+    """Say a line to a child that talks, and wait for it to be done.
+
+    Raises:
+        WorldError: it does not listen, or does not understand.
+    """
+    answer = ask(child, line)
+    if answer != "set":
+        raise WorldError(f"process {child.pid} was told {line!r} and said {answer!r}")
+
+
 def _end(child: subprocess.Popen[str]) -> None:
     if child.poll() is None:
         child.kill()

@@ -1,6 +1,7 @@
 """Configuration files of the demo's services, as a person would have written them.
 
-Goes in: a folder and where the probes stand. Comes out: files in it. Knows nothing of faults.
+Goes in: a folder, where the probes stand, the ports with which sessions cover the core. Comes out: files in it. Knows nothing of
+faults.
 """
 
 from __future__ import annotations
@@ -14,16 +15,21 @@ from typing import Any
 import attrs
 import yaml
 
-from appliance.demo.line import RESPONDERS, Probes, hosts_interfaces, inventory_document, looks, probe_names, tests
-from appliance.demo.namespaces.plan import CABLES, CORE_PREFIX, MANAGEMENT_ADDRESS, PROBE_NODES
+from appliance.demo.inventory_file import inventory_document
+from appliance.demo.namespaces.plan import collector_address
+from appliance.demo.network import CORE_PREFIX
+from appliance.demo.probing import RESPONDERS, STAMP_PORT, Probes, Test, hosts_interfaces, looks, probe_names, tests
 
 COLLECTOR_PORT = 8443
-STAMP_PORT = 862
-_INTERVAL_S = 0.01
-"""A hundred test packets a second a session: half a percent of loss shows in two windows."""
-_TEST_OCTETS = 64
-_RING_OCTETS = 4 << 20
-"""Many times what crosses the line in a block's 10 ms; the default is sized for a mirror port."""
+_SMALL_EVERY_S = 0.02
+"""Fifty test packets a second a session: one per cent of loss shows in two windows."""
+_FULL_SIZE_EVERY_S = 0.5
+"""Whether large packets pass at all takes few of them."""
+_SMALL_OCTETS = 64
+_HEADER_OCTETS = 28
+"""Of IPv4 and UDP, without options."""
+_RING_OCTETS = 2 << 20
+"""Many times what crosses a line in a block's 10 ms; the default is sized for a mirror port."""
 _POLL_S = 0.2
 
 
@@ -73,36 +79,36 @@ class Files:
         return self.folder / "logs" / f"{name}.log"
 
 
-def write_all(files: Files, probes: Probes) -> None:
-    """Write every configuration and the inventory."""
+def write_all(files: Files, probes: Probes, source_ports: Mapping[str, int]) -> None:
+    """Write every configuration and the inventory. `source_ports`: session → port, where it decides over the path."""
     tokens = {name: secrets.token_urlsafe(32) for name in probe_names(probes)}
     for made in (
         files.folder / "logs",
         files.store,
     ):  # collector and analyzer start side by side: whoever comes first lays it out
-        made.mkdir(mode=0o700)
-    _write(files.inventory, inventory_document(probes))
-    _write(files.collector, _collector(files, tokens))
+        made.mkdir(mode=0o700, exist_ok=True)
+    _write(files.inventory, inventory_document(probes, source_ports))
+    _write(files.collector, _collector(files, tokens, collector_address(probes)))
     _write(files.analyzer, _analyzer(files))
     for name, token in tokens.items():
         files.probe(name).parent.mkdir(parents=True, mode=0o700)
         token_file = files.probe(name).parent / "token"
         token_file.touch(mode=0o600)
         token_file.write_text(token + "\n", encoding="utf-8")
-        _write(files.probe(name), _probe(files, name, probes))
+        _write(files.probe(name), _probe(files, name, probes, source_ports))
 
 
 def _write(path: Path, document: Mapping[str, Any]) -> None:
     path.write_text(yaml.safe_dump(dict(document), sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
-def _collector(files: Files, tokens: Mapping[str, str]) -> dict[str, Any]:
+def _collector(files: Files, tokens: Mapping[str, str], address: str) -> dict[str, Any]:
     return {
         "data": str(files.folder / "collector"),
         "inventory": str(files.inventory),
         "store": {"data": str(files.store)},
-        "listen": f"{MANAGEMENT_ADDRESS}:{COLLECTOR_PORT}",
-        "names": [MANAGEMENT_ADDRESS],
+        "listen": f"{address}:{COLLECTOR_PORT}",
+        "names": [address],
         "probes": [{"id": name, "token_sha256": hashlib.sha256(token.encode()).hexdigest()} for name, token in tokens.items()],
     }
 
@@ -118,42 +124,41 @@ def _analyzer(files: Files) -> dict[str, Any]:
     }
 
 
-def _probe(files: Files, name: str, probes: Probes) -> dict[str, Any]:
-    mine = [look for look in looks(probes) if look.probe == name]
-    own = {look.id for look in mine}
-    addresses = {look.id: address_of(PROBE_NODES[look.probe], look.interface) for look in looks(probes)}
-    addresses |= {one.id: address_of(one.node, "eth0") for one in RESPONDERS}
-
+def _probe(files: Files, name: str, probes: Probes, source_ports: Mapping[str, int]) -> dict[str, Any]:
+    mine = {look.id: look for look in looks(probes) if look.probe == name}
     document: dict[str, Any] = {
         "probe": name,
         "state_dir": "state",
         "collector": {
-            "url": f"https://{MANAGEMENT_ADDRESS}:{COLLECTOR_PORT}",
+            "url": f"https://{collector_address(probes)}:{COLLECTOR_PORT}",
             "authority": str(files.authority),
             "token_file": "token",
         },
         "capture": {
-            "interfaces": [{"name": look.interface, "observation_point": look.observation_point} for look in mine],
+            "interfaces": [{"name": look.interface, "observation_point": look.observation_point} for look in mine.values()],
             "ring_octets": _RING_OCTETS,
+            # Where reports cross the very lines, they are not the bank's traffic.
+            "exclude_ports": [COLLECTOR_PORT],
         },
         "host": {"interfaces": list(hosts_interfaces(probes)[name])},
     }
-    sent = [test for test in tests(probes) if test.sender in own]
+    addresses = {look.id: look.address for look in looks(probes)} | {one.id: one.address for one in RESPONDERS}
+    sent = [test for test in tests(probes) if test.sender in mine]
     if sent:
         document["sessions"] = [
-            {
-                "id": test.id,
-                "target": f"{addresses[test.reflector]}:{STAMP_PORT}",
-                "interval_s": _INTERVAL_S,
-                "size": _TEST_OCTETS,
-            }
-            for test in sent
+            _session(test, addresses) | {"source_port": source_ports.get(test.id, test.source_port)} for test in sent
         ]
-    if any(test.reflector in own for test in tests(probes)):
+    if any(test.reflector in mine for test in tests(probes)):
         document["reflector"] = {"listen": [f"0.0.0.0:{STAMP_PORT}"], "allow": [CORE_PREFIX]}
     return document
 
 
-def address_of(node: str, interface: str) -> str:
-    """Address of a node's interface."""
-    return next(port.host for cable in CABLES for port in (cable.a, cable.z) if (port.node, port.interface) == (node, interface))
+def _session(test: Test, addresses: Mapping[str, str]) -> dict[str, Any]:
+    small = test.packet_octets is None
+    return {
+        "id": test.id,
+        "target": f"{addresses[test.reflector]}:{STAMP_PORT}",
+        "source": addresses[test.sender],
+        "interval_s": _SMALL_EVERY_S if small else _FULL_SIZE_EVERY_S,
+        "size": _SMALL_OCTETS if test.packet_octets is None else test.packet_octets - _HEADER_OCTETS,
+    }

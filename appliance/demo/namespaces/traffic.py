@@ -1,181 +1,182 @@
-"""Traffic of the demo line: tellers' transactions over lasting connections, and a file in each direction.
+"""The bank's traffic as processes: servers in the data centre, people at the branches; started, counted, spoiled.
 
-`python -m appliance.demo.namespaces.traffic serve ADDRESS` in the data centre, `... use ADDRESS` at the branch. The user prints a
-line of JSON a second: what was answered, how long it took, what the files moved. Standard library only.
-
-Everything is paced by the application and small beside the links, so TCP itself never fills a queue: in a healthy network no
-segment is lost. The congestion control is named, because what a kernel takes by default differs and shows in how it resends.
+Goes in: a network that carries packets, then faults of servers, or a segment that is to be filled. Comes out: what the people
+see. What is sent when is in `serving` and `using`.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import contextlib
 import json
-import random
-import signal
-import socket
-import struct
+import os
+import select
+import subprocess
 import sys
-import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
-TELLER_PORT = 8200
-FILE_PORT = 8201
-CONGESTION_CONTROL = b"cubic"
-_REQUEST = struct.Struct("!IHH")
-"""Number, octets that follow, octets wanted back."""
-_ANSWER = struct.Struct("!II")
-"""Number, octets that follow."""
-_TELLERS = 10
-_THINK_S = 0.04
-"""Ten tellers' terminals with 25 transactions a second each: about 250 packets a second in each direction."""
-_BLOCK_OCTETS = 2800
-"""Two full segments."""
-_BLOCK_EVERY_S = 0.06
-"""About 47 kB/s: far below what any window or queue here would notice."""
-_RETRY_S = 0.5
+import attrs
 
+from appliance.demo.faults import Fault, Kind
+from appliance.demo.namespaces import crossings
+from appliance.demo.namespaces.applications import FILE, PORTS, TELLER, WEB
+from appliance.demo.namespaces.ground import Ground
+from appliance.demo.namespaces.processes import Processes, tell
+from appliance.demo.network import BRANCHES, ELEMENTS, SPANS, Branch, address_of
+from faultline.records.terms import Direction
 
-def tune(writer: asyncio.StreamWriter) -> None:
-    """Name the congestion control, and send small things at once."""
-    plain = writer.get_extra_info("socket")
-    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    with contextlib.suppress(OSError):  # a kernel without it keeps its own
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, CONGESTION_CONTROL)
-
-
-def acknowledge(writer: asyncio.StreamWriter) -> None:
-    """Send the acknowledgement now.
-
-    A terminal that thinks before it asks again would keep it back for up to 40 ms (RFC 1122), and a probe beside it could not
-    tell those from the line's.
-    """
-    writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+_MODULE = (sys.executable, "-m")
+_SPOILS = {
+    Kind.SERVER_SLOW: "slow",
+    Kind.SERVER_STALLED: "stall",
+    Kind.SERVICE_REFUSED: "refuse",
+    Kind.DNS_TIMEOUT: "mute",
+}
+SPOILS = frozenset(_SPOILS)
+"""Kinds of fault that a server makes itself."""
+SERVERS = {"srv-1": ELEMENTS["srv-1"].hosts, "srv-2": ELEMENTS["srv-2"].hosts, "dns-1": ("dns-1",)}
+"""Host → what it serves."""
+_BULK = {Direction.A_TO_Z: "back-up", Direction.Z_TO_A: "restore"}
+_BULK_FLOWS = 2
+"""Transfers that fill a segment: one alone would leave it idle for a moment after each loss."""
+_BULK_PORTS = {Direction.A_TO_Z: 45000, Direction.Z_TO_A: 47000}
 
 
-async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """The teller application: one answer a request, as many as the connection lasts."""
-    tune(writer)
-    with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, TimeoutError):
-        while True:
-            number, octets, wanted = _REQUEST.unpack(await reader.readexactly(_REQUEST.size))
-            await reader.readexactly(octets)
-            writer.write(_ANSWER.pack(number, wanted) + bytes(wanted))
-            await writer.drain()
-    writer.close()
-
-
-async def exchange_file(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """The file service: takes an upload and sends a download on the same connection, both paced."""
-    tune(writer)
-    with contextlib.suppress(ConnectionError, TimeoutError):
-        await asyncio.gather(_send_blocks(writer), _swallow(reader))
-    writer.close()
-
-
-async def _send_blocks(writer: asyncio.StreamWriter) -> None:
-    block = bytes(_BLOCK_OCTETS)
-    while True:
-        writer.write(block)
-        await writer.drain()
-        await asyncio.sleep(_BLOCK_EVERY_S)
-
-
-async def _swallow(reader: asyncio.StreamReader) -> int:
-    total = 0
-    while octets := await reader.read(65536):
-        total += len(octets)
-    return total
-
-
+@attrs.frozen(slots=True, kw_only=True)
 class Tally:
-    """What the users saw since the last line."""
+    """What everybody together saw in a second."""
 
-    def __init__(self) -> None:
-        self.answered = 0
-        self.slowest_ms = 0.0
-        self.sum_ms = 0.0
-
-    def note(self, took_s: float) -> None:
-        """One transaction."""
-        self.answered += 1
-        self.sum_ms += took_s * 1000
-        self.slowest_ms = max(self.slowest_ms, took_s * 1000)
-
-    def take(self) -> dict[str, float]:
-        """What was seen; begin anew."""
-        line: dict[str, float] = {"answered": self.answered}
-        if self.answered:
-            line |= {"mean_ms": round(self.sum_ms / self.answered, 3), "slowest_ms": round(self.slowest_ms, 3)}
-        self.__init__()  # type: ignore[misc] # the same tally, empty
-        return line
+    answered: int = 0
+    failed: int = 0
+    mean_ms: float | None = None
 
 
-async def teller(address: str, seed: int, tally: Tally) -> None:
-    """A terminal: a transaction, a moment's thought, the next one; it connects again when the line dropped it."""
-    draw = random.Random(seed)  # noqa: S311 - repeatable, not secret
-    while True:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            reader, writer = await asyncio.open_connection(address, TELLER_PORT)
-            tune(writer)
-            await _transactions(reader, writer, draw, tally)
-        await asyncio.sleep(_RETRY_S)
+class Traffic:
+    """Everybody who serves, and everybody who is served. Its processes belong to whoever owns the collection."""
+
+    def __init__(self, processes: Processes, ground: Ground, *, seed: int, log: Callable[[str], Path]) -> None:
+        self._processes = processes
+        self._ground = ground
+        self._seed = seed
+        self._log = log
+        self._servers: dict[str, subprocess.Popen[str]] = {}
+        self._people: dict[int, _People] = {}
+
+    def serve(self) -> None:
+        """Start the servers."""
+        for node, services in SERVERS.items():
+            command = (*_MODULE, "appliance.demo.namespaces.serving", address_of(node, "eth0"), *services)
+            inside = self._ground.spaces.inside(node, command)
+            self._servers[node] = self._processes.start(node, inside, log=self._log(node), talk=True)
+
+    def use(self, *, timeout_s: float) -> None:
+        """Let the people in, once the servers listen, and wait until each branch is being answered.
+
+        Raises:
+            WorldError: somebody died, or nobody answers.
+        """
+        for node, services in SERVERS.items():
+            for port in (PORTS[service] for service in services if service in PORTS):
+                self._processes.await_listening(node, port, timeout_s=timeout_s)
+        for branch in BRANCHES:
+            command = (*_MODULE, "appliance.demo.namespaces.using", *_addresses(), "--seed", str(self._seed * 10 + branch.number))
+            label = people(branch)
+            inside = self._ground.spaces.inside(f"host-{branch.number}", command)
+            child = self._processes.start(label, inside, log=self._log(label.replace(" ", "-")), talk=True)
+            self._people[branch.number] = _People(child)
+        for one in self._people.values():
+            self._processes.await_that(one.are_answered, "no request is answered", timeout_s=timeout_s)
+
+    def spoil(self, fault: Fault) -> None:
+        """Let a server, or one service of it, behave as the fault has it."""
+        for node, services in SERVERS.items():
+            for service in services:
+                if fault.component in {node, service}:
+                    tell(self._servers[node], f"{service} {_SPOILS[fault.kind]} {fault.rate}")
+
+    def fill(self, fault: Fault) -> None:
+        """Start backups and restores over a segment: as many people as a queue needs who send as fast as it lets them."""
+        for direction in fault.way.directions:
+            for branch, port in self._bulk_flows(fault.component, direction):
+                self._people[branch.number].say(f"{_BULK[direction]} {port}")
+
+    def _bulk_flows(self, segment: str, direction: Direction) -> Iterator[tuple[Branch, int]]:
+        crossing = [branch for branch in BRANCHES if segment in _reaches(branch)]
+        for number in range(_BULK_FLOWS):
+            branch = crossing[number % len(crossing)]
+            flow = crossings.of_bulk(
+                branch,
+                server=_server_of(FILE),
+                middle=_middle_of(segment),
+                source_port=_BULK_PORTS[direction] + number,
+                destination_port=PORTS[FILE],
+            )
+            yield branch, self._ground.source_ports([flow])[flow.id]
+
+    def tally(self) -> Tally:
+        """What the people saw in their newest second."""
+        seen = [newest for one in self._people.values() if (newest := one.newest())]
+        answered = sum(int(one["answered"]) for one in seen)
+        spent_ms = sum(one.get("sum_ms", 0.0) for one in seen)
+        return Tally(
+            answered=answered, failed=sum(int(one["failed"]) for one in seen), mean_ms=spent_ms / answered if answered else None
+        )
 
 
-async def _transactions(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, draw: random.Random, tally: Tally) -> None:
-    number = 0
-    while True:
-        begun_s = time.monotonic()
-        octets, wanted = draw.randint(80, 400), draw.randint(200, 1200)
-        writer.write(_REQUEST.pack(number, octets, wanted) + bytes(octets))
-        _, follows = _ANSWER.unpack(await reader.readexactly(_ANSWER.size))
-        await reader.readexactly(follows)
-        acknowledge(writer)
-        tally.note(time.monotonic() - begun_s)
-        number = (number + 1) & 0xFFFFFFFF
-        await asyncio.sleep(draw.uniform(0.5, 1.5) * _THINK_S)
+class _People:
+    """The people of a branch: a process that tells once a second what it saw."""
+
+    def __init__(self, child: subprocess.Popen[str]) -> None:
+        self._child = child
+        self._unread = b""
+        self._newest: dict[str, float] | None = None
+
+    def are_answered(self) -> bool:
+        """Whether anything was answered in the newest second."""
+        return bool((self.newest() or {}).get("answered"))
+
+    def newest(self) -> dict[str, float] | None:
+        """What they told last; None once they are gone."""
+        pipe = self._child.stdout
+        if pipe is None or pipe.closed:
+            return None
+        # Straight from the descriptor: lines that wait in a buffer of ours would not wake select.
+        while select.select([pipe], [], [], 0)[0]:
+            octets = os.read(pipe.fileno(), 65536)
+            if not octets:
+                return None
+            *lines, self._unread = (self._unread + octets).split(b"\n")
+            for line in lines:
+                if line.startswith(b"{"):  # everything else confirms what we said
+                    self._newest = json.loads(line)
+        return self._newest
+
+    def say(self, line: str) -> None:
+        """Something to do; their confirmation comes among what they tell."""
+        if self._child.stdin:
+            self._child.stdin.write(line + "\n")
+            self._child.stdin.flush()
 
 
-async def filer(address: str) -> None:
-    """Files in both directions."""
-    while True:
-        with contextlib.suppress(OSError):
-            reader, writer = await asyncio.open_connection(address, FILE_PORT)
-            await exchange_file(reader, writer)
-        await asyncio.sleep(_RETRY_S)
+def people(branch: Branch) -> str:
+    """Label of a branch's people among the processes."""
+    return f"people {branch.number}"
 
 
-async def serve(address: str) -> None:
-    """Both services until the process ends."""
-    servers = [
-        await asyncio.start_server(answer, address, TELLER_PORT),
-        await asyncio.start_server(exchange_file, address, FILE_PORT),
-    ]
-    await asyncio.gather(*(server.serve_forever() for server in servers))
+def _addresses() -> list[str]:
+    servers = {"--teller": _server_of(TELLER), "--web": _server_of(WEB), "--file": _server_of(FILE), "--dns": _server_of("dns-1")}
+    return [word for pair in servers.items() for word in pair]
 
 
-async def use(address: str, seed: int) -> None:
-    """All users until the process ends."""
-    tally = Tally()
-    users = [asyncio.create_task(teller(address, seed * 1000 + number, tally)) for number in range(_TELLERS)]
-    users.append(asyncio.create_task(filer(address)))
-    while True:
-        await asyncio.sleep(1)
-        sys.stdout.write(json.dumps(tally.take()) + "\n")
-        sys.stdout.flush()
+def _server_of(service: str) -> str:
+    return next(address_of(node, "eth0") for node, services in SERVERS.items() if service in services)
 
 
-def main() -> None:
-    """Serve or use, as the command line says."""
-    parser = argparse.ArgumentParser(description="Traffic of the demo line.")
-    parser.add_argument("role", choices=("serve", "use"))
-    parser.add_argument("address")
-    parser.add_argument("--seed", type=int, default=0)
-    chosen = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    asyncio.run(serve(chosen.address) if chosen.role == "serve" else use(chosen.address, chosen.seed))
+def _reaches(branch: Branch) -> set[str]:
+    """Everything a branch's packets may cross."""
+    members = {member for component in branch.path if component in SPANS for path in SPANS[component].paths for member in path}
+    return members | set(branch.path)
 
 
-if __name__ == "__main__":
-    main()
+def _middle_of(segment: str) -> int:
+    """The middle router that a member of the core leads to; either will do elsewhere."""
+    return 2 if "p2" in segment.split("-") else 1

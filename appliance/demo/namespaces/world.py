@@ -1,13 +1,10 @@
-"""The demo's world of real packets: namespaces, links, traffic, services; built, watched, and removed without a trace."""
+"""The demo's world of real packets: network, traffic, services; built, watched, and removed without a trace."""
 
 from __future__ import annotations
 
-import json
 import os
-import select
 import shlex
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,23 +13,26 @@ from typing import Literal
 
 from appliance.demo import remains
 from appliance.demo.faults import Fault
-from appliance.demo.line import RESPONDERS, Probes, probe_names
-from appliance.demo.namespaces import plan
+from appliance.demo.kinds import Kind
+from appliance.demo.namespaces import crossings, plan
 from appliance.demo.namespaces.accounts import balance
 from appliance.demo.namespaces.ground import Ground
 from appliance.demo.namespaces.injection import Seen
 from appliance.demo.namespaces.processes import Processes
-from appliance.demo.namespaces.settings import COLLECTOR_PORT, STAMP_PORT, Files, write_all
+from appliance.demo.namespaces.settings import COLLECTOR_PORT, Files, write_all
 from appliance.demo.namespaces.spaces import ENDS_WITH_US
-from appliance.demo.namespaces.traffic import FILE_PORT, TELLER_PORT
+from appliance.demo.namespaces.traffic import SPOILS, Traffic, people
+from appliance.demo.network import BRANCHES, NODES
 from appliance.demo.page import Page
+from appliance.demo.probing import PROBE_NODES, RESPONDERS, STAMP_PORT, Probes, probe_names
 from appliance.demo.world import Answers, Balance, Say, WorldError
 
-_COLLECTOR, _ANALYZER, _SERVER, _USERS = "collector", "analyzer", "server", "users"
+_COLLECTOR, _ANALYZER = "collector", "analyzer"
 _START_S = 60.0
 """A service's start on a busy machine; two seconds are usual."""
 _GRACE_S = 8.0
 """Longer than a probe's drain_s."""
+_STATUS_PORT = 9464
 _PORTS = range(8480, 8580)
 _MODULE = (sys.executable, "-m")
 
@@ -47,10 +47,8 @@ class Namespaces:
         self._seed = seed
         self.processes = Processes()
         """What runs, by label; whoever wants to see a crash ends one and starts it again."""
-        self._ground = Ground(self.processes, faults=faults, seed=seed)
-        self._tally: dict[str, float] = {}
-        self._unread = b""
-        self._users: subprocess.Popen[str] | None = None
+        self._ground = Ground(self.processes, faults=faults, probes=probes, seed=seed)
+        self._traffic = Traffic(self.processes, self._ground, seed=seed, log=self._log)
         self._folder: Path | None = None
         self._files: Files | None = None
         self._claim: socket.socket | None = None
@@ -66,37 +64,31 @@ class Namespaces:
         port, self._claim = _reserve_port()
         files = self._files = Files(folder=self._folder, listen=f"127.0.0.1:{port}")
         self._page = Page(f"http://{files.listen}")
-        write_all(files, self._probes)
+        files.log("relay").parent.mkdir(mode=0o700)
         self._ground.start(files.log("relay"))
         self._write_down()
-        say(f"network up: {len(plan.NODES)} hosts and routers, {len(plan.CABLES)} segments, a management network")
-        self._start_service(_COLLECTOR, plan.MANAGEMENT, files.collector)
+        say(f"network up: {len(NODES)} hosts, routers and switches, {len(plan.SEGMENTS)} segments")
+        write_all(files, self._probes, self._ground.source_ports(crossings.of_sessions(self._probes)))
+        self._start_service(_COLLECTOR, plan.OPERATIONS, files.collector)
         self._start_service(_ANALYZER, None, files.analyzer)
-        self._start_server()
+        self._traffic.serve()
         self._start_responders()
         self.processes.await_listening(_COLLECTOR, COLLECTOR_PORT, timeout_s=_START_S)
         for name in probe_names(self._probes):
-            self._start_service(f"probe {name}", plan.PROBE_NODES[name], files.probe(name))
+            self._start_service(probe(name), PROBE_NODES[name], files.probe(name))
         for name in probe_names(self._probes):
-            self._await_probe(f"probe {name}")
+            # Its status page is the last part to start.
+            self.processes.await_listening(probe(name), _STATUS_PORT, timeout_s=_START_S)
         self._write_down()
         self.processes.await_that(self._page.answers_at_all, "the analyzer does not answer", timeout_s=_START_S)
         say(f"collector, analyzer and {len(probe_names(self._probes))} probes running")
-        self._start_users()
+        self._traffic.use(timeout_s=_START_S)
         self._write_down()
 
     def _start_service(self, label: str, space: str | None, config: Path) -> None:
         command = [*_MODULE, "appliance.cli", label.split(maxsplit=1)[0], "run", "-c", str(config)]
         inside = self._ground.spaces.inside(space, command) if space is not None else [*ENDS_WITH_US, "--", *command]
         self.processes.start(label, inside, log=self.files.log(label.replace(" ", "-")))
-
-    def _await_probe(self, label: str) -> None:
-        # Its status page is the last part to start.
-        self.processes.await_listening(label, 9464, timeout_s=_START_S)
-
-    def _start_server(self) -> None:
-        command = (*_MODULE, "appliance.demo.namespaces.traffic", "serve", plan.SERVER_ADDRESS)
-        self.processes.start(_SERVER, self._ground.spaces.inside("server", command), log=self.files.log(_SERVER))
 
     def _start_responders(self) -> None:
         """They answer the sessions of the probes beside them."""
@@ -113,29 +105,6 @@ class Namespaces:
             )
             self.processes.start(one.id, self._ground.spaces.inside(one.node, command), log=self.files.log(one.id))
 
-    def _start_users(self) -> None:
-        for port in (TELLER_PORT, FILE_PORT):
-            self.processes.await_listening(_SERVER, port, timeout_s=_START_S)
-        command = (*_MODULE, "appliance.demo.namespaces.traffic", "use", plan.SERVER_ADDRESS, "--seed", str(self._seed))
-        log = self.files.log(_USERS)
-        self._users = self.processes.start(_USERS, self._ground.spaces.inside("host", command), log=log, talk=True)
-        self.processes.await_that(lambda: self._count_requests() > 0, "no request is answered", timeout_s=_START_S)
-
-    def _count_requests(self) -> float:
-        self._read_tally()
-        return self._tally.get("answered", 0)
-
-    def _read_tally(self) -> None:
-        pipe = self._users.stdout if self._users else None
-        # Straight from the descriptor: lines that wait in a buffer of ours would not wake select.
-        while pipe is not None and select.select([pipe], [], [], 0)[0]:
-            octets = os.read(pipe.fileno(), 65536)
-            if not octets:
-                return
-            *lines, self._unread = (self._unread + octets).split(b"\n")
-            if lines:
-                self._tally = json.loads(lines[-1])
-
     def _write_down(self) -> None:
         if self._folder is not None:
             remains.write_down(self._folder, [*self._ground.spaces.pids.values(), *self.processes.pids.values()])
@@ -146,6 +115,9 @@ class Namespaces:
         if self._files is None:
             raise WorldError("set_up comes first")
         return self._files
+
+    def _log(self, label: str) -> Path:
+        return self.files.log(label)
 
     # ---- what the driver does --------------------------------------------------------------------------------------
     def now_ns(self) -> int:
@@ -160,6 +132,22 @@ class Namespaces:
     def inject(self, fault: Fault) -> None:
         """Make it happen."""
         self._ground.inject(fault)
+        match fault.kind:
+            case Kind.CONGESTION:
+                self._traffic.fill(fault)
+            case Kind.SITE_DOWN:
+                self._darken(fault.component)
+            case kind if kind in SPOILS:
+                self._traffic.spoil(fault)
+            case _:
+                pass
+
+    def _darken(self, site: str) -> None:
+        """Whatever hangs on a branch's power ends with it, without a farewell."""
+        for branch in BRANCHES:
+            if branch.site == site:
+                for label in (people(branch), probe(f"ce-{branch.number}"), f"host-{branch.number}"):
+                    self.processes.kill(label)
 
     def truth(self) -> dict[str, Seen]:
         """What every place that can drop let through and dropped so far."""
@@ -167,11 +155,11 @@ class Namespaces:
 
     def traffic(self) -> str:
         """Requests answered in the newest second."""
-        self._read_tally()
-        answered = self._tally.get("answered", 0)
-        if not answered:
+        seen = self._traffic.tally()
+        if seen.mean_ms is None:
             return "no request answered"
-        return f"{answered:.0f} requests/s, {self._tally['mean_ms']:.1f} ms on average"
+        failed = f", {seen.failed} failed" if seen.failed else ""
+        return f"{seen.answered} requests/s, {seen.mean_ms:.1f} ms on average{failed}"
 
     # ---- what the analyzer says ------------------------------------------------------------------------------------
     def _asked(self) -> Page:
@@ -199,7 +187,7 @@ class Namespaces:
         return {
             "status page": f"http://{files.listen}/",
             "configuration, logs, stores": str(files.folder),
-            "a shell on the CE router": f"nsenter -t {self._ground.spaces.pids['ce']}{user} -n {shell}",
+            "a shell on a CE router": f"nsenter -t {self._ground.spaces.pids['ce-1']}{user} -n {shell}",
         }
 
     # ---- the end ---------------------------------------------------------------------------------------------------
@@ -207,7 +195,7 @@ class Namespaces:
         """Spools against the ledger: read in this order, what a spool calls acknowledged must be in the ledger already."""
         files = self.files
         if final:  # what the probes still have reaches the collector at their stop
-            self.processes.stop([f"probe {name}" for name in probe_names(self._probes)], grace_s=_GRACE_S)
+            self.processes.stop([probe(name) for name in probe_names(self._probes)], grace_s=_GRACE_S)
         return balance([files.spool(name) for name in probe_names(self._probes)], files.store / "state.db")
 
     def tear_down(self) -> None:
@@ -220,6 +208,11 @@ class Namespaces:
         if self._folder is not None:
             remains.remove(self._folder)
             self._folder = None
+
+
+def probe(name: str) -> str:
+    """Label of a probe among the processes."""
+    return f"probe {name}"
 
 
 def _reserve_port() -> tuple[int, socket.socket]:
