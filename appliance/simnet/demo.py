@@ -1,4 +1,4 @@
-"""The demo's other ground: where namespaces are refused, the same line simulated, so that every stage behind the probes is real.
+"""The demo's other ground, where namespaces are refused: the same network simulated; every stage behind the probes is real.
 
 Virtual time runs faster than the clock on the wall. What the analyzer says is read from its own pages and interface, which are
 served as in the service.
@@ -16,12 +16,12 @@ from analyzer.web.app import make_app
 from analyzer.web.server import WebServer
 from appliance.demo import remains
 from appliance.demo.faults import Fault
-from appliance.demo.line import Probes, inventory_document, looks, probe_names, tests
+from appliance.demo.inventory_file import inventory_document
 from appliance.demo.page import Page
+from appliance.demo.probing import Probes, dials, looks, probe_names, tests, traces
 from appliance.demo.world import Answers, Balance, Say, WorldError
 from appliance.simnet.run import Scenario, SimulatedRun
 from faultline import inventory
-from faultline.records.incident import Base
 from faultline.reports.words import Language
 from faultline.runtime import log
 from faultline.runtime.status import Address
@@ -39,10 +39,12 @@ class Simulated:
     network: Literal["namespaces", "simulated"] = "simulated"
 
     def __init__(self, *, faults: Sequence[Fault], probes: Probes, seed: int, faster: float = FASTER) -> None:
-        del faults  # injected when the driver says so; a simulated line needs no preparation
+        del faults  # injected when the driver says so; a simulated network needs no preparation
         self._probes = probes
         self._faster = faster
-        self._scenario = Scenario(inventory=inventory.parse(inventory_document(probes), "the demo line"), seed=seed)
+        self._scenario = Scenario(
+            inventory=inventory.parse(inventory_document(probes), "the bank's network"), in_band=probes is Probes.ENDS, seed=seed
+        )
         self._folder: Path | None = None
         self._run: SimulatedRun | None = None
         self._web: WebServer | None = None
@@ -65,7 +67,8 @@ class Simulated:
         self._page = Page(f"http://{self._web.address}")
         say(
             f"collector and analyzer running; {len(probe_names(self._probes))} simulated probes, "
-            f"{len(looks(self._probes))} captures, {len(tests(self._probes))} test sessions"
+            f"{len(looks(self._probes))} captures, {len(tests(self._probes))} test sessions, {len(dials())} dial tests, "
+            f"{len(traces(self._probes))} traced pairs"
         )
         self.wait(_FIRST_S)
 
@@ -80,7 +83,7 @@ class Simulated:
 
     def inject(self, fault: Fault) -> None:
         """Make it happen."""
-        self._going().inject(fault.kind.value, Base(fault.component), rate=fault.rate, directions=fault.way.directions)
+        self._going().inject(fault.kind.value, fault.component, rate=fault.rate, directions=fault.way.directions)
 
     def answers(self) -> Answers:
         """Over its own interface; it says nothing new between two steps."""

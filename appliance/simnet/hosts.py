@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -10,7 +10,8 @@ import attrs
 from appliance.simnet import noise
 from appliance.simnet.plant import Plant
 from faultline.inventory import Inventory, ProbeInterface
-from faultline.records.terms import SECOND_NS
+from faultline.records.incident import Base
+from faultline.records.terms import Direction, LineCode
 
 _SPEED_BPS = 1_000_000_000
 _MEAN_OCTETS = 700
@@ -25,8 +26,8 @@ class HostSource:
 
     inventory: Inventory
     plant: Plant
-    octets_per_s: tuple[float, float]
-    """Of the traffic on each line, from A to Z and back."""
+    carried: Callable[[], Mapping[tuple[LineCode, Direction], int]]
+    """Octets that each line carried in the newest interval."""
     seed: int
 
     def interfaces(self, probe: str, start_ns: int, end_ns: int) -> list[dict[str, Any]]:
@@ -67,17 +68,51 @@ class HostSource:
     def _interface(self, entry: ProbeInterface, start_ns: int, end_ns: int) -> dict[str, Any]:
         draw = noise.generator(self.seed, f"interface {entry.probe} {entry.interface}", start_ns)
         up = not self.plant.is_down(entry.component, start_ns, end_ns)
-        seconds = (end_ns - start_ns) / SECOND_NS if up else 0.0
-        out, back = (int(rate * seconds * draw.normal(1, 0.02)) for rate in self.octets_per_s)
+        out = self._outwards(entry)
+        octets = {d: int(self._carried(entry.component, d) * draw.normal(1, 0.002)) if up else 0 for d in Direction}
+        packets = {direction: carried // _MEAN_OCTETS for direction, carried in octets.items()}
+        # A queue stands before the wire: what finds it full is counted by the port that would have sent it.
+        discards = round(packets[out] * self.plant.dropped_share(entry.component, out, start_ns))
         return {
             "interface": entry.interface,
             "interval_start_ns": start_ns,
             "interval_end_ns": end_ns,
             "link_up": up,
             "speed_bps": _SPEED_BPS,
-            "in_octets": back,
-            "out_octets": out,
-            "in_packets": back // _MEAN_OCTETS,
-            "out_packets": out // _MEAN_OCTETS,
-            **dict.fromkeys(("in_errors", "out_errors", "in_discards", "out_discards"), 0),
+            "in_octets": octets[out.opposite],
+            "out_octets": octets[out],
+            "in_packets": packets[out.opposite],
+            "out_packets": packets[out],
+            "out_discards": discards,
+            **dict.fromkeys(("in_errors", "out_errors", "in_discards"), 0),
         }
+
+    def _carried(self, component: Base, direction: Direction) -> float:
+        """What crossed a component: all of a line that it is part of; of a bundle's member, its share."""
+        total = 0.0
+        for line in self.inventory.lines.values():
+            carried = self.carried().get((line.code, direction), 0)
+            for base in line.path:
+                paths = self.inventory.components[base].paths
+                shares = [component in path for path in paths]
+                total += carried * (sum(shares) / len(shares) if shares else float(base == component))
+        return total
+
+    def _outwards(self, entry: ProbeInterface) -> Direction:
+        """The direction of what the interface sends: away from its probe."""
+        for line in self.inventory.lines.values():
+            place = self._place(line.path, entry.component)
+            own = [
+                v.positions[line.code].place
+                for v in self.inventory.vantages.values()
+                if v.probe == entry.probe and line.code in v.positions
+            ]
+            if place is not None and own:
+                return Direction.A_TO_Z if sum(own) / len(own) <= place else Direction.Z_TO_A
+        return Direction.A_TO_Z
+
+    def _place(self, path: tuple[Base, ...], component: Base) -> float | None:
+        for place, base in enumerate(path):
+            if base == component or any(component in members for members in self.inventory.components[base].paths):
+                return float(place)
+        return None

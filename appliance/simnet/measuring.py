@@ -11,13 +11,16 @@ from typing import Any
 import attrs
 
 from appliance.simnet import noise
-from appliance.simnet.flows import FlowSource, Traffic
+from appliance.simnet.dials import DialSource
+from appliance.simnet.flows import FlowSource
 from appliance.simnet.hosts import HostSource
 from appliance.simnet.plant import Plant
 from appliance.simnet.sessions import SessionSource
+from appliance.simnet.traces import TraceSource
+from appliance.simnet.traffic import Traffic
 from faultline.inventory import Inventory
 from faultline.native import encode_records, seal_batch
-from faultline.records.terms import SECOND_NS, Stream
+from faultline.records.terms import SECOND_NS, Stream, VantageId
 
 Records = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -58,26 +61,45 @@ class _Spool:
         return Upload(probe=self.probe, stream=stream, seq=seq, octets=seal_batch(header, messages, export_s=export_s))
 
 
+@attrs.frozen(slots=True, kw_only=True)
+class Pace:
+    """How often probes test."""
+
+    packets_per_s: float = 50.0
+    """Of each session, in each direction."""
+    full_size_per_s: float = 5.0
+    """Of each session that asks what size gets through."""
+    dials_per_s: float = 1.0
+    """Attempts of each dial test."""
+
+
 class Measuring:
     """Every probe."""
 
-    def __init__(
-        self,
-        *,
-        inventory: Inventory,
-        plant: Plant,
-        traffic: Traffic,
-        test_packets_per_s: float,
-        seed: int,
-        begin_ns: int,
-    ) -> None:
+    def __init__(self, *, inventory: Inventory, plant: Plant, traffic: Traffic, pace: Pace, seed: int, begin_ns: int) -> None:
         self._inventory = inventory
+        self._plant = plant
         self._flows = FlowSource(inventory=inventory, plant=plant, traffic=traffic, seed=seed, begin_ns=begin_ns)
-        self._hosts = HostSource(inventory=inventory, plant=plant, octets_per_s=traffic.octets_per_s, seed=seed)
+        self._hosts = HostSource(inventory=inventory, plant=plant, carried=lambda: self._flows.octets, seed=seed)
         self._sessions = [
-            SessionSource(inventory=inventory, plant=plant, session=session, packets_per_s=test_packets_per_s, seed=seed)
+            SessionSource(
+                inventory=inventory,
+                plant=plant,
+                session=session,
+                packets_per_s=pace.full_size_per_s if session.is_full_size else pace.packets_per_s,
+                seed=seed,
+            )
             for session in inventory.sessions.values()
         ]
+        self._dials = [
+            DialSource(inventory=inventory, plant=plant, dial=dial, attempts_per_s=pace.dials_per_s, seed=seed)
+            for dial in inventory.dials.values()
+        ]
+        self._traces = [
+            TraceSource(inventory=inventory, plant=plant, trace=trace, seed=seed) for trace in inventory.traces.values()
+        ]
+        self.sites = {str(v.probe): v.site for v in inventory.vantages.values() if v.probe is not None}
+        """Where each probe stands."""
         probes = dict.fromkeys(str(vantage.probe) for vantage in inventory.vantages.values() if vantage.probe is not None)
         self._spools = {
             probe: _Spool(
@@ -97,22 +119,32 @@ class Measuring:
         """What every probe uploads of an interval, closed a moment after its end."""
         flows = self._flows.records(start_ns, end_ns)
         for probe, spool in self._spools.items():
+            since_ns = self._plant.dark_since(self.sites[probe], end_ns)
+            if since_ns is not None and since_ns < closed_ns:
+                continue  # what was in its memory went with the power; its spool goes on where it was
             mine = flows.get(probe, [])
-            measured: Records = {
-                "session": [source.record(start_ns, end_ns) for source in self._sessions if self._sender(source) == probe],
-                "interface": self._hosts.interfaces(probe, start_ns, end_ns),
-                "probe_health": self._hosts.health(probe, self._captured(probe, mine), start_ns, end_ns),
-            }
             events: Records = {"link_event": self._hosts.events(probe, start_ns, end_ns)}
             for stream, records in (
                 (Stream.FLOWS, {"flow": mine}),
-                (Stream.MEASUREMENTS, measured),
+                (Stream.MEASUREMENTS, self._measured(probe, mine, start_ns, end_ns)),
                 (Stream.EVENTS, events),
             ):
                 yield spool.seal(stream, records, end_ns=end_ns, closed_ns=closed_ns)
 
-    def _sender(self, source: SessionSource) -> str:
-        return str(self._inventory.vantages[source.session.sender].probe)
+    def _measured(self, probe: str, flows: Sequence[Mapping[str, Any]], start_ns: int, end_ns: int) -> Records:
+        traces = [one for one in self._traces if self._probe_of(one.trace.sender) == probe]
+        due = [one for one in traces if one.is_due(start_ns, end_ns)]
+        return {
+            "session": [one.record(start_ns, end_ns) for one in self._sessions if self._probe_of(one.session.sender) == probe],
+            "interface": self._hosts.interfaces(probe, start_ns, end_ns),
+            "probe_health": self._hosts.health(probe, self._captured(probe, flows), start_ns, end_ns),
+            "dial": [one.record(start_ns, end_ns) for one in self._dials if self._probe_of(one.dial.sender) == probe],
+            "path": [record for one in due for record in one.records(start_ns, end_ns)],
+            "task": [one.account(start_ns, end_ns, made=one in due) for one in traces],
+        }
+
+    def _probe_of(self, vantage: VantageId) -> str:
+        return str(self._inventory.vantages[vantage].probe)
 
     def _captured(self, probe: str, flows: Sequence[Mapping[str, Any]]) -> dict[str, int]:
         """Packets by observation point; a point that saw none is there with 0."""

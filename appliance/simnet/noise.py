@@ -10,7 +10,9 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from appliance.simnet.plant import Ratios, Times
+Times = NDArray[np.int64]
+Ratios = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 _QUEUE_SHAPE, _QUEUE_SCALE_NS = 2.0, 25_000.0
 """Queueing of a line that is not full: a gamma around 50 µs."""
@@ -32,7 +34,6 @@ def queueing_ns(draw: np.random.Generator, count: int) -> Times:
     return found
 
 
-def happens(draw: np.random.Generator, ratios: Ratios) -> NDArray[np.bool_]:
-    """Whether each of independent events happens."""
-    found: NDArray[np.bool_] = draw.random(ratios.shape) < ratios
-    return found
+def hashed(*parts: object) -> int:
+    """A number that stays, of the things it is made from."""
+    return zlib.crc32(" ".join(str(part) for part in parts).encode())

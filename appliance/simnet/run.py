@@ -2,19 +2,18 @@
 
     with SimulatedRun(folder, Scenario(inventory=inventory, seed=7)) as run:
         run.advance(60)                                     # the baseline is learned
-        run.inject("loss", Base("loop-a"), rate=0.01, directions=(Direction.A_TO_Z,))
-        run.advance(30)
-        incident = run.first_blame()
+        run.inject("loss", "loop-1", rate=0.01, directions=(Direction.A_TO_Z,))
+        blame = run.until_blame(within_s=60)
 
 Nothing sleeps. The analyzer sees the inventory and the stores, as in the service; what was injected stays here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import attrs
 
@@ -25,14 +24,15 @@ from analyzer.runner import StepReport
 from analyzer.service import open_analyzer
 from analyzer.views import StoredViews
 from appliance.simnet.effects import BOTH, Disturbance, disturbance
-from appliance.simnet.flows import Traffic
-from appliance.simnet.measuring import Measuring, Upload
+from appliance.simnet.measuring import Measuring, Pace, Upload
 from appliance.simnet.plant import Plant
+from appliance.simnet.reporting import Reporting
+from appliance.simnet.traffic import Traffic
 from collector.collector import Collector, open_collector
 from collector.config import CollectorConfig
 from collector.enrich.from_inventory import places_of
 from faultline.inventory import Inventory
-from faultline.records.incident import Base, Incident
+from faultline.records.incident import Incident
 from faultline.records.terms import SECOND_NS, Direction
 from faultline.runtime.clock import VirtualClock
 from faultline.runtime.counters import Counters
@@ -53,19 +53,27 @@ class Scenario:
 
     inventory: Inventory
     traffic: Traffic = attrs.field(factory=Traffic)
-    test_packets_per_s: float = 100.0
-    """Of each test session, in each direction."""
+    pace: Pace = attrs.field(factory=Pace)
+    in_band: bool = False
+    """Reports travel over the lines to the collector behind their Z end; else a network of their own carries them."""
     seed: int = 1
     begin_ns: int = BEGIN_NS
 
 
 @attrs.frozen(slots=True, kw_only=True)
 class Blame:
-    """The first thing that was said with `blames` true, and when."""
+    """The first thing that was said of an incident with `blames` true, and when."""
 
     incident: Incident
     said_ns: int
     """Virtual time at which the analyzer said so."""
+    evidence: Mapping[str, Any]
+    """What it was made from."""
+
+    @property
+    def entries(self) -> tuple[Mapping[str, Any], ...]:
+        """What it blames."""
+        return tuple(entry for entry in (self.incident.verdict, *self.incident.further) if entry.get("blames"))
 
 
 class SimulatedRun:
@@ -89,7 +97,7 @@ class SimulatedRun:
         answer: bool = True,
     ) -> None:
         self.scenario = scenario
-        self.plant = Plant(scenario.inventory)
+        self.plant = Plant(scenario.inventory, seed=scenario.seed)
         self.clock = VirtualClock(scenario.begin_ns)
         self._on_upload = on_upload
         self._answer = answer
@@ -97,10 +105,11 @@ class SimulatedRun:
             inventory=scenario.inventory,
             plant=self.plant,
             traffic=scenario.traffic,
-            test_packets_per_s=scenario.test_packets_per_s,
+            pace=scenario.pace,
             seed=scenario.seed,
             begin_ns=scenario.begin_ns,
         )
+        self._reporting = Reporting(inventory=scenario.inventory, plant=self.plant, in_band=scenario.in_band)
         self._folder = folder
         self._store = StoreConfig(data=folder / "store", durable=False)
         self._config = attrs.evolve(config or AnalyzerConfig(), data=folder / "analyzer", store=self._store)
@@ -110,7 +119,8 @@ class SimulatedRun:
         """Batches acknowledged, by probe and stream."""
         self.steps = 0
         """Intervals measured and answered so far."""
-        self.blame: Blame | None = None
+        self.blames: list[Blame] = []
+        """What was blamed so far, one an incident."""
         self.first_sign_ns: int | None = None
         """When a component was first suspected after the newest injection."""
         self.collector: Collector
@@ -157,7 +167,7 @@ class SimulatedRun:
     def inject(
         self,
         kind: str,
-        component: Base,
+        component: str,
         *,
         rate: float,
         directions: tuple[Direction, ...] = BOTH,
@@ -198,12 +208,21 @@ class SimulatedRun:
         self.clock.advance(until_ns - self.now_ns)
         return reports
 
+    @property
+    def blame(self) -> Blame | None:
+        """What was blamed first."""
+        return self.blames[0] if self.blames else None
+
     def until_blame(self, *, within_s: float) -> Blame | None:
         """Let time pass until something is blamed, at most so long."""
-        until_ns = self.now_ns + int(within_s * SECOND_NS)
-        while self.blame is None and self.now_ns < until_ns:
-            self.advance(min(10.0, (until_ns - self.now_ns) / SECOND_NS))
+        self.until_blamed(1, within_s=within_s)
         return self.blame
+
+    def until_blamed(self, incidents: int, *, within_s: float) -> None:
+        """Let time pass until so many incidents are blamed on something, at most so long."""
+        until_ns = self.now_ns + int(within_s * SECOND_NS)
+        while len(self.blames) < incidents and self.now_ns < until_ns:
+            self.advance(min(10.0, (until_ns - self.now_ns) / SECOND_NS))
 
     def settle(self, seconds: float = 60.0) -> None:
         """Let the collector finish what is open, without new measurements."""
@@ -222,10 +241,12 @@ class SimulatedRun:
         belief = self.analyzer.belief
         if self.first_sign_ns is None and (belief.suspected or report.events):
             self.first_sign_ns = self.now_ns
-        if self.blame is None:
-            blamed = [event.incident for event in report.events if event.incident.verdict.get("blames")]
-            if blamed:
-                self.blame = Blame(incident=blamed[0], said_ns=self.now_ns)
+        known = {blame.incident.id for blame in self.blames}
+        for incident in dict.fromkeys(event.incident.id for event in report.events):
+            newest = next(event.incident for event in reversed(report.events) if event.incident.id == incident)
+            if incident not in known and newest.verdict.get("blames"):
+                evidence = self.stored.evidence(incident) or {}
+                self.blames.append(Blame(incident=newest, said_ns=self.now_ns, evidence=evidence))
         return report
 
     def _upload(self) -> None:
@@ -233,7 +254,7 @@ class SimulatedRun:
         held: list[Upload] = []
         for upload in self._waiting:
             behind = any((other.probe, other.stream) == (upload.probe, upload.stream) for other in held)
-            if behind or not self._on_upload(upload):
+            if behind or not self._reporting.gets_through(upload, self.now_ns) or not self._on_upload(upload):
                 held.append(upload)
                 continue
             answer = self.collector.ingest(upload.octets, upload.probe, self.now_ns)

@@ -10,10 +10,11 @@ from typing import Any
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
 from appliance.simnet import noise
-from appliance.simnet.plant import Hop, Plant, Times
+from appliance.simnet.noise import Flags, Times
+from appliance.simnet.plant import Packets, Plant, Way, lot
+from appliance.simnet.traffic import UDP
 from faultline.inventory import Inventory, TestSession
 from faultline.inventory.positions import direction_of
 from faultline.native import histogram_encode
@@ -21,6 +22,10 @@ from faultline.records.terms import SECOND_NS
 
 _CLOCK_ERROR_NS = 200_000
 """Sum of both ends' estimates, as a good time server gives them."""
+STAMP_PORT = 862
+SMALL_OCTETS = 72
+"""IP packet of the shortest test packet."""
+_UNSTATED_PORT = 49_152
 _SEVERE = 0.5
 """A second that lost more than half of its packets is severely errored (ITU-T Y.1563)."""
 
@@ -41,11 +46,12 @@ class SessionSource:
         count = round(self.packets_per_s * (end_ns - start_ns) / SECOND_NS)
         sent_ns = start_ns + (np.arange(count, dtype=np.int64) * (end_ns - start_ns)) // max(1, count)
         there, back = self._ways()
-        out_ns = self.plant.delay_ns(there, sent_ns) + noise.queueing_ns(draw, count)
-        lost_out = self._lost(draw, there, sent_ns)
-        reflected_ns = sent_ns + out_ns
-        back_ns = self.plant.delay_ns(back, reflected_ns) + noise.queueing_ns(draw, count)
-        lost_back = ~lost_out & self._lost(draw, back, reflected_ns)
+        out = self._packets(sent_ns)
+        out_ns = self.plant.delay_ns(there, out) + noise.queueing_ns(draw, count)
+        lost_out = ~np.isnan(self.plant.cross(there, out, draw))
+        home = self._packets(sent_ns + out_ns)
+        back_ns = self.plant.delay_ns(back, home) + noise.queueing_ns(draw, count)
+        lost_back = ~lost_out & ~np.isnan(self.plant.cross(back, home, draw))
         measured = ~(lost_out | lost_back)
         # What died after the last reply: the reflector's count that would tell the direction has not come back.
         told = np.arange(count) <= (int(np.flatnonzero(measured)[-1]) if measured.any() else -1)
@@ -76,28 +82,34 @@ class SessionSource:
             "timestamp_sources": "sw,sw,sw,sw",
         }
 
-    def _ways(self) -> tuple[list[Hop], list[Hop]]:
+    def _ways(self) -> tuple[Way, Way]:
         line = self.inventory.lines[self.session.line]
         sender = self.inventory.vantages[self.session.sender].positions[line.code]
         reflector = self.inventory.vantages[self.session.reflector].positions[line.code]
         out = direction_of(sender, reflector)
-        return self.plant.path(line, out, sender, reflector), self.plant.path(line, out.opposite, reflector, sender)
+        return self.plant.way(line, out, sender, reflector), self.plant.way(line, out.opposite, reflector, sender)
 
-    def _lost(self, draw: np.random.Generator, hops: list[Hop], at_ns: Times) -> NDArray[np.bool_]:
-        passed = np.ones(at_ns.shape)
-        for hop in hops:
-            passed *= 1.0 - self.plant.loss(hop, at_ns)
-        return noise.happens(draw, 1.0 - passed)
+    def _packets(self, at_ns: Times) -> Packets:
+        octets = self.session.packet_octets or SMALL_OCTETS
+        flow = session_lot(self.inventory, self.session)
+        return Packets(at_ns, np.full(at_ns.shape, octets, np.int64), np.full(at_ns.shape, flow, np.int64))
 
     def _clock_offset_ns(self) -> int:
         """The reflector's clock against the sender's; it stays, within what both claim."""
         return int(noise.generator(self.seed, f"clock {self.session.id}", 0).normal(0, _CLOCK_ERROR_NS / 4))
 
 
+def session_lot(inventory: Inventory, session: TestSession) -> int:
+    """What the way of a session's packets over bundles depends on."""
+    sender, reflector = (inventory.vantages[name] for name in (session.sender, session.reflector))
+    port = session.source_port or _UNSTATED_PORT
+    return lot(UDP, sender.address or sender.id, port, reflector.address or reflector.id, STAMP_PORT)
+
+
 def _histogram(values: Times) -> bytes:
     return histogram_encode(values.tolist())
 
 
-def _mask(seconds: Times, lost: NDArray[np.bool_]) -> int:
+def _mask(seconds: Times, lost: Flags) -> int:
     of_all, of_lost = np.bincount(seconds, minlength=10), np.bincount(seconds[lost], minlength=10)
     return sum(1 << second for second in range(10) if of_lost[second] > _SEVERE * of_all[second])

@@ -1,43 +1,60 @@
-"""One fault on the demo's line, simulated and judged: what accuracy tables and tests are made of.
+"""Faults in the bank's network, simulated and judged: what accuracy tables and tests are made of.
 
-Goes in: a fault (or none), a seed. Comes out: what was said first, whether it was right, and after how long.
+Goes in: faults (or none), a seed, where probes stand. Comes out: what was said first, whether it was right, and after how long.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from appliance.demo.faults import Fault
+from appliance.demo.drive import Patience
+from appliance.demo.faults import Fault, Kind, Way, choose
+from appliance.demo.inventory_file import inventory_document
 from appliance.demo.judging import Correct, Said, judge
-from appliance.demo.line import Probes, inventory_document
-from appliance.simnet.flows import Traffic
-from appliance.simnet.run import Scenario, SimulatedRun
+from appliance.demo.kinds import TRAITS
+from appliance.demo.network import PLACES
+from appliance.demo.probing import Probes
+from appliance.simnet.measuring import Pace
+from appliance.simnet.run import Blame, Scenario, SimulatedRun
+from appliance.simnet.traffic import Traffic
 from faultline.inventory import parse
-from faultline.records.incident import Base
-from faultline.records.terms import SECOND_NS
+from faultline.records.terms import SECOND_NS, ComponentKind
 
 LEARN_S = 60.0
-PATIENCE_S = 60.0
+_OFFSET_S = 7
+"""Faults begin anywhere within a window: so many seconds later with each seed, modulo its ten."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
 class Trial:
     """What is tried."""
 
-    fault: Fault | None
+    faults: tuple[Fault, ...]
     seed: int
     probes: Probes = Probes.FULL
     learn_s: float = LEARN_S
-    """How long the line is healthy before the fault."""
-    patience_s: float = PATIENCE_S
-    """How long a verdict is waited for, or a healthy line watched."""
+    """How long everything is healthy before the fault."""
+    patience_s: float | None = None
+    """How long a verdict is waited for, or health watched; None: as long as the demo does."""
     traffic: Traffic = attrs.field(factory=Traffic)
-    test_packets_per_s: float = 100.0
+    pace: Pace = attrs.field(factory=Pace)
+
+    @property
+    def waits_s(self) -> float:
+        """How long a verdict is waited for, or health watched."""
+        patience = Patience.with_faults(self.faults)
+        usual_s = patience.verdict_s if self.blamable else patience.watch_s
+        return usual_s if self.patience_s is None else self.patience_s
+
+    @property
+    def blamable(self) -> int:
+        """Faults that are to be blamed."""
+        return sum(fault.is_to_blame for fault in self.faults)
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -46,36 +63,50 @@ class Result:
 
     trial: Trial
     correct: Correct
-    verdict: Mapping[str, Any] | None
-    """The first entry that blamed; None when nothing did."""
+    said: tuple[Mapping[str, Any], ...]
+    """Entries that blamed, first those of what was blamed first, each as it was when it first blamed."""
     after_s: float | None
-    """Seconds from the fault to the verdict."""
+    """Seconds from the faults to the verdict on the last of them; None: there was none."""
     blamed_healthy: bool
-    """Something was blamed before the fault began."""
+    """Something was blamed before the faults began."""
+
+
+def drawn(kind: Kind, seed: int) -> tuple[Fault, ...]:
+    """A fault of a kind at a place, in a direction and as bad as the seed says; nothing for `none`."""
+    if kind is Kind.NONE:
+        return ()
+    (fault,) = choose([kind.value], segment=None, way=None, rate=None, seed=seed)
+    is_segment = PLACES[fault.component].kind is ComponentKind.SEGMENT
+    way = tuple(Way)[seed % len(Way)] if TRAITS[kind].one_way and is_segment else fault.way
+    return (attrs.evolve(fault, way=way),)
 
 
 def run_trial(trial: Trial) -> Result:
-    """Learn, injure, wait for the first blame, judge it."""
+    """Learn, injure, wait for the first blame of each fault, judge it."""
     scenario = Scenario(
-        inventory=parse(inventory_document(trial.probes), "the demo line"),
+        inventory=parse(inventory_document(trial.probes), "the bank's network"),
         traffic=trial.traffic,
-        test_packets_per_s=trial.test_packets_per_s,
+        pace=trial.pace,
+        in_band=trial.probes is Probes.ENDS,
         seed=trial.seed,
     )
     with tempfile.TemporaryDirectory(prefix="faultline-trial-") as folder, SimulatedRun(Path(folder), scenario) as run:
-        run.advance(trial.learn_s)
-        early = run.blame
+        run.advance(trial.learn_s + trial.seed * _OFFSET_S % 10)
+        early = bool(run.blames)
         begin_ns = run.now_ns
-        fault = trial.fault
-        if fault is not None:
-            run.inject(fault.kind.value, Base(fault.component), rate=fault.rate, directions=fault.way.directions)
-        blame = early or run.until_blame(within_s=trial.patience_s)
-        entries = [] if blame is None else [e for e in (blame.incident.verdict, *blame.incident.further) if e.get("blames")]
-        evidence = {} if blame is None else run.stored.evidence(blame.incident.id) or {}
+        for fault in trial.faults:
+            run.inject(fault.kind.value, fault.component, rate=fault.rate, directions=fault.way.directions)
+        if not early:
+            run.until_blamed(max(1, trial.blamable), within_s=trial.waits_s)
+        return _result(trial, run.blames, begin_ns, early=early)
+
+
+def _result(trial: Trial, blames: Sequence[Blame], begin_ns: int, *, early: bool) -> Result:
+    said = [Said(entry=entry, evidence=blame.evidence) for blame in blames for entry in blame.entries]
     return Result(
         trial=trial,
-        correct=judge([fault] if fault else [], [Said(entry=entry, evidence=evidence) for entry in entries]),
-        verdict=entries[0] if entries else None,
-        after_s=(blame.said_ns - begin_ns) / SECOND_NS if blame is not None and early is None else None,
-        blamed_healthy=early is not None,
+        correct=judge(trial.faults, said),
+        said=tuple(one.entry for one in said),
+        after_s=(blames[-1].said_ns - begin_ns) / SECOND_NS if blames and not early else None,
+        blamed_healthy=early,
     )
