@@ -107,7 +107,7 @@ def choose(
     faults: list[Fault] = []
     for at, kind in enumerate(chosen):
         traits = TRAITS[kind]
-        place = segments[at] or _drawn_place(kind, seed, at, faults)
+        place = segments[at] or _drawn_place(kind, seed, at, faults, last=at == len(chosen) - 1)
         if any(place == other.component for other in faults):
             hint = "leave --segment out, or name one for each kind: a,b"
             raise CommandError("--segment: two faults in one place", hint=hint, code=BAD_USAGE)
@@ -185,9 +185,12 @@ def _rates(kinds: Sequence[Kind], rate: float | None) -> list[float | None]:
     return [rate if at == found else None for at in range(len(kinds))]
 
 
-def _drawn_place(kind: Kind, seed: int, at: int, beside: Sequence[Fault]) -> str:
+def _drawn_place(kind: Kind, seed: int, at: int, beside: Sequence[Fault], *, last: bool) -> str:
     taken = {fault.component for fault in beside}
     fitting = [place for place in TRAITS[kind].places if place not in taken and _can_be_seen(kind, place, beside)]
+    if TRAITS[kind].darkens and not last:
+        # Some line must stay in the light for the faults that are still to come.
+        fitting = [place for place in fitting if len(_lines_over(place)) < len(BRANCHES)]
     if not fitting:
         others = ", ".join(f"{fault.kind} at {fault.component}" for fault in beside)
         wrong = f"--fault: {kind} could not be told beside {others}"
