@@ -50,7 +50,7 @@ class Housekeeping:
         if now_ns - self._often_ns >= OFTEN_NS:
             self._often_ns = now_ns
             self._remove_payloads(now_ns)
-            self.control.sweep(now_ns)
+            self._account_for_requests(now_ns)
             for level, kept_ns in ROWS_KEPT_NS.items():
                 self.windows.prune(level, PARENT.get(level), final_before_ns=now_ns - kept_ns, now_ns=now_ns)
         if now_ns - self._seldom_ns >= SELDOM_NS:
@@ -63,6 +63,11 @@ class Housekeeping:
                 self.archive.expire(before_ns=now_ns - self.flows_ns, now_ns=now_ns)
             self.counters.count("archive_hours_compacted", self.compaction.run(now_ns))
             self.archive.clean(now_ns)
+
+    def _account_for_requests(self, now_ns: int) -> None:
+        self.control.sweep(now_ns)
+        for fate, requests in self.control.fates().items():
+            self.counters.gauge("requests", requests, fate=fate)
 
     def _remove_payloads(self, now_ns: int) -> None:
         """Forgotten first, removed then: a crash in between leaves a file that the next start removes."""

@@ -1,6 +1,7 @@
 """The collector service: its parts, and how they are joined. Read from top to bottom, it is the way a batch takes.
 
-HTTPS edge, intake (payload, ledger, acknowledgement), pipeline (decode, enrich, windows, archive), delivery to the metrics store.
+HTTPS edge, intake (payload, ledger, acknowledgement), pipeline (decode, enrich, windows, archive), delivery to the metrics store;
+and the way back: the desk where probes ask for their tasks.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Callable
 
 from collector.collector import Collector, open_collector
 from collector.config import CollectorConfig
+from collector.control.desk import OrderDesk
+from collector.control.watch import VersionWatch
 from collector.enrich.from_inventory import read_places
 from collector.enrich.places import Places
 from collector.intake.authority import Authority
@@ -21,7 +24,7 @@ from collector.steady_clock import SteadyClock
 from faultline.records.terms import SECOND_NS
 from faultline.runtime.clock import Clock, SystemClock
 from faultline.runtime.counters import Counters
-from faultline.runtime.lifecycle import Service
+from faultline.runtime.lifecycle import Component, Service
 from faultline.runtime.log import logger
 from faultline.runtime.status import Address
 
@@ -137,7 +140,11 @@ def build(config: CollectorConfig, *, places: Places | None = None, clock: Clock
         clock_problem = [f"clock: {steady.problem}"] if steady.problem else []
         return [*worker.problems(), *collector.problems(), *clock_problem]
 
-    app = make_app(door, counters=counters, problems=problems)
+    watch = VersionWatch(config.store.state_file)
+    desk = OrderDesk(control=collector.control, version=watch.version, clock=steady, counters=counters)
+    app = make_app(door, desk=desk, counters=counters, problems=problems)
     server = HttpsServer(app, listen=Address.parse(config.listen), tls=authority.files)
-    # What is joined first stops last: nothing is acknowledged any more when the worker works through the rest.
-    return Service("collector", [("worker", worker), ("https", server)], alive=worker.alive), server
+    # What is joined first stops last: questions that are held are answered before the server waits for their end, and nothing
+    # is acknowledged any more when the worker works through the rest.
+    parts: list[tuple[str, Component]] = [("worker", worker), ("watch", watch), ("https", server), ("orders", desk)]
+    return Service("collector", parts, alive=worker.alive), server

@@ -1,6 +1,7 @@
 """The HTTPS edge: TLS 1.3, tokens, sizes and statuses. What a batch means is decided behind it (`collector.intake.intake`).
 
 POST /v1/batches                 see docs/explanation/architecture.md, Upload
+GET /v1/tasks?after=&wait=       the same page, Orders; who is served what is decided in `collector.control.desk`
 GET /healthz, /metrics, /stages  (and /v1/stages) for people, Prometheus and `faultline doctor`
 """
 
@@ -21,6 +22,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from collector.control.desk import OrderDesk, parsed
 from collector.intake.answers import Answer, refused
 from collector.intake.authority import TlsFiles
 from collector.intake.intake import Intake
@@ -50,12 +52,19 @@ class Door:
         self.max_octets = max_octets
         self._counters = counters
 
-    def before_body(self, *, authorization: str | None, content_type: str, encoding: str, length: str | None) -> Answer | str:
-        """The probe that speaks, or why it need not send its body."""
+    def who(self, authorization: str | None) -> Answer | str:
+        """The probe that speaks, or that nobody knows it."""
         probe = self._tokens.probe_of(authorization)
         if probe is None:
             self._counters.count("upload_unknown_token")
             return refused(HTTPStatus.UNAUTHORIZED, "unknown token", "is the probe's token the one in collector.probes?")
+        return probe
+
+    def before_body(self, *, authorization: str | None, content_type: str, encoding: str, length: str | None) -> Answer | str:
+        """The probe that speaks, or why it need not send its body."""
+        probe = self.who(authorization)
+        if isinstance(probe, Answer):
+            return probe
         if content_type.partition(";")[0].strip().lower() != BATCH_TYPE or encoding.lower() not in {"", "identity", "zstd"}:
             return refused(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
@@ -103,9 +112,11 @@ class Door:
         return self._intake.take(body, probe, now_ns)
 
 
-def make_app(door: Door, *, counters: Counters, problems: Callable[[], Sequence[str]]) -> FastAPI:
+def make_app(door: Door, *, desk: OrderDesk, counters: Counters, problems: Callable[[], Sequence[str]]) -> FastAPI:
     """The routes."""
     app = FastAPI(title="Faultline collector", docs_url=None, redoc_url=None, openapi_url=None)
+
+    _serve_orders(app, door, desk)
 
     @app.post("/v1/batches")
     async def batches(request: Request) -> Response:
@@ -145,6 +156,19 @@ def make_app(door: Door, *, counters: Counters, problems: Callable[[], Sequence[
         return Response(stages_document(counters, problems()), media_type=JSON_TYPE)
 
     return app
+
+
+def _serve_orders(app: FastAPI, door: Door, desk: OrderDesk) -> None:
+    @app.get("/v1/tasks")
+    async def tasks(request: Request) -> Response:
+        probe = await run_in_threadpool(door.who, request.headers.get("authorization"))
+        if isinstance(probe, Answer):
+            return _response(probe)
+        asked = parsed(request.query_params.get("after"), request.query_params.get("wait"))
+        if isinstance(asked, Answer):
+            return _response(asked)
+        after, wait_s = asked
+        return _response(await desk.ask(probe, after=after, wait_s=wait_s))
 
 
 def _response(answer: Answer, *, close: bool = False) -> Response:

@@ -71,6 +71,8 @@ class Orders:
     """What is new for a probe since a version."""
 
     version: int
+    whole: bool
+    """Whether this is all there is, because the probe knew nothing, or something of another store."""
     tasks: tuple[str, ...]
     """Documents of new and changed ones."""
     removed: tuple[str, ...]
@@ -140,7 +142,7 @@ class ControlBook:
     def orders(self, probe: str, *, after: int, now_ns: int) -> Orders:
         """What changed for a probe after a version, its requests now counted as served.
 
-        A version that was never given out comes from a store that is lost: then the answer, of a lower version, holds everything.
+        A version that this store never gave out is of one that is lost: then the answer holds everything.
         """
         with self._state.reading() as db:
             found = _orders(db, probe, after, now_ns)
@@ -235,8 +237,9 @@ def _next_version(db: sqlite3.Connection) -> int:
 
 
 def _known(db: sqlite3.Connection, after: int) -> int:
-    """A probe's version, as far as it can come from this store."""
-    return after if after <= _version(db) else 0
+    """A probe's version, if it can come from this store; else 0."""
+    first, newest = db.execute("SELECT first, version FROM task_version").fetchone()
+    return after if first <= after <= newest else 0
 
 
 def _orders(db: sqlite3.Connection, probe: str, after: int, now_ns: int) -> Orders:
@@ -251,6 +254,7 @@ def _orders(db: sqlite3.Connection, probe: str, after: int, now_ns: int) -> Orde
     ).fetchall()
     return Orders(
         version=_version(db),
+        whole=not known,
         tasks=tuple(str(document) for _, document, removed in tasks if not removed),
         # Who knows nothing yet has nothing to stop.
         removed=tuple(str(name) for name, _, removed in tasks if removed and known),

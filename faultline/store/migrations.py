@@ -111,9 +111,11 @@ MIGRATIONS: tuple[str, ...] = (
     ) WITHOUT ROWID;
 
     CREATE TABLE task_version (         -- one row: rises with every change of tasks and with every request
-      one INTEGER PRIMARY KEY CHECK (one = 1), version INTEGER NOT NULL
+      one INTEGER PRIMARY KEY CHECK (one = 1),
+      first INTEGER NOT NULL,           -- where this store began: seconds since 1970, so that no two stores give out the same
+      version INTEGER NOT NULL
     );
-    INSERT INTO task_version VALUES (1, 0);
+    INSERT INTO task_version SELECT 1, begun, begun FROM (SELECT CAST(strftime('%s', 'now') AS INTEGER) AS begun);
     CREATE TABLE tasks (                -- standing tasks, as the probe is served them
       probe TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL,
       document TEXT NOT NULL,

@@ -11,12 +11,12 @@ import pytest
 
 from collector.collector import Collector, open_collector
 from collector.config import CollectorConfig
-from collector.enrich.places import Directory, LinePlace, VantagePlace
+from collector.enrich.places import Directory, Endpoint, LinePlace, VantagePlace
 from collector.intake.answers import Answer
 from faultline.native import encode_records, seal_batch
 from faultline.records.histogram import Histogram
 from faultline.records.points import Point
-from faultline.records.terms import SECOND_NS, Level, LineCode, SessionId, TenantId, VantageId
+from faultline.records.terms import SECOND_NS, DialId, Level, LineCode, SessionId, TenantId, TraceId, VantageId
 from faultline.store.config import StoreConfig
 from faultline.store.disk import Disk
 from faultline.store.reader import StoreReader
@@ -29,6 +29,17 @@ LINE = LineCode("L1")
 BANK = TenantId("bank")
 PROBES = ("branch", "centre")
 
+
+def endpoint_at(tenant: TenantId, address: str, protocol: int, port: int) -> Endpoint | None:
+    """A server with one service, and a resolver."""
+    if tenant != BANK:
+        return None
+    if address == "10.2.0.9":
+        is_service = (protocol, port) == (6, 443)
+        return Endpoint(id="svc-teller" if is_service else "srv-1", listens=is_service)
+    return Endpoint(id="dns-1", listens=port == 53) if address == "10.2.0.53" else None
+
+
 DIRECTORY = Directory(
     lines=[LinePlace(code=LINE, tenant=BANK, a_prefixes=("10.1.0.0/16", "2001:db8:1::/48"), z_prefixes=("10.2.0.0/16",))],
     vantages=[
@@ -36,6 +47,10 @@ DIRECTORY = Directory(
         VantagePlace(id=VantageId("v-centre"), probe="centre", observation_point="wan", lines=frozenset({LINE})),
     ],
     sessions={SessionId("s1"): LINE},
+    dials={DialId("d1"): LINE},
+    traces={TraceId("t1"): LINE},
+    endpoint_addresses=("10.2.0.9", "10.2.0.53"),
+    endpoint=endpoint_at,
 )
 
 

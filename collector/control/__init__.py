@@ -1,0 +1,1 @@
+"""The way back to the probes: what they are asked to do."""
