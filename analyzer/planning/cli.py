@@ -10,6 +10,7 @@ import attrs
 import typer
 
 from analyzer.planning.finding import find_lines, nearest_codes
+from analyzer.planning.lists.commands import diff_command, import_command
 from analyzer.planning.picture import document, draw
 from faultline import inventory
 from faultline.runtime.console import BAD_USAGE, CommandError, say
@@ -19,6 +20,8 @@ CHECK_HINT = "compare with packaging/examples/inventory.yaml, which shows every 
 
 app = typer.Typer(name="inventory", help="What the operator knows: lines, paths, vantages.", no_args_is_help=True)
 File = Annotated[Path, typer.Option("-i", "--inventory", help="The inventory file.")]
+app.command("import")(import_command)
+app.command("diff")(diff_command)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 

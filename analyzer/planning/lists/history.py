@@ -1,0 +1,138 @@
+"""What the inventory was: every version that an import replaced, and every delta that was applied.
+
+Beside `inventory.yaml` lies `inventory.yaml.history/`: one compressed file a version, named after the moment until which it held,
+and `deltas.jsonl` with one line a delta. Knows nothing of what is in an inventory.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
+
+from faultline.records.terms import SECOND_NS
+from faultline.runtime.console import CommandError
+
+_STAMP = "%Y-%m-%dT%H-%M-%S"
+_VERSION = re.compile(r"until-(\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2})-(\d{9})Z\.yaml\.gz")
+_NUMBERED = re.compile(r"(?P<series>.*?)[-_. ]?(?P<number>\d+)\.[A-Za-z]+")
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Delta:
+    """A delta file among those of its series: `lines-0041.csv` is number 41 of `lines`."""
+
+    series: str
+    number: int
+    digest: str
+
+    @classmethod
+    def of(cls, path: Path) -> Delta:
+        """A file as a delta.
+
+        Raises:
+            CommandError: its name has no number.
+        """
+        match = _NUMBERED.fullmatch(path.name)
+        if match is None:
+            hint = "deltas come in an order: number their names, e.g. lines-0041.csv"
+            raise CommandError(f"{path.name} has no number in its name", hint=hint)
+        return cls(series=match["series"], number=int(match["number"]), digest=hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+class History:
+    """The history of an inventory file.
+
+    Args:
+        file: the inventory; it need not exist yet.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.folder = file.with_name(file.name + ".history")
+
+    def keep(self, now_ns: int) -> Path | None:
+        """Keep the present version; None when there is none yet."""
+        if not self._file.exists():
+            return None
+        self.folder.mkdir(exist_ok=True)
+        seconds, rest = divmod(now_ns, SECOND_NS)
+        kept = self.folder / f"until-{datetime.fromtimestamp(seconds, tz=UTC).strftime(_STAMP)}-{rest:09d}Z.yaml.gz"
+        temporary = kept.with_suffix(".tmp")
+        # Without a time in it: the same version is the same file.
+        temporary.write_bytes(gzip.compress(self._file.read_bytes(), 6, mtime=0))
+        temporary.replace(kept)
+        return kept
+
+    def at(self, moment_ns: int) -> bytes | None:
+        """The text that held at a moment: the first version replaced after it, else the present one; None without any."""
+        for until_ns, version in self._versions():
+            if until_ns > moment_ns:
+                return gzip.decompress(version.read_bytes())
+        return self._file.read_bytes() if self._file.exists() else None
+
+    def _versions(self) -> list[tuple[int, Path]]:
+        found = []
+        for version in self.folder.glob("until-*.yaml.gz") if self.folder.is_dir() else ():
+            match = _VERSION.fullmatch(version.name)
+            if match:
+                until = datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
+                found.append((int(until.timestamp()) * SECOND_NS + int(match[2]), version))
+        return sorted(found)
+
+    # ---- deltas ----------------------------------------------------------------------------------------------------
+    def pending(self, deltas: Iterable[tuple[Path, Delta]], *, accept_gap: bool = False) -> list[tuple[Path, Delta]]:
+        """Those to be applied, in their order; repeats of what was applied are left out.
+
+        Raises:
+            CommandError: a number came before with other content, or one is missing in between.
+        """
+        applied = self._applied()
+        wanted: list[tuple[Path, Delta]] = []
+        for path, delta in sorted(deltas, key=lambda one: (one[1].series, one[1].number)):
+            known = applied.get((delta.series, delta.number))
+            if known == delta.digest:
+                continue
+            if known is not None:
+                hint = "a corrected delta comes under the next number"
+                raise CommandError(f"{path.name}: number {delta.number} was applied before, with other content", hint=hint)
+            newest = max((number for series, number in applied if series == delta.series), default=None)
+            if newest is not None and delta.number < newest:
+                hint = "it is too late for it: its rows may undo newer ones; bring what still holds under the next number"
+                raise CommandError(f"{path.name}: number {newest} was applied already", hint=hint)
+            if newest is not None and delta.number != newest + 1 and not accept_gap:
+                missing = f"{newest + 1}" if delta.number == newest + 2 else f"{newest + 1} to {delta.number - 1}"
+                hint = "bring the missing ones too, or go on without them with --accept-gap"
+                raise CommandError(f"{path.name}: number {missing} of {delta.series!r} has not come", hint=hint)
+            applied[delta.series, delta.number] = delta.digest
+            wanted.append((path, delta))
+        return wanted
+
+    def note(self, delta: Delta, now_ns: int) -> None:
+        """Remember that a delta was applied."""
+        self.folder.mkdir(exist_ok=True)
+        line = json.dumps({"series": delta.series, "number": delta.number, "sha256": delta.digest, "applied_ns": now_ns})
+        with (self.folder / "deltas.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _applied(self) -> dict[tuple[str, int], str]:
+        file = self.folder / "deltas.jsonl"
+        if not file.exists():
+            return {}
+        found = {}
+        for line in file.read_text(encoding="utf-8").splitlines():
+            try:
+                entry = json.loads(line)
+                found[str(entry["series"]), int(entry["number"])] = str(entry["sha256"])
+            except (ValueError, KeyError, TypeError):  # the torn end of a crash: its inventory was not replaced either
+                continue
+        return found
