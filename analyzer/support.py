@@ -58,7 +58,12 @@ _LAST = 1 - 1e-6
 
 
 def identity(observation: Mapping[str, Any]) -> Hashable:
-    """What makes two observations of different windows the same view: kind, source and the components looked at."""
+    """What makes two observations of different windows the same view: its name, else kind, source and what is looked at.
+
+    A named view stays the same when its packets take another way.
+    """
+    if "view" in observation:
+        return (observation["kind"], observation["view"])
     via = tuple(map(str, observation.get("via", ())))
     paths = tuple((tuple(map(str, path["via"])), path["weight"]) for path in observation.get("paths", ()))
     rest = tuple(

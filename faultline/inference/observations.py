@@ -7,18 +7,23 @@ stores, and judges nothing: that is the localiser's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from faultline.inference.observations_changes import change_observations
 from faultline.inference.observations_components import components, maintenance
-from faultline.inference.observations_ends import end_observations
+from faultline.inference.observations_dials import dial_observations
+from faultline.inference.observations_endpoints import endpoint_observations
+from faultline.inference.observations_ends import Elsewhere, end_observations
 from faultline.inference.observations_hosts import interface_observations, silence_observations
+from faultline.inference.observations_routes import TracedRoute, moved, passages
 from faultline.inference.observations_rows import Ground, Observation, SeenRow, UsualOf
 from faultline.inference.observations_sessions import session_observations
 from faultline.inference.observations_tcp import sight_of, tcp_losses
+from faultline.inference.observations_ways import Ways
 from faultline.inventory.model import Inventory
-from faultline.records.terms import SECOND_NS, ComponentKind, LineCode, ProbeId
+from faultline.records.terms import SECOND_NS, ComponentId, ComponentKind, LineCode, ProbeId
 
 FORMAT = "faultline-evidence/1"
 RATE_SHARES: Mapping[ComponentKind, float] = {
@@ -46,6 +51,7 @@ def assemble(
     fault_rate_per_hour: float = 5e-6,
     distributions: bool = True,
     silent: Mapping[ProbeId, tuple[int, int]] | None = None,
+    traced: Sequence[TracedRoute] = (),
 ) -> dict[str, Any]:
     """The evidence of a window.
 
@@ -58,11 +64,14 @@ def assemble(
         fault_rate_per_hour: faults of a directed segment per hour.
         distributions: whether delays and response times are compared with their baselines.
         silent: probes that fell silent, with reports missed and expected; see `observations_attendance`.
+        traced: the newest route of each traced flow.
     """
     start_ns, end_ns = window
-    ground = Ground(inventory=inventory, usual=usual, seconds=(end_ns - start_ns) / SECOND_NS)
+    ways = Ways(inventory, passages(inventory, traced, window))
+    ground = Ground(inventory=inventory, usual=usual, seconds=(end_ns - start_ns) / SECOND_NS, ways=ways)
     found = observations(list(rows), ground, distributions=distributions)
-    found += silence_observations(silent or {}, inventory)
+    found += silence_observations(silent or {}, inventory, ways)
+    found += change_observations(moved(inventory, traced, window), inventory)
     listed = components(found, inventory)
     return {
         "format": FORMAT,
@@ -79,16 +88,30 @@ def observations(rows: list[SeenRow], ground: Ground, *, distributions: bool) ->
     ordered = sorted(rows, key=lambda row: (row.measurement, sorted(row.tags.items())))
     if not distributions:
         ordered = [_CountsOnly(row) for row in ordered]
-    sessions = [row for row in ordered if row.measurement == "session"]
-    sights = [s for row in ordered if row.measurement == "line_quality" and (s := sight_of(row, ground.inventory)) is not None]
-    tested = frozenset(LineCode(row.tags["line"]) for row in sessions if "line" in row.tags)
-    found: list[Observation] = []
-    for row in sessions:
-        found += session_observations(row, ground)
+
+    def of(measurement: str) -> list[SeenRow]:
+        return [row for row in ordered if row.measurement == measurement]
+
+    sights = [s for row in of("line_quality") if (s := sight_of(row, ground.inventory)) is not None]
+    used = list(endpoint_observations(of("endpoint_quality"), ground))
+    found = [observation for row in of("session") for observation in session_observations(row, ground)]
+    elsewhere = Elsewhere(
+        tested=frozenset(LineCode(row.tags["line"]) for row in of("session") if "line" in row.tags),
+        timed=crossed(observation for observation in found if observation["kind"] == "delay"),
+        endpoints=frozenset(LineCode(row.tags["line"]) for row in of("endpoint_quality") if "line" in row.tags),
+    )
     found += tcp_losses(sights, ground)
-    found += end_observations(sights, ground, tested=tested)
-    found += interface_observations((row for row in ordered if row.measurement == "interface"), ground.inventory)
+    found += end_observations(sights, ground, elsewhere=elsewhere)
+    found += used
+    found += dial_observations(of("dial"), ground, tested=elsewhere.tested)
+    found += interface_observations(of("interface"), ground.inventory)
     return found
+
+
+def crossed(observations: Iterable[Observation]) -> frozenset[ComponentId]:
+    """Components that the observations' packets crossed."""
+    vias = [via for o in observations for via in (o.get("via", ()), *(path["via"] for path in o.get("paths", ())))]
+    return frozenset(component for via in vias for component in via)
 
 
 class _CountsOnly:

@@ -7,29 +7,36 @@ from typing import Any
 
 from faultline.inference.observations_rows import Observation
 from faultline.inventory import positions
+from faultline.inventory.extent import everything_on
 from faultline.inventory.model import Component, Inventory
 from faultline.records.incident import Base, base_of
 from faultline.records.terms import ComponentKind, Direction, Owner
 
 
 def components(observations: Sequence[Observation], inventory: Inventory) -> list[dict[str, Any]]:
-    """Every component of the lines that were measured, with the services on their servers, and what else observations name."""
+    """Every component of the lines that were measured, with the services on their servers, and what else observations name.
+
+    A bundle stands aside for its members: they are what can fail.
+    """
     named = _named(observations)
     wanted: dict[Base, None] = {}
     for line in inventory.lines.values():
-        if not named.isdisjoint(line.path):
-            wanted.update(dict.fromkeys(line.path))
+        reach = everything_on(line, inventory.components)
+        if not named.isdisjoint(reach):
+            wanted.update(reach)
     wanted.update((base, None) for base in inventory.components if base in named)
     for base in list(wanted):
         wanted.update((Base(host), None) for host in inventory.components[base].hosts)
-    found = [entry for base in wanted for entry in _entries(inventory, inventory.components[base])]
+    known = (inventory.components[base] for base in wanted)
+    found = [entry for component in known if not component.paths for entry in _entries(inventory, component)]
     return found + _silent_places(observations, inventory)
 
 
 def _named(observations: Iterable[Observation]) -> set[Base]:
     found: set[Base] = set()
     for observation in observations:
-        ids = [*observation.get("via", ()), observation.get("endpoint"), observation.get("component")]
+        vias = [observation.get("via", ()), *(path["via"] for path in observation.get("paths", ()))]
+        ids = [*(component for via in vias for component in via), observation.get("endpoint"), observation.get("component")]
         found.update(base_of(component) for component in ids if component is not None)
     return found
 
@@ -69,6 +76,14 @@ def maintenance(inventory: Inventory, start_ns: int, end_ns: int) -> list[str]:
     found: dict[str, None] = {}
     for work in inventory.planned:
         if work.start_ns < end_ns and start_ns < work.end_ns:
-            for base in work.components:
+            for base in (part for named in work.components for part in _parts(inventory, named)):
                 found.update((positions.directed(inventory, base, direction), None) for direction in Direction)
     return list(found)
+
+
+def _parts(inventory: Inventory, base: Base) -> tuple[Base, ...]:
+    """What work on a component works on: of a bundle its members, of a server its services too."""
+    component = inventory.components[base]
+    if component.paths:
+        return tuple(dict.fromkeys(member for path in component.paths for member in path))
+    return (base, *(Base(host) for host in component.hosts))

@@ -1,12 +1,15 @@
-"""Evidence about the ends of a line out of its TCP traffic: round trips to the end, server response, closed windows.
+"""Evidence about the ends of a line out of its TCP traffic as a whole: round trips to the end, server response, closed windows.
 
 Each is taken from the one vantage nearest to the end it speaks of: every vantage farther off sees the same samples through more
-of the line.
+of the line. What test packets measure better, and what is known of each endpoint by itself (`observations_endpoints`), is not
+told a second time here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+
+import attrs
 
 from faultline.inference.observations_rows import (
     Ground,
@@ -17,42 +20,57 @@ from faultline.inference.observations_rows import (
     with_quality,
 )
 from faultline.inference.observations_tcp import Sight, by_direction, capture_quality
-from faultline.inventory import positions
+from faultline.inference.observations_ways import told
+from faultline.inventory.endpoints import HOSTS
 from faultline.inventory.model import Line
 from faultline.records.incident import Base
-from faultline.records.terms import SECOND_NS, ComponentKind, Direction, LineCode
+from faultline.records.terms import SECOND_NS, ComponentId, Direction, LineCode
 
 FEWEST_SAMPLES = 10
 INTERVAL_S = 10
 """A flow record, and so each flow counted in `tcp_flows`, stands for one interval."""
-HOSTS = frozenset({ComponentKind.SERVER, ComponentKind.SERVICE, ComponentKind.RESOLVER})
 
 
-def end_observations(sights: Iterable[Sight], ground: Ground, *, tested: frozenset[LineCode]) -> Iterator[Observation]:
-    """What the traffic of all lines says of their ends. `tested` are the lines whose delay test sessions watch."""
+@attrs.frozen(slots=True, kw_only=True)
+class Elsewhere:
+    """What other evidence of the same window says better."""
+
+    tested: frozenset[LineCode] = frozenset()
+    """Lines whose delay test sessions watch."""
+    timed: frozenset[ComponentId] = frozenset()
+    """Components that test packets with a baseline crossed."""
+    endpoints: frozenset[LineCode] = frozenset()
+    """Lines whose endpoints are known one by one."""
+
+
+def end_observations(sights: Iterable[Sight], ground: Ground, *, elsewhere: Elsewhere) -> Iterator[Observation]:
+    """What the traffic of all lines says of their ends."""
     for group in by_direction(sights):
-        nearest = group[::-1]
-        yield from _round_trips(nearest, ground, whole=group[0].line.code not in tested)
-        yield from _first(_response(sight, ground) for sight in nearest)
-        yield from _first(_closed_windows(sight, ground) for sight in group)
+        nearest, code = group[::-1], group[0].line.code
+        yield from _round_trips(nearest, ground, elsewhere)
+        if code not in elsewhere.endpoints:
+            yield from _first(_response(sight, ground) for sight in nearest)
+            yield from _first(_closed_windows(sight, ground) for sight in group)
 
 
 def _first(found: Iterable[Observation | None]) -> Iterator[Observation]:
     yield from [observation for observation in found if observation is not None][:1]
 
 
-def _round_trips(nearest: list[Sight], ground: Ground, *, whole: bool) -> Iterator[Observation]:
+def _round_trips(nearest: list[Sight], ground: Ground, elsewhere: Elsewhere) -> Iterator[Observation]:
     """From the nearest vantage; where no session tests the line, from the farthest too, for all that lies between."""
-    seen = [(sight, made) for sight in nearest if (made := _round_trip(sight, ground)) is not None]
+    whole = nearest[0].line.code not in elsewhere.tested
+    seen = [(sight, made) for sight in nearest if (made := _round_trip(sight, ground, elsewhere)) is not None]
     for sight, observation in [*seen[:1], *(seen[-1:] if whole and len(seen) > 1 else [])]:
         yield with_quality(observation, capture_quality(sight))
 
 
-def _round_trip(sight: Sight, ground: Ground) -> Observation | None:
+def _round_trip(sight: Sight, ground: Ground, elsewhere: Elsewhere) -> Observation | None:
     """From the vantage to the end and back, the receiver's own delay included.
 
     Because of that share, a median that rose while the minimum stayed is another mix of traffic as likely as the line (longer
-    think times, delayed acknowledgements of RFC 1122), and is no evidence.
+    think times, delayed acknowledgements of RFC 1122), and is no evidence. And where test packets time all of the way they have
+    the word: an acknowledgement that waited for a slow answer is not the way's.
     """
     histogram = sight.row.histograms.get("data_rtt")
     usual = ground.usual(line=sight.line.code, name=sight.vantage, direction=sight.direction.value, metric="data_rtt")
@@ -62,10 +80,13 @@ def _round_trip(sight: Sight, ground: Ground) -> Observation | None:
     minimum_rise = (histogram.min or 0) - usual.min_ns
     if median_rise > usual.mad_ns and minimum_rise < median_rise / 2:
         return None
-    via = positions.to_end_and_back(sight.line, ground.inventory, sight.position, sight.direction)
-    if not via:
+    ways = ground.ways.to_end_and_back(sight.line, sight.position, sight.direction)
+    crossed = {component for way in ways for component in way.via}
+    if not crossed or crossed <= elsewhere.timed:
         return None
-    return {"kind": "delay", "source": "passive", "via": list(via), **delay_numbers(histogram, usual), "round_trip": True}
+    view = sight.view("data_rtt")
+    numbers = delay_numbers(histogram, usual)
+    return {"kind": "delay", "source": "passive", "view": view, **told(ways), **numbers, "round_trip": True}
 
 
 def _response(sight: Sight, ground: Ground) -> Observation | None:
@@ -79,9 +100,10 @@ def _response(sight: Sight, ground: Ground) -> Observation | None:
     usual = ground.usual(line=sight.line.code, name=sight.vantage, direction=sight.direction.value, metric="application_response")
     if server is None or histogram is None or histogram.n < FEWEST_SAMPLES or usual is None:
         return None
-    via = positions.to_end_and_back(sight.line, ground.inventory, sight.position, sight.direction)
-    way: Observation = {"via": list(via), "round_trip": True} if via else {}
-    observation = {"kind": "response", "endpoint": server, **way, **response_numbers(histogram, usual)}
+    crossed = told(ground.ways.to_end_and_back(sight.line, sight.position, sight.direction))
+    way: Observation = {**crossed, "round_trip": True} if crossed else {}
+    view = sight.view("application_response")
+    observation = {"kind": "response", "view": view, "endpoint": server, **way, **response_numbers(histogram, usual)}
     return with_quality(observation, capture_quality(sight))
 
 
@@ -94,6 +116,7 @@ def _closed_windows(sight: Sight, ground: Ground) -> Observation | None:
     whole_ns = flows * INTERVAL_S * SECOND_NS
     observation = {
         "kind": "zero_window",
+        "view": sight.view("zero_window"),
         "endpoint": host,
         "seconds": seconds(whole_ns),
         "closed_seconds": seconds(min(closed_ns, whole_ns)),

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from faultline.inference.observations_rows import Observation, SeenRow, count
+from faultline.inference.observations_ways import Way, Ways, told
 from faultline.inventory import positions
-from faultline.inventory.model import Inventory, ProbeInterface, Vantage
+from faultline.inventory.model import Inventory, Line, ProbeInterface, Vantage
 from faultline.records.incident import Base
 from faultline.records.terms import ComponentId, Direction, ProbeId
 
@@ -42,7 +43,8 @@ def interface_observations(rows: Iterable[SeenRow], inventory: Inventory) -> Ite
             stands.setdefault(vantage.probe, []).append(vantage)
     for row in rows:
         spoken = known.get((ProbeId(row.tags.get("probe", "")), row.tags.get("interface", "")))
-        if spoken is not None:
+        # Of a bundle nobody knows which member the interface leads to.
+        if spoken is not None and not inventory.components[spoken.component].paths:
             yield from _link(row, spoken, inventory)
             to_host = direction_to(inventory, spoken, stands.get(spoken.probe, ()))
             yield from _counters(row, spoken, inventory, to_host)
@@ -84,23 +86,41 @@ def direction_to(inventory: Inventory, spoken: ProbeInterface, stands: Iterable[
     found: set[Direction] = set()
     for vantage in stands:
         for code, position in vantage.positions.items():
-            path = inventory.lines[code].path
-            place = path.index(spoken.component) if spoken.component in path else None
+            place = _place(inventory, inventory.lines[code], spoken.component)
             if place is not None and position.place != place:
                 found.add(Direction.A_TO_Z if position.place > place else Direction.Z_TO_A)
     return found.pop() if len(found) == 1 else None
+
+
+def _place(inventory: Inventory, line: Line, component: Base) -> int | None:
+    """Element of a line's path that a component is, or is a member of."""
+    for at, base in enumerate(line.path):
+        if component == base or any(component in path for path in inventory.components[base].paths):
+            return at
+    return None
 
 
 def _counter(component: ComponentId, name: str, *, raised: bool) -> Observation:
     return {"kind": "counter", "component": component, "name": name, "raised": raised}
 
 
-def silence_observations(silent: Mapping[ProbeId, tuple[int, int]], inventory: Inventory) -> Iterator[Observation]:
+def silence_observations(silent: Mapping[ProbeId, tuple[int, int]], inventory: Inventory, ways: Ways) -> Iterator[Observation]:
     """Probes that fell silent, with the reports missed and expected, as `Attendance` tells them."""
     for probe, (missed, expected) in sorted(silent.items()):
         site = site_of(probe, inventory)
         where = {"site": site} if site else {}
-        yield {"kind": "silence", "probe": probe_id(probe), **where, "missed": missed, "expected": expected}
+        crossed = told(_way_of_reports(probe, inventory, ways))
+        yield {"kind": "silence", "probe": probe_id(probe), **where, **crossed, "missed": missed, "expected": expected}
+
+
+def _way_of_reports(probe: ProbeId, inventory: Inventory, ways: Ways) -> list[Way]:
+    """What the reports cross to the collector and its answers back; nothing where they have a network of their own."""
+    for code, line in inventory.lines.items():
+        stands = [v.positions[code] for v in inventory.vantages.values() if v.probe == probe and code in v.positions]
+        if line.reports_to is not None and stands:
+            nearest = max if line.reports_to is Direction.A_TO_Z else min
+            return ways.to_end_and_back(line, nearest(stands, key=lambda position: position.place), line.reports_to)
+    return []
 
 
 def site_of(probe: str, inventory: Inventory) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from faultline.inference.observations_ways import Ways
 from faultline.inventory.model import Inventory
 from faultline.records.histogram import Histogram
 from faultline.records.points import FieldValue
@@ -73,15 +74,16 @@ class UsualValues(Protocol):
 class UsualOf(Protocol):
     """Looks a baseline up for the time of the window."""
 
-    def __call__(self, *, line: str, name: str, direction: str, metric: str) -> UsualValues | None:
+    def __call__(self, *, line: str, name: str, direction: str, metric: str, endpoint: str = "") -> UsualValues | None:
         """The baseline; None when there is none yet.
 
         Args:
             line: the line's code.
-            name: of the session or the vantage.
-            direction: `a_to_z` or `z_to_a` for a vantage's metrics, empty for a session's.
+            name: of the session, the dial test or the vantage.
+            direction: `a_to_z` or `z_to_a` for a vantage's metrics of a direction, else empty.
             metric: `forward_delay`, `reverse_delay`, `rtt`; `data_rtt`, `application_response`, `loss_upstream`,
-                `loss_downstream`.
+                `loss_downstream`; `response_time`; `timed_out`, `refused`, `error_answers`.
+            endpoint: for a vantage's view of one service or host.
         """
 
 
@@ -93,6 +95,8 @@ class Ground:
     usual: UsualOf
     seconds: float
     """Length of the window."""
+    ways: Ways
+    """What packets crossed between two places, by what traces told of that window."""
 
 
 def count(row: SeenRow, name: str) -> int | None:

@@ -1,9 +1,13 @@
-"""Evidence of test sessions: loss by direction, and delay against its baseline.
+"""Evidence of test sessions: loss by direction, delay against its baseline, and what size of packets gets through.
 
 **Loss.** A packet's fate is one of: came back, lost on the way out, lost on the way back, lost without anyone knowing where. Each
 packet is counted where it speaks: on the way out stand those whose fate is known; on the way back those of them that reached the
-reflector; the unattributed ones expose both directions together (`round_trip`). The product of the three is the likelihood of the
-session's packets, so a dead line, which attributes nothing, is seen, and nothing is counted twice.
+reflector; the unattributed ones expose both directions together (`round_trip`), and the device the reflector stands in, which
+must live to answer. The product of the three is the likelihood of the session's packets, so a dead line, which attributes
+nothing, is seen, and nothing is counted twice.
+
+**Size.** A session of full-size packets says what its small twin does not: whether packets of that size get through. It is told
+as `mtu` alone; its delays and losses are its twin's, and would count twice.
 
 **Delay.** A change of one-way delay needs no common clock, but a clock that moves looks like one: it moves the two directions
 by as much in opposite senses, and the network cannot make one way faster. So opposite movement is the clock's. While it is small
@@ -27,10 +31,12 @@ from faultline.inference.observations_rows import (
     delay_numbers,
     with_quality,
 )
+from faultline.inference.observations_ways import Way, beyond, told
 from faultline.inventory import positions
 from faultline.inventory.model import Inventory, Line, Position, TestSession
 from faultline.records.histogram import Histogram
-from faultline.records.terms import LineCode, SessionId
+from faultline.records.incident import Base
+from faultline.records.terms import ComponentId, LineCode, SessionId
 
 FEWEST_SAMPLES = 10
 """Fewer delay samples say nothing: their median is any of them."""
@@ -43,10 +49,25 @@ MOST_SPREAD = 4.0
 
 
 @attrs.frozen(slots=True, kw_only=True)
-class _Ends:
+class _Test:
+    """A session in its place."""
+
+    session: TestSession
     line: Line
     sender: Position
     reflector: Position
+
+    def there(self, ground: Ground) -> list[Way]:
+        return ground.ways.between(self.line, self.sender, self.reflector, self.session)
+
+    def home(self, ground: Ground) -> list[Way]:
+        return ground.ways.between(self.line, self.reflector, self.sender, self.session)
+
+    def both(self, ground: Ground) -> list[Way]:
+        return ground.ways.round_trip(self.line, self.sender, self.reflector, self.session)
+
+    def view(self, which: str) -> str:
+        return f"session {self.session.id} {which}"
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -61,14 +82,18 @@ class _Delay:
 
 def session_observations(row: SeenRow, ground: Ground) -> Iterator[Observation]:
     """What a `session` row says; nothing when the inventory does not know the session."""
-    ends = _ends(row, ground.inventory)
-    if ends is None:
+    test = _test(row, ground.inventory)
+    if test is None:
         return
-    for observation, clock_error_us in (*_losses(row, ground, ends), *_delays(row, ground, ends)):
-        yield with_quality(observation, {"clock_error_us": clock_error_us, **_quality(row)})
+    quality = _quality(row)
+    for observation in _losses(row, ground, test):
+        yield with_quality(observation, quality)
+    if not test.session.is_full_size:
+        for observation, clock_error_us in _delays(row, ground, test):
+            yield with_quality(observation, {"clock_error_us": clock_error_us, **quality})
 
 
-def _ends(row: SeenRow, inventory: Inventory) -> _Ends | None:
+def _test(row: SeenRow, inventory: Inventory) -> _Test | None:
     session: TestSession | None = inventory.sessions.get(SessionId(row.tags.get("session", "")))
     line = inventory.lines.get(LineCode(session.line)) if session else None
     if session is None or line is None:
@@ -76,7 +101,7 @@ def _ends(row: SeenRow, inventory: Inventory) -> _Ends | None:
     sender, reflector = inventory.vantages.get(session.sender), inventory.vantages.get(session.reflector)
     if sender is None or reflector is None:
         return None
-    return _Ends(line=line, sender=sender.positions[line.code], reflector=reflector.positions[line.code])
+    return _Test(session=session, line=line, sender=sender.positions[line.code], reflector=reflector.positions[line.code])
 
 
 def _quality(row: SeenRow) -> dict[str, float | None]:
@@ -88,43 +113,56 @@ def _quality(row: SeenRow) -> dict[str, float | None]:
     }
 
 
-def _losses(row: SeenRow, ground: Ground, ends: _Ends) -> Iterator[tuple[Observation, None]]:
+def _losses(row: SeenRow, ground: Ground, test: _Test) -> Iterator[Observation]:
     received, out, back = count(row, "received"), count(row, "lost_forward"), count(row, "lost_reverse")
     nowhere = count(row, "lost_unattributed")
     if received is not None and out is not None and back is not None:
-        there = positions.via(ends.line, ground.inventory, ends.sender, ends.reflector)
-        home = positions.via(ends.line, ground.inventory, ends.reflector, ends.sender)
-        for slice_, sent, lost in ((there, received + back + out, out), (home, received + back, back)):
+        for which, ways, sent, lost in (
+            ("there", test.there(ground), received + back + out, out),
+            ("back", test.home(ground), received + back, back),
+        ):
             if sent > 0:
-                yield {"kind": "loss", "source": "active", "via": list(slice_), "sent": sent, "lost": lost}, None
+                yield {**_lost(test, which, sent, lost), **told(ways)}
     if nowhere:
-        both = positions.both_ways(ends.line, ground.inventory, ends.sender, ends.reflector)
-        yield (
-            {
-                "kind": "loss",
-                "source": "active",
-                "via": list(both),
-                "sent": nowhere,
-                "lost": nowhere,
-                "round_trip": True,
-            },
-            None,
-        )
+        reflecting = _device_of(test, ground.inventory)
+        ways = beyond(test.both(ground), reflecting)
+        yield {**_lost(test, "nowhere", nowhere, nowhere), **told(ways), "round_trip": True}
 
 
-def _delays(row: SeenRow, ground: Ground, ends: _Ends) -> Iterator[tuple[Observation, float | None]]:
+def _lost(test: _Test, which: str, sent: int, lost: int) -> Observation:
+    """Packets lost of packets sent; of a full-size session, packets of a size."""
+    size = test.session.packet_octets
+    kind: Observation = {"kind": "loss", "source": "active"}
+    if test.session.is_full_size and size is not None:
+        kind = {"kind": "mtu", "size": size}
+    return {**kind, "view": test.view(which), "sent": sent, "lost": lost}
+
+
+def _device_of(test: _Test, inventory: Inventory) -> ComponentId | None:
+    """The device that the reflector's probe stands in: one with a vantage of the probe on each side; None when not known."""
+    probe, code = inventory.vantages[test.session.reflector].probe, test.line.code
+    if probe is None:
+        return None
+    mine = [v.positions[code] for v in inventory.vantages.values() if v.probe == probe and code in v.positions]
+    for other in mine:
+        inside = positions.via(test.line, inventory, test.reflector, other)
+        if len(inside) == 1 and not inventory.components[Base(inside[0])].directed:
+            return inside[0]
+    return None
+
+
+def _delays(row: SeenRow, ground: Ground, test: _Test) -> Iterator[tuple[Observation, float | None]]:
     forward, reverse, whole = (_delay(row, ground, metric) for metric in ("forward_delay", "reverse_delay", "rtt"))
     clock_ns = _clock_movement_ns(forward, reverse)
     if forward and reverse and clock_ns is not None and not _is_wide(forward, reverse, whole):
         error_us = round(clock_ns / US_NS, 3)
-        there = positions.via(ends.line, ground.inventory, ends.sender, ends.reflector)
-        home = positions.via(ends.line, ground.inventory, ends.reflector, ends.sender)
-        yield {"kind": "delay", "via": list(there), **delay_numbers(forward.histogram, forward.usual)}, error_us
-        yield {"kind": "delay", "via": list(home), **delay_numbers(reverse.histogram, reverse.usual)}, error_us
+        for which, ways, delay in (("there", test.there(ground), forward), ("back", test.home(ground), reverse)):
+            numbers = delay_numbers(delay.histogram, delay.usual)
+            yield {"kind": "delay", "view": test.view(which), **told(ways), **numbers}, error_us
     elif whole:
-        both = positions.both_ways(ends.line, ground.inventory, ends.sender, ends.reflector)
         numbers = delay_numbers(whole.histogram, whole.usual)
-        yield {"kind": "delay", "via": list(both), **numbers, "round_trip": True}, None
+        view = test.view("round trip")
+        yield {"kind": "delay", "view": view, **told(test.both(ground)), **numbers, "round_trip": True}, None
 
 
 def _delay(row: SeenRow, ground: Ground, metric: str) -> _Delay | None:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 import attrs
 
 from faultline.inference.observations_rows import Ground, Observation, SeenRow, count, ratio, with_quality
-from faultline.inventory import positions
+from faultline.inference.observations_ways import told
 from faultline.inventory.model import Inventory, Line, Position
 from faultline.records.terms import Direction, LineCode, VantageId
 
@@ -66,6 +66,10 @@ class Sight:
         capture, one_sided = ratio(self.row, "capture_loss_ratio") or 0.0, ratio(self.row, "one_sided_ratio") or 0.0
         return capture <= MOST_CAPTURE_LOSS and one_sided <= MOST_ONE_SIDED
 
+    def view(self, metric: str) -> str:
+        """What looks at what, as one text."""
+        return f"vantage {self.vantage} {self.line.code} {self.direction.value} {metric}"
+
     @property
     def order(self) -> float:
         """Rises in the direction of the packets."""
@@ -109,13 +113,15 @@ def by_direction(sights: Iterable[Sight]) -> Iterator[list[Sight]]:
 
 
 def _losses(sight: Sight, ground: Ground) -> Iterator[Observation]:
-    line, inventory, place, direction = sight.line, ground.inventory, sight.position, sight.direction
-    before = positions.from_sender(line, inventory, place, direction)
-    after = positions.to_receiver(line, inventory, place, direction)
-    for metric, side, via in (("loss_upstream", sight.upstream, before), ("loss_downstream", sight.downstream, after)):
-        if not via:
+    line, place, direction = sight.line, sight.position, sight.direction
+    before = ground.ways.from_sender(line, place, direction)
+    after = ground.ways.to_receiver(line, place, direction)
+    for metric, side, ways in (("loss_upstream", sight.upstream, before), ("loss_downstream", sight.downstream, after)):
+        crossed = told(ways)
+        if not crossed:
             continue
-        observation: Observation = {"kind": "loss", "source": "passive", "via": list(via), "sent": side.sent, "lost": side.lost}
+        observation: Observation = {"kind": "loss", "source": "passive", "view": sight.view(metric), **crossed}
+        observation |= {"sent": side.sent, "lost": side.lost}
         usual = ground.usual(line=line.code, name=sight.vantage, direction=direction.value, metric=metric)
         if usual is not None:
             # Half a loss more than was seen (Jeffreys): a short memory without losses does not make one impossible.

@@ -11,7 +11,7 @@ from faultline.inventory.entry import Entry
 from faultline.inventory.extent import everything_on
 from faultline.inventory.model import Component, Line, LineEnd, Tenant
 from faultline.records.incident import Base
-from faultline.records.terms import ComponentKind, LineCode, TenantId
+from faultline.records.terms import ComponentKind, Direction, LineCode, TenantId
 
 ON_A_PATH = frozenset(
     {ComponentKind.SEGMENT, ComponentKind.LINK, ComponentKind.DEVICE, ComponentKind.SERVER, ComponentKind.RESOLVER}
@@ -40,13 +40,27 @@ def line_of(
     lines: Collection[str],
 ) -> Line | None:
     """The line of an entry; None when it is not sound, with the reasons noted."""
-    entry.only("code", "tenant", "customer", "grade", "type", "cir_bps", "state", "time_zone", "backup", "a_end", "z_end", "path")
+    entry.only(
+        "code",
+        "tenant",
+        "customer",
+        "grade",
+        "type",
+        "cir_bps",
+        "state",
+        "time_zone",
+        "backup",
+        "a_end",
+        "z_end",
+        "path",
+        "reports_to",
+    )
     tenant = entry.reference("tenant", known_tenants, "tenant", required=True)
     customer, grade, type_ = entry.text("customer"), entry.text("grade"), entry.text("type")
     cir_bps = entry.number("cir_bps")
     state = entry.choice("state", LineState, default=LineState.IN_SERVICE)
     time_zone = _time_zone(entry)
-    backup = _backup(entry, code, lines)
+    backup, reports_to = _backup(entry, code, lines), _reports_to(entry)
     a_end, z_end = (_end(entry, key, sites, components, known_components) for key in ("a_end", "z_end"))
     path = _path(entry, components, known_components)
     if a_end and z_end:
@@ -69,6 +83,7 @@ def line_of(
         state=state.value,
         time_zone=time_zone,
         backup=backup,
+        reports_to=reports_to,
     )
 
 
@@ -116,6 +131,16 @@ def _backup(entry: Entry, code: LineCode | None, lines: Collection[str]) -> Line
         entry.wrong("backup", "a line cannot be its own backup", "name the other line of the pair")
         return None
     return LineCode(backup) if backup else None
+
+
+def _reports_to(entry: Entry) -> Direction | None:
+    """The direction of reports that cross the line itself."""
+    ends = {"a_end": Direction.Z_TO_A, "z_end": Direction.A_TO_Z}
+    text = entry.text("reports_to")
+    if text is not None and text not in ends:
+        remedy = "name the end the collector is behind, or leave it out where reports have a network of their own"
+        entry.wrong("reports_to", f"{text!r} is not one of {', '.join(ends)}", remedy)
+    return ends.get(text) if text is not None else None
 
 
 def _time_zone(entry: Entry) -> str | None:

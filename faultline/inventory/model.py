@@ -11,7 +11,18 @@ from enum import StrEnum
 import attrs
 
 from faultline.records.incident import Base
-from faultline.records.terms import ComponentKind, DialId, LineCode, Owner, ProbeId, SessionId, TenantId, TraceId, VantageId
+from faultline.records.terms import (
+    ComponentKind,
+    DialId,
+    Direction,
+    LineCode,
+    Owner,
+    ProbeId,
+    SessionId,
+    TenantId,
+    TraceId,
+    VantageId,
+)
 
 SMALL_OCTETS = 1000
 """Test packets above this length are there to find out what size gets through."""
@@ -120,6 +131,8 @@ class Line:
     """IANA name; None: UTC."""
     backup: LineCode | None = None
     """The other line of a two-carrier pair."""
+    reports_to: Direction | None = None
+    """Towards the end the collector is behind, where the reports of the line's probes cross the line itself."""
 
 
 @attrs.frozen(slots=True, kw_only=True)

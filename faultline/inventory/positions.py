@@ -53,6 +53,11 @@ def between(path: tuple[Base, ...], one: Base, other: Base) -> Position:
     return Position(place=low + 0.5)
 
 
+def end(line: Line, towards: Direction) -> Position:
+    """The end of the path that packets of a direction go to."""
+    return Position(place=len(line.path) - 0.5 if towards is Direction.A_TO_Z else -0.5)
+
+
 def describe(path: tuple[Base, ...], position: Position) -> dict[str, str | list[str]]:
     """The position as the YAML form has it: `at`, `between`, `before` or `after`."""
     place = position.place

@@ -12,6 +12,7 @@ import pytest
 from faultline import inventory
 from faultline.inference.observations import assemble
 from faultline.records.histogram import Histogram
+from faultline.records.incident import Base
 from faultline.records.points import FieldValue
 from faultline.records.terms import SECOND_NS, ProbeId
 
@@ -100,15 +101,22 @@ class Ground:
         )
 
     def observations(self, *rows: Row, **options: Any) -> list[dict[str, Any]]:
-        """Its observations."""
+        """Its observations, without the names of their views."""
         found: list[dict[str, Any]] = self.evidence(*rows, **options)["observations"]
-        return found
+        return [{key: value for key, value in observation.items() if key != "view"} for observation in found]
 
 
 @pytest.fixture(scope="session")
-def known() -> inventory.Inventory:
+def example() -> inventory.Inventory:
     """The example inventory."""
     return inventory.read(EXAMPLE)
+
+
+@pytest.fixture(scope="session")
+def known(example: inventory.Inventory) -> inventory.Inventory:
+    """The example inventory, the core one thing: what most observations are about has nothing to do with its alternatives."""
+    core = attrs.evolve(example.components[Base("core")], paths=())
+    return attrs.evolve(example, components={**example.components, core.id: core})
 
 
 @pytest.fixture

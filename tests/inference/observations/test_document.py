@@ -18,7 +18,8 @@ def test_the_document_has_every_component_of_the_measured_line(ground: Any) -> N
     assert evidence["format"] == "faultline-evidence/1"
     assert evidence["window"] == {"start": "2026-11-30T12:00:00Z", "end": "2026-11-30T12:01:00Z"}
     listed = {c["id"]: c for c in evidence["components"]}
-    assert len(listed) == len(evidence["components"]) == 16
+    assert len(listed) == len(evidence["components"]) == 17
+    assert listed["dns-1"]["kind"] == "resolver"
     assert listed["loop-a>"] == {"id": "loop-a>", "kind": "segment", "owner": "access", "reverse": "loop-a<"}
     assert listed["branch-lan<"] == {
         "id": "branch-lan<",

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from faultline.inference.observations_rows import Ground
 from faultline.inference.observations_sessions import session_observations
+from faultline.inference.observations_ways import Ways
 from faultline.inventory import Inventory
 from faultline.records.histogram import Histogram
 
@@ -42,7 +43,7 @@ def test_every_packet_is_counted_once_a_direction(
     received, forward, reverse, nowhere = fates
     counts = {"received": received, "lost_forward": forward, "lost_reverse": reverse, "lost_unattributed": nowhere}
     row = make_row(measurement="session", tags={"line": "CN-NB-0017", "session": "ce-pe1"}, fields=counts)
-    seen = list(session_observations(row, Ground(inventory=known, usual=nothing_usual, seconds=60.0)))
+    seen = list(session_observations(row, Ground(inventory=known, usual=nothing_usual, seconds=60.0, ways=Ways(known))))
     assert sum(o["lost"] for o in seen) == forward + reverse + nowhere
     out = [o["sent"] for o in seen if o["via"] == ["loop-a>"] or o.get("round_trip")]
     assert sum(out) == received + forward + reverse + nowhere
@@ -50,12 +51,12 @@ def test_every_packet_is_counted_once_a_direction(
 
 
 def test_a_dead_line_is_seen(ground: Any) -> None:
-    """When nothing comes back, nothing is attributed, and both directions stand accused together."""
+    """When nothing comes back, nothing is attributed; both directions stand accused, and the device that should answer."""
     dead = {"sent": 600, "received": 0, "lost_forward": 0, "lost_reverse": 0, "lost_unattributed": 600}
     (seen,) = ground.observations(ground.session("ce-fw", dead))
     assert seen["round_trip"] is True
     assert (seen["sent"], seen["lost"]) == (600, 600)
-    assert seen["via"] == ["loop-a>", "loop-a<", "pe1", "core>", "core<", "pe2", "loop-z>", "loop-z<"]
+    assert seen["via"] == ["loop-a>", "loop-a<", "pe1", "core>", "core<", "pe2", "loop-z>", "loop-z<", "fw"]
 
 
 def test_the_instruments_troubles_travel_along(ground: Any) -> None:
