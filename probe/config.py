@@ -14,6 +14,7 @@ from probe.cutting import divides_a_window
 from probe.dials.config import DialConfig
 from probe.export.config import CollectorConfig
 from probe.host.config import HostConfig
+from probe.paths.config import TraceConfig
 from probe.spool.config import SpoolConfig
 
 
@@ -107,6 +108,8 @@ class ProbeConfig:
     """Answers the test packets of others; none: nothing listens."""
     dials: list[DialConfig] = attrs.field(factory=list)
     """Dial tests that this probe makes. Empty: none but those the collector orders."""
+    traces: list[TraceConfig] = attrs.field(factory=list)
+    """Paths that this probe traces again and again. Empty: none but those the collector orders."""
     host: HostConfig = attrs.field(factory=HostConfig)
     interval_s: int = attrs.field(default=10)
     """Length of a measuring interval; windows of 10 s must be whole numbers of it: 1, 2, 5 or 10."""
@@ -122,6 +125,10 @@ class ProbeConfig:
     @dials.validator
     def _check_dials(self, _: object, values: list[DialConfig]) -> None:
         _no_id_twice("dials", [value.id for value in values])
+
+    @traces.validator
+    def _check_traces(self, _: object, values: list[TraceConfig]) -> None:
+        _no_id_twice("traces", [value.id for value in values])
 
     @sessions.validator
     def _check_sessions(self, _: object, values: list[SessionConfig]) -> None:

@@ -6,7 +6,8 @@ Capture feeds the flow pump, which feeds the spool at once, as link changes of t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from faultline.records.terms import ProbeId, Stream
@@ -16,6 +17,9 @@ from faultline.runtime.counters import Counters
 from faultline.runtime.lifecycle import Component, Service
 from faultline.runtime.status import Address, StatusServer
 from probe.active.active_tests import ActiveTests
+from probe.active.config import SessionConfig, endpoint
+from probe.active.path_watch import PathWatch
+from probe.active.result import SessionInterval
 from probe.clock_quality import clock_quality
 from probe.config import CaptureConfig, ProbeConfig
 from probe.cutter import Collect, Cutter
@@ -25,7 +29,9 @@ from probe.export.uploader import Uploader
 from probe.flow_pump import FlowPump, Meter
 from probe.host.host_evidence import HostEvidence
 from probe.lock import StateLock
+from probe.paths.tracer import SessionFlow, Tracer
 from probe.spool.spool import Spool
+from probe.tasks.target import is_address
 
 _SETTLE_S = 1.05
 """A reply may come up to a second after its test packet; then the interval's sessions are final."""
@@ -83,9 +89,15 @@ def build(config: ProbeConfig, *, clock: Clock | None = None) -> Service:
         host = HostEvidence(config.host.interfaces, interval_s=config.interval_s, spool=spool, clock=clock, counters=counters)
         parts.append(("host", host))
         collect["host"] = host.collect
+    tracer: Tracer | None = None
+    if config.traces:
+        tracer = Tracer(config.traces, own_flows(config.sessions), counters=counters)
+        parts.append(("traces", tracer))
+        collect["traces"] = tracer.collect
     tests: ActiveTests | None = None
     if config.sessions or config.reflector:
-        tests = ActiveTests(config.sessions, config.reflector, counters=counters)
+        watch = watched_by(tracer) if tracer else None
+        tests = ActiveTests(config.sessions, config.reflector, counters=counters, watch=watch)
         parts.append(("sessions", tests))
         collect["sessions"] = tests.collect
 
@@ -114,12 +126,35 @@ def build(config: ProbeConfig, *, clock: Clock | None = None) -> Service:
 
     def problems() -> list[str]:
         stuck = [] if cutter.alive() else ["cutter: has not turned for three intervals"]
-        sources = [part.problems() for part in (pump, tests, host, dials) if part is not None]
+        sources = [part.problems() for part in (pump, tests, host, dials, tracer) if part is not None]
         return [*stuck, *(problem for found in sources for problem in found), *uploader.problems()]
 
     if config.status.listen is not None:
         parts.append(("status", StatusServer(Address.parse(config.status.listen), counters=counters, problems=problems)))
     return Service("probe", parts, alive=cutter.alive)
+
+
+def own_flows(sessions: Sequence[SessionConfig]) -> list[SessionFlow]:
+    """The flows of the sessions that have a port of their own and a target by address: those that can be traced as they are."""
+    found = []
+    for session in sessions:
+        where = endpoint(session.target)
+        if session.source_port is not None and is_address(where.host):
+            flow = (session.source_port, where.port)
+            found.append(SessionFlow(session=session.id, address=str(ip_address(where.host)), flow=flow))
+    return found
+
+
+def watched_by(tracer: Tracer) -> Callable[[SessionInterval], None]:
+    """Tells the tracer what the sessions' intervals say of their paths."""
+    paths = PathWatch()
+
+    def watch(interval: SessionInterval) -> None:
+        tracer.learn_distance(interval.session, interval.distance)
+        if paths.changed(interval):
+            tracer.look_again(interval.session)
+
+    return watch
 
 
 def clock_facts() -> dict[str, Any]:

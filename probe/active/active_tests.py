@@ -6,7 +6,7 @@ import errno
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from probe.active.local_clock import LocalClock
 from probe.active.loop import Loop
 from probe.active.reflecting import ReflectorEdge
 from probe.active.reflector import Reflector
+from probe.active.result import SessionInterval
 from probe.active.sending import Running, Sender, fitting_ssid
 from probe.active.session import Cut, Session
 from probe.active.sockets import Address, StampSocket
@@ -99,12 +100,25 @@ class ActiveTests:
     """A component, and the cutter's source of `session` records.
 
     Counter stages `sessions` (scheduled packets), `replies` and `reflector` (datagrams).
+
+    Args:
+        sessions: what is sent.
+        reflector: what is answered; None: nothing.
+        watch: told every session's interval as it is cut.
     """
 
-    def __init__(self, sessions: Sequence[SessionConfig], reflector: ReflectorConfig | None, *, counters: Counters) -> None:
+    def __init__(
+        self,
+        sessions: Sequence[SessionConfig],
+        reflector: ReflectorConfig | None,
+        *,
+        counters: Counters,
+        watch: Callable[[SessionInterval], None] | None = None,
+    ) -> None:
         self._configs = list(sessions)
         self._reflector_config = reflector
         self._counters = counters
+        self._watch = watch
         self._clock = LocalClock()
         self._loop: Loop | None = None
         self._sender: Sender | None = None
@@ -261,7 +275,10 @@ class ActiveTests:
         loop.ask(cut)
         quality = self._clock.quality
         # Summing up takes longer than cutting, and the loop has packets to send.
-        intervals = (cut.interval() for cut in cuts)
+        intervals = [cut.interval() for cut in cuts]
+        if self._watch is not None:
+            for interval in intervals:
+                self._watch(interval)
         return {
             "session": [interval.row(clock_class=quality.clock_class, clock_error_ns=quality.error_ns) for interval in intervals]
         }

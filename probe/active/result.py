@@ -94,6 +94,8 @@ class SessionInterval:
     unmeasured_mask: int = 0
     peer_error_ns: int | None = None
     information: Information | None = None
+    distance: int | None = None
+    """Hops to the reflector; None where it is not known."""
 
     @property
     def lost(self) -> int:

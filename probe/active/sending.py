@@ -135,6 +135,7 @@ class Sender:
         self._running.append(running)
         session = running.session
         session.since_ns = time.time_ns()
+        session.hops_sent_with = line.channel.hops_sent_with
         phase_ns = zlib.crc32(session.name.encode()) % session.interval_ns if running.remaining is None else 0
         self._loop.at(time.monotonic_ns() + phase_ns, lambda due_ns, now_ns: self._send_due(running, due_ns, now_ns))
 

@@ -90,6 +90,8 @@ class Cut:
     unmeasured_mask: int
     peer_error_ns: int | None
     information: Information | None
+    distance: int | None
+    """Hops to the reflector, as it says by the time to live it saw; None while it does not answer, or does not say."""
 
     def interval(self) -> SessionInterval:
         """What they amount to."""
@@ -101,6 +103,7 @@ class Cut:
             unmeasured_mask=self.unmeasured_mask,
             peer_error_ns=self.peer_error_ns,
             information=self.information,
+            distance=self.distance,
         )
 
 
@@ -121,6 +124,8 @@ class Session:
         self.interval_ns = interval_ns
         self.since_ns: int | None = None
         """When it began; None until then."""
+        self.hops_sent_with = 0
+        """Time to live of its packets; 0: not known."""
         self._key = key
         self._tlvs = self._padding(size)
         self._packets: deque[TestPacket] = deque()
@@ -133,6 +138,7 @@ class Session:
         self._unserved: deque[tuple[int, int]] = deque()
         self._peer_error_ns: int | None = None
         self._information: Information | None = None
+        self._hops_left = 0
         self._last: TestPacket | None = None
         self._spoiled: set[int] = set()
 
@@ -193,6 +199,7 @@ class Session:
             packet.t2_ns, packet.t3_ns, packet.t4_ns, packet.t4_source = t2_ns, t3_ns, t4_ns, t4_source
             packet.lag_ns = max(packet.lag_ns, now_ns - t4_ns)
             self._peer_error_ns = error_ns_of(reply.error_estimate)
+            self._hops_left = reply.sender_ttl
             if self._key is None and len(data) > base_octets(None):
                 self._information = information_in(data[base_octets(None) :])
         return answer
@@ -270,7 +277,12 @@ class Session:
             unmeasured_mask=self._unmeasured(inside, start_ns, end_ns),
             peer_error_ns=self._peer_error_ns,
             information=self._information,
+            distance=self._distance() if any(packet.outcome is Outcome.ANSWERED for packet in inside) else None,
         )
+
+    def _distance(self) -> int | None:
+        # A reflector that does not look at it says 0; one behind a translator of time to live would say too much.
+        return self.hops_sent_with - self._hops_left + 1 if 0 < self._hops_left <= self.hops_sent_with else None
 
     def _is_unserved(self, ordinal: int) -> bool:
         """Asked in the order of sending."""

@@ -1,7 +1,6 @@
 """Which dial tests to start now, and what became of them: times and outcomes go in, attempts and rows come out. Pure.
 
-scheduled = done + refused + timed_out + unreachable + error_answers + skipped, in every row. An attempt counts in the interval in
-which it was due, or, when it is still under way as that is cut, in the next one: no row changes afterwards, none is lost.
+scheduled = done + refused + timed_out + unreachable + error_answers + skipped, in every row.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import attrs
 
 from faultline.records.histogram import Histogram
 from probe.dials.config import DialConfig
+from probe.tasks.accounts import DONE, SKIPPED, Accounts, Ended, counted, task_row
 from probe.tasks.timetable import Timetable
 
 MOST_AT_ONCE = 64
@@ -26,12 +26,12 @@ MOST_EACH = 4
 class Outcome(StrEnum):
     """What became of an attempt; also the field that counts it."""
 
-    DONE = "done"
+    DONE = DONE
     REFUSED = "refused"
     TIMED_OUT = "timed_out"
     UNREACHABLE = "unreachable"
     ERROR_ANSWER = "error_answers"
-    SKIPPED = "skipped"
+    SKIPPED = SKIPPED
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -54,17 +54,6 @@ class Turn:
     """Attempts that were due and do not start, by reason; they are in the accounts."""
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class _Ended:
-    dial: str
-    due_ns: int
-    outcome: Outcome
-    times: int = 1
-    """More than one only of turns that were missed."""
-    response_ns: int | None = None
-    request_id: str | None = None
-
-
 class DialBook:
     """Standing dial tests and requests."""
 
@@ -75,7 +64,7 @@ class DialBook:
         self._dials: dict[str, DialConfig] = {}
         self._requests: deque[tuple[str, DialConfig, int]] = deque()
         self._under_way: dict[int, Attempt] = {}
-        self._ended: list[_Ended] = []
+        self._accounts = Accounts()
         self._next_number = 0
 
     def replace(self, dials: Iterable[DialConfig], *, now_ns: int, wall_ns: int) -> None:
@@ -104,17 +93,17 @@ class DialBook:
         while self._requests and len(self._under_way) < self._most_at_once:
             request_id, dial, expires_ns = self._requests.popleft()
             if wall_ns >= expires_ns:
-                self._skip(dial, wall_ns, request_id=request_id)
+                self._note(dial, wall_ns, Outcome.SKIPPED, request_id=request_id)
                 skipped["expired"] += 1
             else:
                 start.append(self._begin(dial, wall_ns, request_id))
         each = Counter(attempt.dial.id for attempt in self._under_way.values() if attempt.request_id is None)
         for due in self._timetable.due(now_ns):
             dial = self._dials[due.id]
-            self._skip(dial, wall_ns, times=due.missed)
+            self._note(dial, wall_ns, Outcome.SKIPPED, times=due.missed)
             skipped["starved"] += due.missed
             if each[dial.id] >= self._most_each or len(self._under_way) >= self._most_at_once:
-                self._skip(dial, wall_ns)
+                self._note(dial, wall_ns, Outcome.SKIPPED)
                 skipped["busy"] += 1
             else:
                 start.append(self._begin(dial, wall_ns, None))
@@ -123,30 +112,16 @@ class DialBook:
     def ended(self, attempt: Attempt, outcome: Outcome, response_ns: int | None = None) -> None:
         """An attempt's outcome; a time only when it was done."""
         if self._under_way.pop(attempt.number, None) is not None:
-            self._ended.append(
-                _Ended(
-                    dial=attempt.dial.id,
-                    due_ns=attempt.due_ns,
-                    outcome=outcome,
-                    response_ns=response_ns,
-                    request_id=attempt.request_id,
-                )
-            )
+            self._note(attempt.dial, attempt.due_ns, outcome, request_id=attempt.request_id, response_ns=response_ns)
 
     def cut(self, start_ns: int, end_ns: int) -> Mapping[str, Sequence[Mapping[str, Any]]]:
         """The `dial` records of an interval, one a standing test and a request that ended; `task` records of requests, too."""
-        taken = [ended for ended in self._ended if ended.due_ns < end_ns]
-        self._ended = [ended for ended in self._ended if ended.due_ns >= end_ns]
-        groups: dict[tuple[str, str | None], list[_Ended]] = {(dial, None): [] for dial in self._dials}
-        for ended in taken:
-            groups.setdefault((ended.dial, ended.request_id), []).append(ended)
-        span = {"interval_start_ns": start_ns, "interval_end_ns": end_ns}
         dials, tasks = [], []
-        for (dial, request_id), found in groups.items():
-            asked = {} if request_id is None else {"request_id": request_id}
-            dials.append({"dial": dial, **span, **_counts(found), **asked})
+        for (dial, request_id), found in self._accounts.take(end_ns, self._dials).items():
+            row = {"dial": dial, "interval_start_ns": start_ns, "interval_end_ns": end_ns, **_counts(found)}
+            dials.append(row if request_id is None else {**row, "request_id": request_id})
             if request_id is not None:
-                tasks.append({"task": request_id, **span, **_account(found), **asked})
+                tasks.append(task_row((dial, request_id), found, start_ns=start_ns, end_ns=end_ns))
         return {"dial": dials, "task": tasks}
 
     def _begin(self, dial: DialConfig, wall_ns: int, request_id: str | None) -> Attempt:
@@ -155,20 +130,12 @@ class DialBook:
         self._under_way[attempt.number] = attempt
         return attempt
 
-    def _skip(self, dial: DialConfig, wall_ns: int, *, times: int = 1, request_id: str | None = None) -> None:
-        if times:
-            self._ended.append(_Ended(dial=dial.id, due_ns=wall_ns, outcome=Outcome.SKIPPED, times=times, request_id=request_id))
+    def _note(self, dial: DialConfig, due_ns: int, outcome: Outcome, **more: Any) -> None:
+        self._accounts.note(Ended(task=dial.id, due_ns=due_ns, outcome=outcome, **more))
 
 
-def _counted(found: Iterable[_Ended]) -> Counter[Outcome]:
-    count: Counter[Outcome] = Counter()
-    for ended in found:
-        count[ended.outcome] += ended.times
-    return count
-
-
-def _counts(found: Sequence[_Ended]) -> dict[str, Any]:
-    count = _counted(found)
+def _counts(found: Sequence[Ended]) -> dict[str, Any]:
+    count = counted(found)
     response_time = Histogram()
     for ended in found:
         if ended.response_ns is not None:
@@ -178,9 +145,3 @@ def _counts(found: Sequence[_Ended]) -> dict[str, Any]:
         **{str(outcome): count[outcome] for outcome in Outcome},
         "response_time": response_time.encode(),
     }
-
-
-def _account(found: Sequence[_Ended]) -> dict[str, int]:
-    count = _counted(found)
-    done, skipped = count[Outcome.DONE], count[Outcome.SKIPPED]
-    return {"scheduled": count.total(), "done": done, "failed": count.total() - done - skipped, "skipped": skipped}

@@ -50,10 +50,19 @@ class Discovery:
         max_hops: distance that is not gone beyond.
         timeout_ns: after which a probe is taken for unanswered.
         serial: answers may not tell which probe of a flow they are for, so each flow has one under way.
+        gap_hops: silent hops in a row after which nothing further is expected.
     """
 
     def __init__(
-        self, *, method: Method, flows: int | None, samples: int, max_hops: int, timeout_ns: int, serial: bool = False
+        self,
+        *,
+        method: Method,
+        flows: int | None,
+        samples: int,
+        max_hops: int,
+        timeout_ns: int,
+        serial: bool = False,
+        gap_hops: int = GAP_HOPS,
     ) -> None:
         self._method = method
         self._asked_flows = flows
@@ -61,6 +70,7 @@ class Discovery:
         self._max_hops = max_hops
         self._timeout_ns = timeout_ns
         self._serial = serial
+        self._gap_hops = gap_hops
         self._next_ident = 1
         self._pending: dict[int, _Pending] = {}
         self._paced_ns = 0
@@ -175,8 +185,8 @@ class Discovery:
             return True
         # What comes after a long silence is not waited for, but what came before it is.
         last = flow.last_answered
-        silent = settled[last : last + GAP_HOPS]
-        return flow.reached_ttl is None and len(silent) == GAP_HOPS and all(settled[: last + GAP_HOPS])
+        silent = settled[last : last + self._gap_hops]
+        return flow.reached_ttl is None and len(silent) == self._gap_hops and all(settled[: last + self._gap_hops])
 
     def _settled(self, flow: Flow, ttl: int) -> bool:
         hop = flow.hop(ttl)

@@ -39,8 +39,8 @@ class Ends:
         return (host, port, 0, self.scope) if self.family == socket.AF_INET6 else (host, port)
 
 
-def find_ends(host: str, *, version: int | None = None) -> Ends:
-    """Addresses of a way to a host.
+def find_ends(host: str, *, version: int | None = None, source: str | None = None) -> Ends:
+    """Addresses of a way to a host, from a local address or from the one the routes choose.
 
     Raises:
         CommandError: the host has no such address, or there is no route to it.
@@ -55,17 +55,19 @@ def find_ends(host: str, *, version: int | None = None) -> Ends:
     family, _, _, _, address = found[0]
     with socket.socket(family, socket.SOCK_DGRAM) as channel:
         try:
+            if source is not None:
+                channel.bind((source, 0))
             channel.connect(address)
         except OSError as error:
             hint = "`ip route get` shows what the kernel knows; -4 and -6 choose the address family"
             raise CommandError(f"no route to {host} ({address[0]}): {error.strerror}", hint=hint) from None
-        source = ip_address(str(channel.getsockname()[0]).partition("%")[0])
+        local = ip_address(str(channel.getsockname()[0]).partition("%")[0])
         option = (socket.IPPROTO_IPV6, _IPV6_MTU) if family == socket.AF_INET6 else (socket.IPPROTO_IP, _IP_MTU)
         # What the kernel believes of the path may be older than the fault: only the link's own size is a fact.
-        mtu = _link_mtu(channel, source) or channel.getsockopt(*option)
+        mtu = _link_mtu(channel, local) or channel.getsockopt(*option)
     scope = int(cast("tuple[str, int, int, int]", address)[3]) if family == socket.AF_INET6 else 0
     destination = ip_address(str(address[0]).partition("%")[0])
-    return Ends(source=source, destination=destination, scope=scope, link_mtu_octets=min(mtu, _LARGEST_OCTETS))
+    return Ends(source=local, destination=destination, scope=scope, link_mtu_octets=min(mtu, _LARGEST_OCTETS))
 
 
 def _link_mtu(channel: socket.socket, source: IPv4Address | IPv6Address) -> int | None:

@@ -36,6 +36,7 @@ class RawChannel:
         method: of the trace; path MTU may be measured by echo requests beside it.
         destination_port: of UDP and TCP.
         source_port: of the first flow, the others follow; None: free ones.
+        borrowed: the ports are another's on this host, and stay so: they are written into packets, and not taken.
         token: 32 random bits.
         counters: where what came in is counted.
 
@@ -53,12 +54,14 @@ class RawChannel:
         method: Method,
         destination_port: int,
         source_port: int | None,
+        borrowed: bool = False,
         token: int,
         counters: Counters,
     ) -> None:
         self._ends = ends
         self._method = method
         self._source_port = source_port
+        self._borrowed = borrowed
         self._ports: dict[int, int] = {}
         self._held: list[socket.socket] = []
         self._stage = counters.stage("trace_answers")
@@ -171,6 +174,8 @@ class RawChannel:
 
     def _reserve(self, flow: int) -> int:
         """A port that nobody else on this host uses while the run lasts; an echo's identifier is one as well."""
+        if self._borrowed and self._source_port is not None:
+            return self._source_port + flow
         kind = socket.SOCK_STREAM if self._method is Method.TCP else socket.SOCK_DGRAM
         channel = self._hold(socket.socket(self._ends.family, kind))
         wanted = 0 if self._source_port is None else self._source_port + flow

@@ -14,7 +14,7 @@ from faultline.records.terms import SECOND_NS
 from faultline.runtime.console import CommandError, say
 from faultline.runtime.counters import Counters
 from probe.paths.black_hole import HoleSearch
-from probe.paths.discovery import Discovery
+from probe.paths.discovery import GAP_HOPS, Discovery
 from probe.paths.error_queue import QueueChannel
 from probe.paths.local import Ends, find_ends
 from probe.paths.path_mtu import MtuSearch
@@ -69,7 +69,7 @@ class Traced:
 
 @attrs.frozen(slots=True, kw_only=True)
 class Wanted:
-    """What a person asked for."""
+    """What a person, or a standing task, asked for."""
 
     method: Method = Method.UDP
     flows: int | None = None
@@ -78,7 +78,12 @@ class Wanted:
     timeout_s: float = 1.0
     limit_s: float = 60.0
     destination_port: int
+    source: str | None = None
+    """Local address to send from; None: the routes decide."""
     source_port: int | None = None
+    borrowed_ports: bool = False
+    """The source port is another's, who keeps it: nothing is bound, and only raw sockets will do."""
+    gap_hops: int = GAP_HOPS
     path_mtu: bool = True
     version: int | None = None
     unprivileged: bool = False
@@ -90,7 +95,7 @@ def trace(host: str, wanted: Wanted, *, progress: Progress) -> Traced:
     Raises:
         CommandError: no address, no route, a port in use, or packets of ours are refused by this host.
     """
-    ends = find_ends(host, version=wanted.version)
+    ends = find_ends(host, version=wanted.version, source=wanted.source)
     began_ns = time.monotonic_ns()
     run = _Run(ends, wanted, deadline_ns=began_ns + round(wanted.limit_s * SECOND_NS), progress=progress)
     try:
@@ -130,9 +135,20 @@ class _Run:
         if not self._wanted.unprivileged:
             try:
                 return RawChannel(
-                    self._ends, method=self.method, destination_port=port, source_port=first, token=token, counters=counters
+                    self._ends,
+                    method=self.method,
+                    destination_port=port,
+                    source_port=first,
+                    borrowed=self._wanted.borrowed_ports,
+                    token=token,
+                    counters=counters,
                 )
             except PermissionError:
+                if self._wanted.borrowed_ports:
+                    raise CommandError(
+                        "tracing a flow by its own ports needs raw sockets (CAP_NET_RAW is missing)",
+                        hint="run as root (sudo), or grant AmbientCapabilities=CAP_NET_RAW in the unit",
+                    ) from None
                 self.notes.append(
                     "no raw sockets (CAP_NET_RAW is missing): UDP and the error queue instead, without MPLS and NAT signs"
                 )
@@ -150,6 +166,7 @@ class _Run:
             max_hops=wanted.max_hops,
             timeout_ns=round(wanted.timeout_s * SECOND_NS),
             serial=self.channel.serial,
+            gap_hops=wanted.gap_hops,
         )
         self._drive(discovery, lambda: f"{len(discovery.flows)} flows, {discovery.sent} probes, {discovery.farthest} hops")
         return discovery

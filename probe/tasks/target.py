@@ -54,6 +54,15 @@ class Target:
         return f"{host}:{self.port}"
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is given by its address."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def valid_target(_: object, attribute: attrs.Attribute[str], value: str) -> None:
     """Validator of a configuration's field."""
     try:
