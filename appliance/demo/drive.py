@@ -88,6 +88,7 @@ class Outcome:
             "faults": truths if self.faults else [],
             "verdict": dict(self.verdict),
             "correct": self.correct.document(),
+            "reasons": list(self.correct.reasons),
             "seconds": dict(self.seconds),
             "balance": {"lost": self.balance.lost, "doubled": self.balance.doubled},
             "report": str(self.report),
