@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import pytest
@@ -21,6 +21,9 @@ from faultline.store.config import StoreConfig
 from faultline.store.disk import Disk
 from faultline.store.reader import StoreReader
 from tests.store.conftest import influxd_url as influxd_url  # noqa: PLC0414 - a fixture of the stores, used here too
+
+if TYPE_CHECKING:
+    from tests.collector.running import Running
 
 BEGIN_NS = 1_800_000_000 * SECOND_NS
 """A UTC multiple of a minute and of an hour."""
@@ -214,3 +217,20 @@ def restartable(tmp_path: Path) -> Iterator[Callable[[], Ground]]:
     yield open_again
     for made in opened:
         made.collector.close()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """Starts services on the test's folder; stops those that still run."""
+    from tests.collector.running import start  # noqa: PLC0415 - it needs the records above
+
+    started: list[Running] = []
+
+    def begin(**changes: Any) -> Running:
+        started.append(start(tmp_path, **changes))
+        return started[-1]
+
+    yield begin
+    for made in started:
+        made.client.close()
+        made.service.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import socket
 import ssl
@@ -14,76 +13,23 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import attrs
 import httpx
 import pytest
 import yaml
 
-from collector.config import CollectorConfig, ProbeToken, read_config
-from collector.intake.edge import HttpsServer
+from collector.config import read_config
 from collector.intake.intake import IntakeLimits
 from collector.service import build
 from faultline.native import zstd_compress
 from faultline.records.terms import SECOND_NS
 from faultline.runtime.config import ConfigError
 from faultline.runtime.console import CommandError
-from faultline.runtime.lifecycle import Service
-from faultline.store.config import StoreConfig
 from faultline.store.ledger import Ledger
 from faultline.store.state import StateStore
-from tests.collector.conftest import DIRECTORY, TEN_S, FakeProbe, make_flow, make_session
+from tests.collector.conftest import TEN_S, FakeProbe, make_flow, make_session
+from tests.collector.running import Running
 
 ROOT = Path(__file__).resolve().parents[2]
-TOKENS = {"branch": "branch-token", "centre": "centre-token"}
-
-
-def make_config(folder: Path, **changes: Any) -> CollectorConfig:
-    """A collector on a free port of the loopback."""
-    probes = [ProbeToken(id=name, token_sha256=hashlib.sha256(token.encode()).hexdigest()) for name, token in TOKENS.items()]
-    config = CollectorConfig(
-        data=folder / "collector", store=StoreConfig(data=folder / "store"), listen="127.0.0.1:0", probes=probes
-    )
-    return attrs.evolve(config, **changes)
-
-
-@attrs.define
-class Running:
-    """A started service and a client that trusts its authority."""
-
-    service: Service
-    server: HttpsServer
-    config: CollectorConfig
-    client: httpx.Client
-
-    def post(self, body: bytes, **changes: str) -> httpx.Response:
-        """Upload as the branch; headers may be changed."""
-        sent = {"Authorization": f"Bearer {TOKENS['branch']}", "Content-Type": "application/ipfix"}
-        sent |= {name.replace("_", "-"): value for name, value in changes.items()}
-        return self.client.post(f"https://{self.server.address}/v1/batches", content=body, headers=sent)
-
-    def get(self, path: str) -> httpx.Response:
-        """Ask."""
-        return self.client.get(f"https://{self.server.address}{path}")
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Starts services; stops those that still run."""
-    running: list[Running] = []
-
-    def start(**changes: Any) -> Running:
-        config = make_config(tmp_path, **changes)
-        service, server = build(config, places=DIRECTORY)
-        service.start()
-        trust = ssl.create_default_context(cafile=str(config.data / "tls" / "authority.pem"))
-        made = Running(service, server, config, httpx.Client(verify=trust, trust_env=False, timeout=10))
-        running.append(made)
-        return made
-
-    yield start
-    for made in running:
-        made.client.close()
-        made.service.stop()
 
 
 def recent_batch(probe: FakeProbe, stream: str = "measurements") -> bytes:
