@@ -153,9 +153,10 @@ def map_columns(titles: Iterable[str], profile: Profile) -> Mapped:
             problems.append(f"columns {first!r} and {title!r} both mean {attribute}; call one of them `ignored` in a profile")
             continue
         found[title] = attribute
-    missing = [attribute for attribute in REQUIRED if attribute not in found.values() and attribute not in profile.defaults]
-    removes_only = set(found.values()) == {Attribute.CODE, Attribute.ACTION}
-    if missing and not removes_only:
+    # A delta may hold nothing but changes of one attribute; what its added lines lack is told row by row.
+    needed = (Attribute.CODE,) if Attribute.ACTION in found.values() else REQUIRED
+    missing = [attribute for attribute in needed if attribute not in found.values() and attribute not in profile.defaults]
+    if missing:
         problems.append(
             f"no column means {', '.join(missing)}; columns nobody knows: {', '.join(unknown) or 'none'}; "
             "map them in a profile: `columns: {their title: attribute}`"

@@ -1,0 +1,127 @@
+"""Deltas: what changed since the last one, in their order."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.planning.lists import plain
+from analyzer.planning.lists.applying import apply
+from analyzer.planning.lists.columns import Profile
+from analyzer.planning.lists.differences import differences
+from analyzer.planning.lists.history import Delta, History
+from analyzer.planning.lists.rows import read_rows
+from analyzer.planning.lists.sheet import table
+from faultline.runtime.console import CommandError
+
+TITLES = ["action", "code", "customer", "a_prefixes", "z_prefixes"]
+Rows = list[Sequence[str]]
+
+
+def applied(document: plain.Document, rows: Rows) -> plain.Document:
+    """A document after a delta of these rows."""
+    listed = read_rows(table([TITLES, *rows], "delta"), Profile())
+    assert listed.problems == ()
+    found = apply(document, listed.changes, is_delta=True)
+    assert found.problems == []
+    return found.document
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> Rows:
+    """Legal changes in an order: nothing is added twice, and only what is there is changed or removed."""
+    rows: Rows = []
+    there: set[int] = set()
+    for _ in range(draw(st.integers(1, 20))):
+        number = draw(st.integers(0, 4))
+        action = draw(st.sampled_from(["change", "remove"])) if number in there else "add"
+        (there.discard if action == "remove" else there.add)(number)
+        customer = f"Bank {draw(st.integers(0, 2))}"
+        rows.append((action, f"CN-{number}", customer, f"10.1.{number}.0/24", "10.9.0.0/24"))
+    return rows
+
+
+@given(rows=histories(), cuts=st.sets(st.integers(1, 19)))
+def test_deltas_cut_anywhere_come_to_the_same(rows: Rows, cuts: set[int]) -> None:
+    """However a history is cut into deltas, applying them in order gives the whole."""
+    whole = applied(plain.empty(), rows)
+    document = plain.empty()
+    edges = [0, *sorted(cut for cut in cuts if cut < len(rows)), len(rows)]
+    for begin, end in itertools.pairwise(edges):
+        document = applied(document, rows[begin:end])
+    assert list(differences(whole, document)) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "told"),
+    [("add", "CN-1", "there already"), ("change", "CN-2", "not there"), ("remove", "CN-2", "not there")],
+)
+def test_delta_that_does_not_fit_is_told(action: str, code: str, told: str) -> None:
+    """What is there cannot be added, what is not cannot be changed or removed."""
+    document = applied(plain.empty(), [("add", "CN-1", "Bank", "10.1.1.0/24", "10.9.0.0/24")])
+    listed = read_rows(table([TITLES, (action, code, "Bank", "10.1.2.0/24", "10.9.0.0/24")], "delta"), Profile())
+    (problem,) = apply(document, listed.changes, is_delta=True).problems
+    assert told in problem.wrong
+    assert problem.line == 2
+
+
+class TestOrder:
+    """Which deltas of a series are applied, and when one is refused."""
+
+    def files(self, folder: Path, *numbers: int) -> list[tuple[Path, Delta]]:
+        """Delta files of these numbers."""
+        found = []
+        for number in numbers:
+            path = folder / f"lines-{number:04d}.csv"
+            path.write_text(f"delta {number}", encoding="utf-8")
+            found.append((path, Delta.of(path)))
+        return found
+
+    def test_given_in_any_order_they_are_applied_by_number(self, tmp_path: Path) -> None:
+        """The number in the name is the order."""
+        pending = History(tmp_path / "inventory.yaml").pending(self.files(tmp_path, 3, 1, 2))
+        assert [delta.number for _, delta in pending] == [1, 2, 3]
+
+    def test_repeat_is_left_out(self, tmp_path: Path) -> None:
+        """A delta that was applied comes again and does nothing."""
+        history = History(tmp_path / "inventory.yaml")
+        (first,) = self.files(tmp_path, 1)
+        history.note(first[1], 5)
+        assert history.pending([first]) == []
+
+    def test_number_with_other_content_is_refused(self, tmp_path: Path) -> None:
+        """A number stands for one file."""
+        history = History(tmp_path / "inventory.yaml")
+        (first,) = self.files(tmp_path, 1)
+        history.note(first[1], 5)
+        first[0].write_text("corrected", encoding="utf-8")
+        with pytest.raises(CommandError, match="other content"):
+            history.pending([(first[0], Delta.of(first[0]))])
+
+    def test_gap_is_refused_until_accepted(self, tmp_path: Path) -> None:
+        """A delta that never came is named; a person may go on without it."""
+        history = History(tmp_path / "inventory.yaml")
+        history.note(self.files(tmp_path, 1)[0][1], 5)
+        late = self.files(tmp_path, 4)
+        with pytest.raises(CommandError, match="number 2 to 3 of 'lines' has not come"):
+            history.pending(late)
+        assert len(history.pending(late, accept_gap=True)) == 1
+
+    def test_delta_that_comes_too_late_is_refused(self, tmp_path: Path) -> None:
+        """Rows of an old delta would undo newer ones."""
+        history = History(tmp_path / "inventory.yaml")
+        history.note(self.files(tmp_path, 7)[0][1], 5)
+        with pytest.raises(CommandError, match="number 7 was applied already"):
+            history.pending(self.files(tmp_path, 6))
+
+    def test_name_without_a_number_is_refused(self, tmp_path: Path) -> None:
+        """Without a number nobody knows where it belongs."""
+        path = tmp_path / "changes.csv"
+        path.write_text("x", encoding="utf-8")
+        with pytest.raises(CommandError, match="no number"):
+            Delta.of(path)
