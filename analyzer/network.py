@@ -13,9 +13,23 @@ import attrs
 from faultline.inventory.extent import everything_on
 from faultline.inventory.model import Inventory, Line
 from faultline.records.incident import Base
-from faultline.records.terms import ComponentKind, LineCode, TenantId, VantageId
+from faultline.records.terms import ComponentKind, LineCode, SessionId, TenantId, VantageId
 from faultline.reports.material import LineCard, LinePath, PathElement, PathHost, PathVantage, PlannedWindow
 from faultline.reports.numbers import zone
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class SessionFacts:
+    """A test session on a line."""
+
+    id: SessionId
+    line: LineCode
+    """Whose rows it is in: a session over a part that lines share is filed under one of them."""
+    sender: VantageId
+    reflector: VantageId
+    from_z: bool
+    """Its sender is the one nearer to Z."""
+    is_full_size: bool = False
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -26,12 +40,21 @@ class LineFacts:
     tenant: TenantId
     path: LinePath
     """With its alternatives, the hosts behind Z, and the sites of all of them."""
-    from_z: frozenset[str] = frozenset()
-    """Sessions whose sender is the one nearer to Z."""
+    sessions: tuple[SessionFacts, ...] = ()
+    """Those between two places of the line, from A to Z."""
+    traces: frozenset[str] = frozenset()
+    """Ids of its traced pairs."""
+    addresses: Mapping[str, str] = attrs.field(factory=dict)
+    """Name of who answers by an address."""
     instruments: Mapping[str, tuple[str, str]] = attrs.field(factory=dict)
     """Of each vantage that captures: its probe and observation point. Its health rows tell whether it is heard."""
     planned: tuple[PlannedWindow, ...] = ()
     """Declared work on anything of the line."""
+
+    @property
+    def from_z(self) -> frozenset[str]:
+        """Sessions whose sender is the one nearer to Z."""
+        return frozenset(session.id for session in self.sessions if session.from_z)
 
     @property
     def bases(self) -> frozenset[Base]:
@@ -72,7 +95,6 @@ def network_of(inventory: Inventory) -> Network:
 def _facts(inventory: Inventory, line: Line) -> LineFacts:
     tenant = inventory.tenants.get(line.tenant)
     places = {v.id: v.positions[line.code].place for v in inventory.vantages.values() if line.code in v.positions}
-    sessions = [s for s in inventory.sessions.values() if s.line == line.code]
     return LineFacts(
         card=LineCard(
             code=line.code,
@@ -87,7 +109,9 @@ def _facts(inventory: Inventory, line: Line) -> LineFacts:
         ),
         tenant=line.tenant,
         path=_path(inventory, line, places),
-        from_z=frozenset(s.id for s in sessions if places[s.sender] > places[s.reflector]),
+        sessions=tuple(_sessions(inventory, places)),
+        traces=frozenset(trace.id for trace in inventory.traces.values() if trace.line == line.code),
+        addresses={address: c.name for c in inventory.components.values() for address in c.addresses},
         instruments={
             name: (str(found.probe), found.observation_point)
             for name in places
@@ -95,6 +119,23 @@ def _facts(inventory: Inventory, line: Line) -> LineFacts:
         },
         planned=tuple(_planned(inventory, line)),
     )
+
+
+def _sessions(inventory: Inventory, places: Mapping[VantageId, float]) -> list[SessionFacts]:
+    """Sessions between two vantages of the line, also those filed under another line that shares the part."""
+    found = [
+        SessionFacts(
+            id=session.id,
+            line=session.line,
+            sender=session.sender,
+            reflector=session.reflector,
+            from_z=places[session.sender] > places[session.reflector],
+            is_full_size=session.is_full_size,
+        )
+        for session in inventory.sessions.values()
+        if session.sender in places and session.reflector in places
+    ]
+    return sorted(found, key=lambda s: (sum(sorted((places[s.sender], places[s.reflector]))), s.id))
 
 
 def _path(inventory: Inventory, line: Line, places: Mapping[VantageId, float]) -> LinePath:

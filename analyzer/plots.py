@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from analyzer.network import SessionFacts
 from faultline.records.points import Point
 from faultline.records.terms import SECOND_NS, Direction, Level
-from faultline.reports.material import Plot, Series
+from faultline.reports.material import Plot, Series, SessionView
 from faultline.reports.words import Language, say
 
 MOST_SERIES = 4
@@ -39,6 +40,50 @@ def line_plots(
         *_round_trips(points, language, frame),
     )
     return tuple(plot for plot in made if plot.series)
+
+
+def session_views(
+    points: Sequence[Point],
+    sessions: Sequence[SessionFacts],
+    *,
+    start_ns: int,
+    end_ns: int,
+    language: Language,
+) -> tuple[SessionView, ...]:
+    """Every session that was measured, in the order given; tests of full size only where they lost something."""
+    mine = _by(_of(points, "session"), "session")
+    views = []
+    for session in sessions:
+        group = mine.get((session.id,))
+        if group is None:
+            continue
+        frame = {"step_ns": STEP_NS, "start_ns": start_ns, "end_ns": end_ns}
+        losses, delays = ([_way(group, w, d, language, v) for w, d in _both(session)] for v in (_lost_ratio, _delay_of))
+        if session.is_full_size and not any(map(_peak, losses)):
+            continue
+        views.append(
+            SessionView(
+                name=session.id,
+                first=session.sender,
+                last=session.reflector,
+                loss=Plot(title=say("plot.session_loss", language), unit="ratio", series=tuple(losses), **frame),
+                delay=Plot(title=say("plot.session_delay", language), unit="ms", series=tuple(delays), **frame),
+            )
+        )
+    return tuple(views)
+
+
+def _both(session: SessionFacts) -> Sequence[tuple[str, Direction]]:
+    """A to Z first, whichever way the session looks."""
+    return sorted(ways(session.id, frozenset({session.id} if session.from_z else ())), key=lambda way: way[1].value)
+
+
+def _way(group: Sequence[Point], way: str, direction: Direction, language: Language, value: Callable[[str], Value]) -> Series:
+    return _series(arrow(direction.value, language), group, value(way))
+
+
+def _delay_of(way: str) -> Value:
+    return _median_ms(f"{way}_delay_p50")
 
 
 def _series(label: str, points: Iterable[Point], value: Value) -> Series:

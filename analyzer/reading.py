@@ -17,7 +17,9 @@ from analyzer.web.models import WindowNote
 from faultline.records.incident import Incident, incident_document, incident_from_document
 from faultline.records.points import Point
 from faultline.records.terms import Level, LineCode
+from faultline.store.ledger import ToldGap
 from faultline.store.reader import StoreReader
+from faultline.store.traces import TracedRoute
 from faultline.store.windows import FinalWindow, RollupRow, WindowBook
 
 INCIDENT, EVIDENCE, BASELINE, BOOK = "incident", "evidence", "baseline", "incident_book"
@@ -61,6 +63,14 @@ class StoredData:
         """10 s rows with start in [start_ns, end_ns), rising."""
         tags = {"line": line} if line is not None else None
         return self._reader.points(measurement, start_ns=start_ns, end_ns=end_ns, level=LEVEL, tags=tags)
+
+    def traces(self, *, since_ns: int) -> Sequence[TracedRoute]:
+        """What is known of every flow traced since a moment."""
+        return self._reader.traces(since_ns=since_ns)
+
+    def gaps(self, *, since_ns: int) -> Sequence[ToldGap]:
+        """Batches that probes said will never come, told since a moment."""
+        return self._reader.gaps(since_ns=since_ns)
 
     def write(self, points: Sequence[Point]) -> None:
         """Keep points; the collector carries them to the metrics store."""

@@ -6,21 +6,33 @@ It reads for each request and keeps nothing; access control will stand here, bef
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
 
 from analyzer.network import LineFacts, Network
-from analyzer.plots import STEP_NS, bits_per_second, busiest_vantage, line_plots
+from analyzer.plots import STEP_NS, bits_per_second, busiest_vantage, line_plots, session_views
 from analyzer.web.models import LinePage, LineRow, LinesPage, LineState, WindowNote
 from faultline.records.incident import Base, Incident, IncidentState
 from faultline.records.points import Point
 from faultline.records.terms import SECOND_NS, LineCode
-from faultline.reports.material import FaultMaterial, LinePath, Plot, QualityRow
+from faultline.reports.material import (
+    DroppedBatches,
+    FaultMaterial,
+    LinePath,
+    PlannedWindow,
+    Plot,
+    QualityRow,
+    SessionView,
+    TracedFlow,
+)
 from faultline.reports.suspicion import suspects_of
 from faultline.reports.words import Language
 from faultline.runtime.clock import Clock
+from faultline.store.ledger import ToldGap
+from faultline.store.traces import TracedRoute
 
 PAGE_NS = 15 * 60 * SECOND_NS
 BEFORE_NS = 5 * 60 * SECOND_NS
@@ -33,6 +45,9 @@ RECENT_NS = 60 * SECOND_NS
 """Figures of the list are over the newest minute."""
 SILENT_NS = 45 * SECOND_NS
 """Without a row for this long before the newest final window a line is not measured."""
+TRACES_NS = 3600 * SECOND_NS
+"""A flow not traced for longer is not on its way any more."""
+DAY_NS = 86_400 * SECOND_NS
 PAST = 10
 LINE_MEASUREMENTS = ("line_traffic", "line_quality", "session")
 
@@ -42,6 +57,12 @@ class Stored(Protocol):
 
     def points(self, measurement: str, *, start_ns: int, end_ns: int, line: LineCode | None = None) -> Sequence[Point]:
         """10 s rows with start in [start_ns, end_ns), rising."""
+
+    def traces(self, *, since_ns: int) -> Sequence[TracedRoute]:
+        """What is known of every flow traced since a moment."""
+
+    def gaps(self, *, since_ns: int) -> Sequence[ToldGap]:
+        """Batches that probes said will never come, told since a moment."""
 
     def final_windows(self, *, limit: int) -> Sequence[WindowNote]:
         """Newest first."""
@@ -99,11 +120,17 @@ class StoredViews:
         until_ns = self._final_until_ns()
         row = self._row(facts, incidents, until_ns)
         end_ns = until_ns if until_ns is not None else self._clock.wall_ns() // STEP_NS * STEP_NS
+        told = self._told(facts, end_ns - PAGE_NS, end_ns, language)
         return LinePage(
             row=row,
             path=self._path(facts, end_ns),
             suspects=suspects_of([entry for i in row.incidents for entry in (i.verdict, *i.further)]),
-            plots=self._plots(facts, end_ns - PAGE_NS, end_ns, language),
+            plots=told.plots,
+            sessions=told.sessions,
+            traces=self._traces(facts, end_ns - TRACES_NS),
+            planned=_near(facts.planned, end_ns, end_ns),
+            quality=told.quality,
+            dropped=self._dropped(facts, end_ns - PAGE_NS),
             past_incidents=tuple(i for i in incidents if i.state is IncidentState.CLEARED)[:PAST],
             final_until_ns=until_ns,
             now_ns=self._clock.wall_ns(),
@@ -119,15 +146,23 @@ class StoredViews:
         start_ns = found.onset_ns - BEFORE_NS
         last_ns = found.cleared_ns if found.cleared_ns is not None else found.updated_ns
         end_ns = max(found.onset_ns + STEP_NS, min(last_ns, found.onset_ns + AFTER_NS))
-        return FaultMaterial(
-            incident=found,
-            line=lead.card if lead else None,
+        material = FaultMaterial(
+            incident=found, line=None, evidence=self._stored.evidence(incident), made_ns=self._clock.wall_ns()
+        )
+        if lead is None:
+            return material
+        told = self._told(lead, start_ns, end_ns, language)
+        return attrs.evolve(
+            material,
+            line=lead.card,
             other_lines=tuple(facts.card for facts in known[1:]),
-            path=self._path(lead, found.updated_ns) if lead else LinePath(),
-            evidence=self._stored.evidence(incident),
-            plots=self._plots(lead, start_ns, end_ns, language) if lead else (),
-            quality=self._quality(lead, start_ns, end_ns) if lead else (),
-            made_ns=self._clock.wall_ns(),
+            path=self._path(lead, found.updated_ns),
+            plots=told.plots,
+            sessions=told.sessions,
+            traces=self._traces(lead, start_ns - TRACES_NS),
+            quality=told.quality,
+            dropped=self._dropped(lead, start_ns),
+            planned=_near(lead.planned, start_ns, end_ns),
         )
 
     def incidents(self) -> tuple[Incident, ...]:
@@ -142,16 +177,46 @@ class StoredViews:
         newest = self._stored.final_windows(limit=1)
         return newest[0].end_ns if newest else None
 
-    def _points(self, line: LineCode, start_ns: int, end_ns: int) -> list[Point]:
+    def _points(self, facts: LineFacts, start_ns: int, end_ns: int) -> list[Point]:
+        """The line's rows, and those of sessions that are filed under a line it shares a part with."""
+        code = facts.card.code
         found: list[Point] = []
         for measurement in LINE_MEASUREMENTS:
-            found += self._stored.points(measurement, start_ns=start_ns, end_ns=end_ns, line=line)
+            found += self._stored.points(measurement, start_ns=start_ns, end_ns=end_ns, line=code)
+        elsewhere = {session.id: session.line for session in facts.sessions if session.line != code}
+        for line in sorted(set(elsewhere.values())):
+            shared = self._stored.points("session", start_ns=start_ns, end_ns=end_ns, line=line)
+            found += [point for point in shared if point.tags.get("session") in elsewhere]
         return found
 
-    def _plots(self, facts: LineFacts, start_ns: int, end_ns: int, language: Language) -> tuple[Plot, ...]:
-        start_ns = self._since_ns(start_ns, end_ns)
-        points = self._points(facts.card.code, start_ns, end_ns)
-        return line_plots(points, start_ns=start_ns, end_ns=end_ns, language=language, from_z=facts.from_z)
+    def _told(self, facts: LineFacts, start_ns: int, end_ns: int, language: Language) -> _Told:
+        """What the instruments said in a time, read once."""
+        begun_ns = self._since_ns(start_ns, end_ns)
+        points = self._points(facts, begun_ns, end_ns)
+        return _Told(
+            plots=line_plots(points, start_ns=begun_ns, end_ns=end_ns, language=language, from_z=facts.from_z),
+            sessions=session_views(points, facts.sessions, start_ns=begun_ns, end_ns=end_ns, language=language),
+            quality=self._quality(facts, points, begun_ns, end_ns),
+        )
+
+    def _traces(self, facts: LineFacts, since_ns: int) -> tuple[TracedFlow, ...]:
+        """Newest traces of the line, hops by name where the inventory knows who answers."""
+        if not facts.traces:
+            return ()
+        mine = [route for route in self._stored.traces(since_ns=since_ns) if route.flow.trace in facts.traces]
+        return tuple(_traced(route, facts) for route in sorted(mine, key=lambda route: route.flow.key))
+
+    def _dropped(self, facts: LineFacts, since_ns: int) -> tuple[DroppedBatches, ...]:
+        """What the line's probes had to throw away, by stream and reason."""
+        probes = {probe for probe, _ in facts.instruments.values()}
+        lost: Counter[tuple[str, str, str]] = Counter()
+        for gap in self._stored.gaps(since_ns=since_ns):
+            if gap.probe in probes:
+                lost[gap.probe, gap.stream.value, gap.reason] += gap.last_seq - gap.first_seq + 1
+        return tuple(
+            DroppedBatches(probe=probe, stream=stream, reason=reason, batches=n)
+            for (probe, stream, reason), n in sorted(lost.items())
+        )
 
     def _since_ns(self, start_ns: int, end_ns: int) -> int:
         """When the collector's own rows begin: before that nothing is missing, because there was nothing yet."""
@@ -162,7 +227,7 @@ class StoredViews:
     def _row(self, facts: LineFacts, incidents: Sequence[Incident], until_ns: int | None) -> LineRow:
         code = facts.card.code
         mine = tuple(i for i in incidents if i.state is IncidentState.OPEN and code in i.lines)
-        points = self._points(code, until_ns - RECENT_NS, until_ns) if until_ns is not None else []
+        points = self._points(facts, until_ns - RECENT_NS, until_ns) if until_ns is not None else []
         measured_ns = max((p.time_ns + STEP_NS for p in points), default=None)
         belief = self._belief()
         return LineRow(
@@ -186,9 +251,8 @@ class StoredViews:
         vantages = tuple(attrs.evolve(v, silent=v.name in silent) for v in facts.path.vantages)
         return attrs.evolve(facts.path, vantages=vantages)
 
-    def _quality(self, facts: LineFacts, start_ns: int, end_ns: int) -> tuple[QualityRow, ...]:
+    def _quality(self, facts: LineFacts, points: Sequence[Point], start_ns: int, end_ns: int) -> tuple[QualityRow, ...]:
         """Worst figures over the plotted time, of each session and each vantage of the line."""
-        points = self._points(facts.card.code, start_ns, end_ns)
         expected = len({p.time_ns for p in points})
         rows = []
         for tag, measurement in (("session", "session"), ("vantage", "line_quality")):
@@ -207,6 +271,37 @@ class StoredViews:
             if "clock_class" in point.fields:
                 said[point.tags.get("probe"), point.tags.get("observation_point")] = str(point.fields["clock_class"])
         return {name: said[instrument] for name, instrument in facts.instruments.items() if instrument in said}
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class _Told:
+    """What a line's instruments said in a time."""
+
+    plots: tuple[Plot, ...]
+    sessions: tuple[SessionView, ...]
+    quality: tuple[QualityRow, ...]
+
+
+def _near(planned: Sequence[PlannedWindow], start_ns: int, end_ns: int) -> tuple[PlannedWindow, ...]:
+    """Work around a time: a day before it to a week after."""
+    return tuple(work for work in planned if work.end_ns > start_ns - DAY_NS and work.start_ns < end_ns + 7 * DAY_NS)
+
+
+def _traced(route: TracedRoute, facts: LineFacts) -> TracedFlow:
+    flow = route.flow
+    return TracedFlow(
+        trace=flow.trace,
+        flow=f"{flow.source_address}:{flow.source_port} → {flow.destination_address}:{flow.destination_port}",
+        hops=_named(route.route, facts),
+        reached=route.reached,
+        traced_ns=route.traced_ns,
+        since_ns=route.since_ns,
+        previous=_named(route.previous, facts) if route.previous is not None else None,
+    )
+
+
+def _named(hops: Sequence[str | None], facts: LineFacts) -> tuple[str | None, ...]:
+    return tuple(facts.addresses.get(hop, hop) if hop is not None else None for hop in hops)
 
 
 def _state(open_incidents: Sequence[Incident], *, suspected: bool, measured_ns: int | None, until_ns: int | None) -> LineState:

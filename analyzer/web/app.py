@@ -61,7 +61,8 @@ def make_app(
 
     def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
         spoken = language_of(request, language)
-        tools = PageTools(language=spoken, chosen="lang" in request.query_params)
+        asked = request.query_params
+        tools = PageTools(language=spoken, chosen="lang" in asked, paused=asked.get("paused") == "1")
         text = environment.get_template(template).render(t=tools, reload_s=reload_s, request_path=request.url.path, **values)
         headers = COMMON_HEADERS | {"Content-Security-Policy": PAGE_POLICY, "Content-Language": spoken.tag}
         return Response(text, status_code=status, media_type="text/html; charset=utf-8", headers=headers)

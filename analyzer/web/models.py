@@ -10,7 +10,18 @@ import attrs
 
 from faultline.records.incident import Base, Incident, incident_document
 from faultline.records.terms import LineCode
-from faultline.reports.material import FaultMaterial, LineCard, LinePath, Plot, Suspect
+from faultline.reports.material import (
+    DroppedBatches,
+    FaultMaterial,
+    LineCard,
+    LinePath,
+    PlannedWindow,
+    Plot,
+    QualityRow,
+    SessionView,
+    Suspect,
+    TracedFlow,
+)
 from faultline.reports.words import Language
 
 
@@ -48,6 +59,11 @@ class LineRow:
     learning_until_ns: int | None = None
     """Until when delay verdicts wait for a baseline; None: they do not."""
 
+    @property
+    def worst(self) -> Incident | None:
+        """The incident the list speaks of: the most certain one that is not planned."""
+        return min(self.incidents, key=lambda i: (i.planned, -i.confidence, i.onset_ns), default=None)
+
 
 @attrs.frozen(slots=True, kw_only=True)
 class LinesPage:
@@ -65,6 +81,12 @@ class LinesPage:
     now_ns: int
 
     @property
+    def counts(self) -> Mapping[LineState, int]:
+        """Lines by state, worst first; states without a line are left out."""
+        states = [row.state for row in self.rows]
+        return {state: states.count(state) for state in LineState if state in states}
+
+    @property
     def cards(self) -> Mapping[LineCode, LineCard]:
         """Lines by code."""
         return {row.card.code: row.card for row in self.rows}
@@ -78,6 +100,11 @@ class LinePage:
     path: LinePath
     suspects: Mapping[Base, Suspect]
     plots: tuple[Plot, ...]
+    sessions: tuple[SessionView, ...] = ()
+    traces: tuple[TracedFlow, ...] = ()
+    planned: tuple[PlannedWindow, ...] = ()
+    quality: tuple[QualityRow, ...] = ()
+    dropped: tuple[DroppedBatches, ...] = ()
     past_incidents: tuple[Incident, ...]
     final_until_ns: int | None
     now_ns: int

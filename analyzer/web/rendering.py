@@ -6,9 +6,11 @@ import attrs
 
 from analyzer.web.models import LinePage
 from faultline.records.incident import Incident
-from faultline.reports import fault, numbers
+from faultline.reports import fault, instruments, numbers
+from faultline.reports.evidence import doubts
 from faultline.reports.markup import Markup
 from faultline.reports.material import FaultMaterial, LineCard, LinePath, Plot
+from faultline.reports.mini import session_minis
 from faultline.reports.path_figure import path_figure
 from faultline.reports.plot import plot_svg
 from faultline.reports.sentences import Speaker, verdict_sentence
@@ -22,14 +24,30 @@ class PageTools:
     language: Language
     chosen: bool
     """The reader chose the language in the address: links keep it."""
+    paused: bool = False
+    """The reader stopped the reloading: links keep that, too."""
 
     def word(self, key: str, **values: object) -> str:
         """A word of the catalogue."""
         return say(key, self.language, **values)
 
     def link(self, path: str) -> str:
-        """An address within the page that keeps the chosen language."""
-        return f"{path}?lang={self.language.value}" if self.chosen else path
+        """An address within the page that keeps the chosen language, and that the reloading is stopped."""
+        return self._address(path, language=self.language if self.chosen else None, paused=self.paused)
+
+    def in_other_language(self, path: str) -> str:
+        """The same page in the other language."""
+        return self._address(path, language=Language(self.other[0]), paused=self.paused)
+
+    def toggled(self, path: str) -> str:
+        """The same page, reloading or not, the other way round."""
+        return self._address(path, language=self.language if self.chosen else None, paused=not self.paused)
+
+    @staticmethod
+    def _address(path: str, *, language: Language | None, paused: bool) -> str:
+        query = [f"lang={language.value}"] if language else []
+        query += ["paused=1"] if paused else []
+        return f"{path}?{'&'.join(query)}" if query else path
 
     @property
     def other(self) -> tuple[str, str]:
@@ -39,6 +57,10 @@ class PageTools:
     def moment(self, time_ns: int, card: LineCard | None = None) -> str:
         """Date and time in the line's zone."""
         return numbers.moment(time_ns, numbers.zone(card.time_zone if card else None))
+
+    def clock(self, time_ns: int, card: LineCard) -> str:
+        """Time of the day in the line's zone."""
+        return numbers.clock_time(time_ns, numbers.zone(card.time_zone))
 
     def span(self, value_ns: int) -> str:
         """How long."""
@@ -72,47 +94,50 @@ class PageTools:
     def _speaker(self, material: FaultMaterial) -> Speaker:
         return fault.speaker_for(self.language, material.path)
 
-    def material_sentence(self, material: FaultMaterial) -> str:
-        """An incident's verdict as a sentence, with the path's names."""
-        incident = material.incident
-        return verdict_sentence(self._speaker(material), incident.verdict, further=incident.further)
-
-    def card(self, material: FaultMaterial) -> Markup:
+    def card(self, material: FaultMaterial, level: str = "h2") -> Markup:
         """The verdict card."""
-        return fault.verdict_card(self._speaker(material), material)
+        return fault.verdict_card(self._speaker(material), material, level=level)
 
     def path(self, material: FaultMaterial) -> Markup:
         """The path with the suspect."""
         return fault.path_of(self._speaker(material), material)
 
+    def sections(self, material: FaultMaterial) -> list[Markup]:
+        """Everything below the verdict."""
+        return fault.sections(self._speaker(material), material)
+
     def line_path(self, page: LinePage) -> Markup:
         """A line's path."""
+        return path_figure(fault.speaker_for(self.language, page.path), page.path, suspects=page.suspects)
+
+    def line_doubts(self, page: LinePage, incident: Incident) -> Markup | None:
+        """What an incident's verdict cannot tell."""
+        return doubts(fault.speaker_for(self.language, page.path), incident)
+
+    def sessions(self, page: LinePage) -> Markup:
+        """Every test session of a line, both directions."""
+        incidents = page.row.incidents
         speaker = fault.speaker_for(self.language, page.path)
-        return path_figure(speaker, page.path, suspects=page.suspects)
+        return session_minis(speaker, page.sessions, onset_ns=incidents[0].onset_ns if incidents else None)
 
-    def evidence(self, material: FaultMaterial, side: str) -> Markup:
-        """The evidence table of one side."""
-        return fault.evidence_table(self._speaker(material), material, side)
+    def traces(self, page: LinePage) -> Markup:
+        """Newest traces of a line."""
+        speaker = fault.speaker_for(self.language, page.path)
+        return instruments.traced_table(speaker, page.traces, numbers.zone(page.row.card.time_zone))
 
-    def alternatives(self, material: FaultMaterial) -> Markup:
-        """What else it could be."""
-        return fault.alternatives(self._speaker(material), material.incident)
+    def planned(self, page: LinePage) -> Markup:
+        """Declared work on a line."""
+        speaker = fault.speaker_for(self.language, page.path)
+        return instruments.planned_list(speaker, page.planned, numbers.zone(page.row.card.time_zone), page.now_ns)
 
-    def timeline(self, material: FaultMaterial) -> Markup:
-        """What was said and when."""
-        return fault.timeline(self._speaker(material), material)
+    def unknowns(self, page: LinePage) -> Markup:
+        """What was not measured of a line."""
+        speaker = fault.speaker_for(self.language, page.path)
+        return instruments.unknowns(speaker, page.path, page.quality, page.dropped)
 
-    def floor(self, material: FaultMaterial) -> Markup:
-        """The detection floor."""
-        return fault.floor(self._speaker(material), material.incident)
-
-    def quality(self, material: FaultMaterial) -> Markup:
-        """Clock and capture."""
-        return fault.quality_table(self._speaker(material), material.quality)
-
-    def plots(self, material: FaultMaterial) -> Markup:
-        """The incident's plots."""
-        return fault.plots(self._speaker(material), material)
+    def quality(self, page: LinePage) -> Markup:
+        """How good a line's instruments were."""
+        return instruments.quality_table(fault.speaker_for(self.language, page.path), page.quality)
 
     def plot(self, plot: Plot, card: LineCard, incident: Incident | None = None) -> Markup:
         """One plot of a line, with the incident's begin marked."""

@@ -20,7 +20,7 @@ from appliance.demo.network import BRANCHES, CUSTOMER, DC_CITY, PLACES
 from appliance.demo.picture import draw
 from appliance.demo.probing import Probes
 from faultline.records.incident import base_of
-from faultline.reports.fault import floor_sentence
+from faultline.reports.instruments import floor_sentence
 from faultline.reports.numbers import confidence
 from faultline.reports.observed import observation_sentence
 from faultline.reports.sentences import Speaker, direction_words, owner_words, verdict_sentence

@@ -5,27 +5,22 @@ Goes in: `FaultMaterial` and a language. Comes out: the document; the same mater
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from datetime import tzinfo
 from importlib import resources
-from typing import Any
 
-from faultline.records.incident import EventKind, Incident, IncidentState, Revision
-from faultline.records.terms import Mode
-from faultline.reports.markup import Markup, tag, text
-from faultline.reports.material import FaultMaterial, LineCard, LinePath, QualityRow
-from faultline.reports.numbers import confidence, duration, moment, ratio, severity, span, zone
-from faultline.reports.observed import observation_sentence
+from faultline.records.incident import Incident, IncidentState
+from faultline.reports.evidence import alternatives, doubts, evidence_table
+from faultline.reports.history import timeline
+from faultline.reports.instruments import floor, planned_list, quality_table, traced_table, unknowns
+from faultline.reports.markup import Markup, tag
+from faultline.reports.material import FaultMaterial, LineCard, LinePath
+from faultline.reports.mini import session_minis
+from faultline.reports.numbers import confidence, moment, span, zone
 from faultline.reports.path_figure import path_figure
 from faultline.reports.plot import plot_svg
-from faultline.reports.sentences import Speaker, direction_words, place, verdict_sentence
+from faultline.reports.sentences import Speaker, place, verdict_sentence
 from faultline.reports.suspicion import suspects_of
 from faultline.reports.words import Language
-
-STRONGEST = 12
-"""Rows of evidence shown a side; the evidence document has all of them."""
-LEAST_SHOWN = 0.01
-DOES_NOT_APPLY = "\u2013"
-_BAR = 60
 
 
 def style() -> str:
@@ -47,14 +42,7 @@ def fault_report(material: FaultMaterial, language: Language = Language.EN) -> s
         "main",
         tag("p", speaker.word("report.title"), " · ", incident.id, class_="soft"),
         verdict_card(speaker, material),
-        _section(speaker, "report.path", tag("div", path_of(speaker, material), class_="card")),
-        _section(speaker, "report.for", tag("div", evidence_table(speaker, material, "evidence"), class_="card scroll")),
-        _section(speaker, "report.against", tag("div", evidence_table(speaker, material, "against"), class_="card scroll")),
-        _section(speaker, "report.else", tag("div", alternatives(speaker, incident), class_="card")),
-        _section(speaker, "report.plots", plots(speaker, material)),
-        _section(speaker, "report.timeline", tag("div", timeline(speaker, material), class_="card")),
-        _section(speaker, "report.floor", tag("div", floor(speaker, incident), class_="card")),
-        _section(speaker, "report.quality", tag("div", quality_table(speaker, material.quality), class_="card scroll")),
+        sections(speaker, material),
         tag("p", _made(speaker, material), class_="soft"),
         tag("p", speaker.word("report.assisted"), class_="soft"),
         data_report=incident.id,
@@ -62,6 +50,31 @@ def fault_report(material: FaultMaterial, language: Language = Language.EN) -> s
         data_mode=incident.mode.value,
     )
     return document(language, title, body)
+
+
+def sections(speaker: Speaker, material: FaultMaterial) -> list[Markup]:
+    """Everything below the verdict, in the order people ask: where, why, what else, since when, how much to believe."""
+    incident, tz = material.incident, zone_of(material)
+    return [
+        _section(speaker, "report.path", tag("div", path_of(speaker, material), class_="card")),
+        _section(speaker, "report.for", tag("div", evidence_table(speaker, material, "evidence"), class_="card")),
+        _section(speaker, "report.against", tag("div", evidence_table(speaker, material, "against"), class_="card")),
+        _section(speaker, "report.else", tag("div", alternatives(speaker, incident), class_="card")),
+        _section(speaker, "report.timeline", tag("div", timeline(speaker, incident, tz), class_="card")),
+        _section(speaker, "report.plots", plots(speaker, material)),
+        _section(speaker, "report.sessions", session_minis(speaker, material.sessions, onset_ns=incident.onset_ns)),
+        _section(speaker, "path.traced", tag("div", traced_table(speaker, material.traces, tz), class_="card")),
+        _section(
+            speaker, "report.planned", tag("div", planned_list(speaker, material.planned, tz, material.made_ns), class_="card")
+        ),
+        _section(
+            speaker,
+            "report.unknown",
+            tag("div", unknowns(speaker, material.path, material.quality, material.dropped), class_="card"),
+        ),
+        _section(speaker, "report.floor", tag("div", floor(speaker, incident), class_="card")),
+        _section(speaker, "report.quality", tag("div", quality_table(speaker, material.quality), class_="card")),
+    ]
 
 
 def document(language: Language, title: str, body: Markup) -> str:
@@ -76,9 +89,14 @@ def document(language: Language, title: str, body: Markup) -> str:
     return "<!DOCTYPE html>\n" + tag("html", head, tag("body", body), lang=language.tag) + "\n"
 
 
-def verdict_card(speaker: Speaker, material: FaultMaterial) -> Markup:
-    """The verdict in plain words, and the facts beside it."""
-    incident, tz = material.incident, zone(material.line.time_zone if material.line else None)
+def zone_of(material: FaultMaterial) -> tzinfo:
+    """The line's time zone."""
+    return zone(material.line.time_zone if material.line else None)
+
+
+def verdict_card(speaker: Speaker, material: FaultMaterial, *, level: str = "h1") -> Markup:
+    """The verdict in plain words, what it cannot tell, and the facts beside it. `level` is the heading's element."""
+    incident, tz = material.incident, zone_of(material)
     over = incident.state is IncidentState.CLEARED
     kind = "over" if over else ("planned" if incident.planned else "fault")
     end_ns = incident.ended_ns if incident.ended_ns is not None else incident.updated_ns
@@ -93,7 +111,8 @@ def verdict_card(speaker: Speaker, material: FaultMaterial) -> Markup:
     ]
     return tag(
         "section",
-        tag("p", verdict_sentence(speaker, incident.verdict, further=incident.further), class_="verdict"),
+        tag(level, verdict_sentence(speaker, incident.verdict, further=incident.further), class_="verdict"),
+        doubts(speaker, incident),
         tag("p", speaker.word("planned"), class_="notice") if incident.planned else None,
         tag("dl", [tag("div", tag("dt", speaker.word(key)), tag("dd", value)) for key, value in facts], class_="facts"),
         tag("p", tag("b", speaker.word("report.next")), ": ", next_step(speaker, incident), class_="next"),
@@ -119,184 +138,20 @@ def next_step(speaker: Speaker, incident: Incident) -> str:
     own = incident.verdict.get("next_step")
     if own and speaker.language is Language.EN:
         ids = place(Speaker(language=Language.EN, names={}), incident.components)
-        return str(own).replace(ids, place(speaker, incident.components))
+        return speaker.spell(str(own).replace(ids, place(speaker, incident.components)))
     return speaker.word(f"next.{incident.owner.value}", place=place(speaker, incident.components))
-
-
-def evidence_table(speaker: Speaker, material: FaultMaterial, side: str) -> Markup:
-    """Observations for (`evidence`) or against (`against`), heaviest first."""
-    rows = sorted(material.incident.verdict.get(side, ()), key=lambda row: -abs(row["nats"]))[:STRONGEST]
-    if not rows:
-        return tag("p", speaker.word("report.none_for" if side == "evidence" else "report.none_against"), class_="soft")
-    heaviest = max(abs(row["nats"]) for row in rows) or 1.0
-    observations = (material.evidence or {}).get("observations", [])
-    return tag(
-        "table",
-        tag(
-            "thead",
-            tag(
-                "tr",
-                tag("th", speaker.word("report.observation")),
-                tag("th", speaker.word("report.weight"), class_="number"),
-                tag("th"),
-            ),
-        ),
-        tag("tbody", [_evidence_row(speaker, row, observations, heaviest, side) for row in rows]),
-        data_evidence=side,
-    )
-
-
-def _evidence_row(speaker: Speaker, row: Mapping[str, Any], observations: Sequence[Any], heaviest: float, side: str) -> Markup:
-    number = row.get("observation")
-    known = isinstance(number, int) and 0 <= number < len(observations)
-    sentence = observation_sentence(speaker, observations[number]) if known else str(row.get("text", ""))  # type: ignore[index]
-    width = max(1.0, _BAR * abs(row["nats"]) / heaviest)
-    bar = tag(
-        "svg",
-        tag("rect", width=width, height=10, rx=2),
-        class_=f"bar {side}",
-        width=_BAR,
-        height=10,
-        viewBox=f"0 0 {_BAR} 10",
-        aria_hidden="true",
-    )
-    return tag(
-        "tr",
-        tag("td", sentence),
-        tag("td", f"{row['nats']:+.1f}", class_="number"),
-        tag("td", bar),
-        data_nats=f"{row['nats']:.3f}",
-    )
-
-
-def alternatives(speaker: Speaker, incident: Incident) -> Markup:
-    """Other candidates, and the test that would tell them apart."""
-    reported = set(incident.components)
-    others = [
-        c for c in incident.verdict.get("candidates", ()) if str(c["id"]) not in reported and c["probability"] >= LEAST_SHOWN
-    ]
-    parts: list[Markup] = []
-    if others:
-        rows = [
-            tag(
-                "tr",
-                tag("td", speaker.name(str(c["id"])), direction_words(speaker, [str(c["id"])])),
-                tag("td", confidence(c["probability"]), class_="number"),
-                data_candidate=c["id"],
-            )
-            for c in sorted(others, key=lambda c: -c["probability"])
-        ]
-        head = tag(
-            "tr", tag("th", speaker.word("report.component")), tag("th", speaker.word("report.probability"), class_="number")
-        )
-        parts.append(tag("table", tag("thead", head), tag("tbody", rows)))
-    else:
-        parts.append(tag("p", speaker.word("report.else.none")))
-    test = incident.context.get("next_test")
-    if test and test.get("from") is not None:
-        first, last = speaker.name(str(test["from"])), speaker.name(str(test["to"]))
-        parts.append(tag("p", speaker.word("report.next_test", first=first, last=last)))
-    return text(parts)
 
 
 def plots(speaker: Speaker, material: FaultMaterial) -> Markup:
     """Every plot as a figure; an empty list says so."""
     if not material.plots:
         return tag("p", speaker.word("page.no_points"), class_="empty")
-    tz = zone(material.line.time_zone if material.line else None)
     onset = (material.incident.onset_ns, speaker.word("onset"))
-    return tag(
-        "div",
-        [
-            tag("figure", tag("figcaption", plot.title), plot_svg(plot, gap_word=speaker.word("gap"), tz=tz, onset=onset))
-            for plot in material.plots
-        ],
-        class_="plots",
-    )
-
-
-def timeline(speaker: Speaker, material: FaultMaterial) -> Markup:
-    """What was said and when, from the estimated begin on."""
-    tz = zone(material.line.time_zone if material.line else None)
-    incident = material.incident
-    items = [
-        tag("li", tag("span", moment(incident.onset_ns, tz), class_="soft"), tag("b", speaker.word("onset")), tag("span")),
-        *(
-            tag(
-                "li",
-                tag("span", moment(said.time_ns, tz), class_="soft"),
-                tag("b", speaker.word(f"event.{said.event.value}")),
-                tag("span", said_words(speaker, said)),
-                data_event=said.event.value,
-            )
-            for said in incident.revisions
-        ),
+    gap, tz = speaker.word("gap"), zone_of(material)
+    figures = [
+        tag("figure", tag("figcaption", plot.title), plot_svg(plot, gap_word=gap, tz=tz, onset=onset)) for plot in material.plots
     ]
-    return tag("ol", items, class_="timeline")
-
-
-def said_words(speaker: Speaker, said: Revision) -> str:
-    """One revision as a line; the reason of a change is English and shown to readers of English."""
-    if said.event is EventKind.CLEAR:
-        return said.reason if speaker.language is Language.EN else ""
-    became = speaker.word(
-        "event.became",
-        owner=speaker.owner(said.owner.value),
-        mode=speaker.mode(said.mode.value),
-        place=place(speaker, said.components),
-        confidence=confidence(said.confidence),
-    )
-    return f"{became} ({said.reason})" if said.event is EventKind.REVISE and speaker.language is Language.EN else became
-
-
-def floor(speaker: Speaker, incident: Incident) -> Markup:
-    """The smallest fault the present probes would have seen in the window, a mode and component each; an outage has no size."""
-    rows = [row for row in incident.context.get("floor") or () if row["mode"] != Mode.DOWN]
-    if not rows:
-        return tag("p", speaker.word("report.floor.none"), class_="soft")
-    return tag("ul", [tag("li", floor_sentence(speaker, row)) for row in rows])
-
-
-def floor_sentence(speaker: Speaker, row: Mapping[str, Any]) -> str:
-    """One detection floor as a line."""
-    components = list(row["components"])
-    return speaker.word(
-        "report.floor.row",
-        mode=speaker.mode(row["mode"]),
-        place=place(speaker, components),
-        direction=direction_words(speaker, components),
-        value=severity(Mode(row["mode"]), row["value"]),
-    )
-
-
-def quality_table(speaker: Speaker, rows: Sequence[QualityRow]) -> Markup:
-    """Clock and capture of each instrument. A clock of which nothing was said is not known; a session captures nothing."""
-    if not rows:
-        return tag("p", speaker.word("report.quality.none"), class_="soft")
-    heads = ("name", "clock", "capture", "one_sided", "suspect", "missing")
-    return tag(
-        "table",
-        tag("thead", tag("tr", [tag("th", speaker.word(f"report.quality.{key}")) for key in heads])),
-        tag(
-            "tbody",
-            [tag("tr", [tag("td", cell) for cell in _quality_cells(speaker, row)], data_quality=row.name) for row in rows],
-        ),
-    )
-
-
-def _quality_cells(speaker: Speaker, row: QualityRow) -> list[str]:
-    unknown = speaker.word("unknown")
-    clock = row.clock_class or unknown
-    if row.clock_error_ns is not None:
-        clock += f" ± {duration(row.clock_error_ns)}" if row.clock_class else f" (± {duration(row.clock_error_ns)})"
-    return [
-        row.name,
-        clock,
-        DOES_NOT_APPLY if row.capture_loss_ratio is None else ratio(row.capture_loss_ratio),
-        DOES_NOT_APPLY if row.one_sided_ratio is None else ratio(row.one_sided_ratio),
-        DOES_NOT_APPLY if row.suspect is None else str(row.suspect),
-        unknown if row.missing_windows is None else str(row.missing_windows),
-    ]
+    return tag("div", figures, class_="plots")
 
 
 def _line_facts(line: LineCard | None) -> list[tuple[str, str]]:
@@ -323,5 +178,5 @@ def _section(speaker: Speaker, key: str, *children: Markup) -> Markup:
 
 
 def _made(speaker: Speaker, material: FaultMaterial) -> str:
-    tz = zone(material.line.time_zone if material.line else None)
+    tz = zone_of(material)
     return speaker.word("report.made", when=moment(material.made_ns, tz), until=moment(material.incident.updated_ns, tz))

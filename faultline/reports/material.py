@@ -138,6 +138,44 @@ class Plot:
 
 
 @attrs.frozen(slots=True, kw_only=True)
+class SessionView:
+    """A test session in two small plots, both directions in each: the first series is A to Z."""
+
+    name: str
+    first: str
+    """Where it sends from, and to."""
+    last: str
+    loss: Plot
+    delay: Plot
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class DroppedBatches:
+    """What a probe told that it had to throw away: it will never come."""
+
+    probe: str
+    stream: str
+    reason: str
+    batches: int
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class TracedFlow:
+    """The newest trace of one flow: addresses by distance, None where nobody answered."""
+
+    trace: str
+    flow: str
+    """Its ports, as people write them."""
+    hops: tuple[str | None, ...]
+    reached: bool
+    traced_ns: int
+    since_ns: int | None = None
+    """Since when the route is as it is."""
+    previous: tuple[str | None, ...] | None = None
+    """The route before."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
 class QualityRow:
     """How good the instruments were: clock and capture of one vantage or session."""
 
@@ -163,6 +201,11 @@ class FaultMaterial:
     evidence: Mapping[str, Any] | None = None
     """The `faultline-evidence/1` document the verdict was made from."""
     plots: tuple[Plot, ...] = ()
+    sessions: tuple[SessionView, ...] = ()
+    traces: tuple[TracedFlow, ...] = ()
     quality: tuple[QualityRow, ...] = ()
+    dropped: tuple[DroppedBatches, ...] = ()
+    planned: tuple[PlannedWindow, ...] = ()
+    """Declared work on the line around the time of the incident."""
     made_ns: int
     """When the report's data was read."""

@@ -14,7 +14,7 @@ from faultline.records.terms import ComponentKind
 from faultline.reports.material import LinePath, PathElement, PathHost
 
 MARGIN = 26
-SEGMENT_WIDTH, NODE_WIDTH = 92, 68
+SEGMENT_WIDTH, NODE_WIDTH = 90, 76
 FORK = 20
 """Where a bundle's branches leave the line, and where they come together."""
 MEMBER_WIDTH = {True: 76, False: 48}

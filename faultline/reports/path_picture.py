@@ -31,7 +31,7 @@ from faultline.reports.suspicion import WEAK, arrow_of, suspicion_words
 
 LANE = 4
 """From the middle of a link to each of its lanes: A to Z runs above, Z to A below."""
-LETTER = 6.0
+LETTER = 6.4
 """Width of a letter of a name, as wide as fonts commonly make it."""
 WIDE_LETTER = 0x2E7F
 """Letters beyond are ideographs: twice as wide."""
@@ -79,7 +79,7 @@ def _station(
         return _bundle(speaker, element, place, frame, suspects)
     shape = _link(place, suspect) if is_link(element) else _node(element, place, suspect)
     room = (SEGMENT_WIDTH if is_link(element) else NODE_WIDTH) - 6
-    return _group(speaker, element, suspect, [*shape, _pill(place.middle, place.y, suspect), _name(element, place, room)])
+    return _group(speaker, element, suspect, [*shape, _pill(place.middle, place.y, suspect), _name(element.name, place, room)])
 
 
 def _group(speaker: Speaker, element: PathElement, suspect: Suspect | None, parts: Sequence[object]) -> Markup:
@@ -189,14 +189,14 @@ def _bundle(speaker: Speaker, bundle: PathElement, place: Place, frame: Layout, 
     if suspect is not None:
         parts.append(_outline(place, rows, suspect))
         parts.append(_pill(place.left + FORK + 18, rows[0][0].y, suspect))
-    lowest = max(row[0].y for row in rows)
-    parts.append(_name(bundle, Place(left=place.left, right=place.right, y=lowest + 14), place.right - place.left))
+    lowest = Place(left=place.left, right=place.right, y=max(row[0].y for row in rows) + 12)
+    parts.append(_name(bundle.name, lowest, place.right - place.left))
     drawn = [_group(speaker, bundle, suspect, parts)]
     for branch, row in zip(bundle.branches, rows, strict=True):
         for member, at in zip(branch, row, strict=True):
             own = suspects.get(member.base)
             shape = _link(at, own) if is_link(member) else _node(member, at, own)
-            label = _name(member, at, at.right - at.left - 4)
+            label = _name(_short(member), at, at.right - at.left - 4)
             drawn.append(_group(speaker, member, own, [*shape, _pill(at.middle, at.y, own), label]))
     return drawn
 
@@ -329,12 +329,17 @@ def _vantages(speaker: Speaker, vantages: Sequence[PathVantage], frame: Layout) 
 
 
 # ---- text ----------------------------------------------------------------------------------------------------------
-def _name(element: PathElement, place: Place, room: float) -> list[Markup]:
+def _short(member: PathElement) -> str:
+    """A member of a bundle by what it joins: there is room for no more."""
+    return "\u2013".join(member.between) if member.between else member.name
+
+
+def _name(name: str, place: Place, room: float) -> list[Markup]:
     """The name, in two lines where one is too short for it."""
     down = 34 if place.right - place.left >= NODE_WIDTH else 29
     return [
         tag("text", cut(line, room), x=place.middle, y=place.y + down + 14 * number, text_anchor="middle", class_="name")
-        for number, line in enumerate(_lines(element.name, room))
+        for number, line in enumerate(_lines(name, room))
     ]
 
 

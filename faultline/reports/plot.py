@@ -19,7 +19,9 @@ HEADROOM = 1.03
 LEGEND_ROW = 15
 LETTER = 6.1
 """Width of a letter of the legend, as wide as fonts commonly make it."""
-_MS = "ms"
+NOTHING_LOST = 0.01
+"""Top of a loss plot without loss: the scale of what would be a fault."""
+_MS, _RATIO = "ms", "ratio"
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -57,7 +59,7 @@ def plot_svg(plot: Plot, *, gap_word: str, tz: tzinfo, onset: tuple[int, str] | 
     and its word.
     """
     values = [value for series in plot.series for _, value in series.points if value is not None]
-    ticks = nice_ticks(max(values, default=0.0))
+    ticks = nice_ticks(max(values, default=0.0), unit=plot.unit)
     places = legend_places([series.label for series in plot.series])
     shift = max((y for _, y in places), default=0.0)
     frame = _Frame(start_ns=plot.start_ns, end_ns=plot.end_ns, top=ticks[-1], shift=shift)
@@ -92,10 +94,10 @@ def gaps_of(plot: Plot) -> Iterator[tuple[int, int]]:
         yield at, plot.end_ns
 
 
-def nice_ticks(top: float) -> list[float]:
+def nice_ticks(top: float, *, unit: str = "") -> list[float]:
     """Three to five round values from 0 to a little above `top`: a line must not hide behind the frame."""
     if top <= 0:
-        return [0.0, 1.0]
+        return [0.0, NOTHING_LOST if unit == _RATIO else 1.0]
     top *= HEADROOM
     raw = top / 3
     magnitude = 10.0 ** math.floor(math.log10(raw))
@@ -108,14 +110,14 @@ def value_label(value: float, unit: str) -> str:
     """An axis value in the unit of the plot."""
     if unit == "bit/s":
         return rate(value)
-    if unit == "ratio":
+    if unit == _RATIO:
         return ratio(value)
     if unit == _MS:
         return f"{three_digits(value)} ms"
     return three_digits(value)
 
 
-def _runs(series: Series, step_ns: int) -> Iterator[list[tuple[int, float]]]:
+def runs(series: Series, step_ns: int) -> Iterator[list[tuple[int, float]]]:
     """Points without a gap between them."""
     run: list[tuple[int, float]] = []
     for time, value in series.points:
@@ -130,7 +132,7 @@ def _runs(series: Series, step_ns: int) -> Iterator[list[tuple[int, float]]]:
 
 def _line(series: Series, step_ns: int, frame: _Frame, number: int) -> Markup:
     parts = []
-    for run in _runs(series, step_ns):
+    for run in runs(series, step_ns):
         points = [(frame.x(time + step_ns / 2), frame.y(value)) for time, value in run]
         if len(points) == 1:
             ((x, y),) = points

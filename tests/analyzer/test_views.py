@@ -17,6 +17,8 @@ from faultline.records.terms import CARRIER, SECOND_NS, ComponentKind, Level, Li
 from faultline.reports.material import LineCard, LinePath, PathElement, PathVantage
 from faultline.reports.words import Language
 from faultline.runtime.clock import VirtualClock
+from faultline.store.ledger import ToldGap
+from faultline.store.traces import TracedRoute
 
 NOW_NS = 1_767_225_600 * SECOND_NS
 TEN_S = 10 * SECOND_NS
@@ -98,6 +100,8 @@ class StoredRows:
 
     rows: list[Point] = attrs.field(factory=list)
     all_incidents: list[Incident] = attrs.field(factory=list)
+    routes: list[TracedRoute] = attrs.field(factory=list)
+    told_gaps: list[ToldGap] = attrs.field(factory=list)
     final: bool = True
 
     def points(self, measurement: str, *, start_ns: int, end_ns: int, line: LineCode | None = None) -> Sequence[Point]:
@@ -106,6 +110,12 @@ class StoredRows:
             for p in self.rows
             if p.measurement == measurement and start_ns <= p.time_ns < end_ns and line in {None, p.tags.get("line")}
         ]
+
+    def traces(self, *, since_ns: int) -> Sequence[TracedRoute]:
+        return [route for route in self.routes if route.traced_ns >= since_ns]
+
+    def gaps(self, *, since_ns: int) -> Sequence[ToldGap]:
+        return [gap for gap in self.told_gaps if gap.told_ns >= since_ns]
 
     def final_windows(self, *, limit: int) -> Sequence[WindowNote]:
         return [WindowNote(start_ns=NOW_NS - TEN_S, end_ns=NOW_NS, revision=1)][:limit] if self.final else []

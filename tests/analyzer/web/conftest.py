@@ -21,8 +21,10 @@ from faultline import inventory
 from faultline.inventory import Inventory, PlannedWork
 from faultline.records.incident import Base, EventKind, Incident, IncidentId, IncidentState, Revision
 from faultline.records.points import FieldValue, Point
-from faultline.records.terms import CARRIER, SECOND_NS, Level, LineCode, Mode, Owner, TenantId
+from faultline.records.terms import CARRIER, SECOND_NS, Level, LineCode, Mode, Owner, Stream, TenantId
 from faultline.runtime.clock import VirtualClock
+from faultline.store.ledger import ToldGap
+from faultline.store.traces import TracedFlow, TracedRoute
 
 NOW_NS = 1_767_577_600 * SECOND_NS
 TEN_S = 10 * SECOND_NS
@@ -69,7 +71,15 @@ EVIDENCE: dict[str, Any] = {
             "leak": 0.002,
             "outcome": "refused",
         },
-        {"kind": "failure", "protocol": "dns", "via": [], "endpoint": "dns-1", "attempts": 12, "failed": 12, "outcome": "timeout"},
+        {
+            "kind": "failure",
+            "protocol": "dns",
+            "via": [],
+            "endpoint": "dns-1",
+            "attempts": 12,
+            "failed": 12,
+            "outcome": "timeout",
+        },
         {
             "kind": "response",
             "endpoint": "svc-teller",
@@ -186,7 +196,7 @@ def make_incidents() -> list[Incident]:
         EventKind.REVISE,
         12,
         CORE,
-        "verdict revised: owner from access to carrier_core; mode from delay to congestion; place from loop-3> to pe2-p1>, p1-pe3> "
+        "verdict revised: owner from access to carrier_core; place from loop-3> to pe2-p1>, p1-pe3> "
         "because median delay 19.4 ms, usually 5.3 ms from pe2 to pe3 (1180 samples)",
     )
     over = make_revision(2, EventKind.CLEAR, 60, SITE, "healthy for 300 s")
@@ -215,6 +225,8 @@ class BankRows:
 
     rows: list[Point]
     all_incidents: list[Incident]
+    routes: list[TracedRoute]
+    told_gaps: list[ToldGap]
 
     def points(self, measurement: str, *, start_ns: int, end_ns: int, line: LineCode | None = None) -> Sequence[Point]:
         return [
@@ -222,6 +234,12 @@ class BankRows:
             for p in self.rows
             if p.measurement == measurement and start_ns <= p.time_ns < end_ns and line in {None, p.tags.get("line")}
         ]
+
+    def traces(self, *, since_ns: int) -> Sequence[TracedRoute]:
+        return [route for route in self.routes if route.traced_ns >= since_ns]
+
+    def gaps(self, *, since_ns: int) -> Sequence[ToldGap]:
+        return [gap for gap in self.told_gaps if gap.told_ns >= since_ns]
 
     def final_windows(self, *, limit: int) -> Sequence[WindowNote]:
         return [WindowNote(start_ns=NOW_NS - TEN_S, end_ns=NOW_NS, revision=1)][:limit]
@@ -243,9 +261,8 @@ def make_rows(known: Inventory) -> list[Point]:
     rows = []
     for ago in range(WINDOWS, 0, -1):
         hurt = ago <= ONSET
-        for session in known.sessions.values():
-            if not session.is_full_size:
-                rows.append(_session_point(draw, session.id, session.line, ago, hurt=hurt))
+        small = [session for session in known.sessions.values() if not session.is_full_size]
+        rows += [_session_point(draw, session.id, session.line, ago, hurt=hurt) for session in small]
         for vantage in known.vantages.values():
             for line in vantage.positions if vantage.observation_point else ():
                 rows += _traffic_points(draw, vantage.id, line, ago, hurt=hurt)
@@ -308,14 +325,44 @@ def _traffic_points(draw: random.Random, vantage: str, line: str, ago: int, *, h
     return found
 
 
+def make_routes() -> list[TracedRoute]:
+    """Two flows of the third line: one on each of the equal paths, and the second was on the first before."""
+    by = {
+        1: ("10.200.3.2", "10.200.21.2", "10.200.31.2", None, "10.200.40.2"),
+        2: ("10.200.3.2", "10.200.22.2", "10.200.32.2", "10.200.255.3", "10.200.40.2"),
+    }
+    return [
+        TracedRoute(
+            flow=TracedFlow(
+                trace="trace-ce-3-fw",
+                probe="ce-3",
+                protocol=17,
+                source_address="10.200.3.1",
+                source_port=41030 + number,
+                destination_address="10.200.40.2",
+                destination_port=862,
+            ),
+            traced_ns=NOW_NS - 2 * TEN_S,
+            hops=hops,
+            reached=True,
+            route=hops,
+            since_ns=NOW_NS - 40 * TEN_S,
+            previous=by[1] if number > 1 else None,
+        )
+        for number, hops in by.items()
+    ]
+
+
 @pytest.fixture
 def bank() -> StoredViews:
     """Pages of the bank: three open incidents, one over, planned work, and a branch whose probe is silent."""
     known = inventory.parse(inventory_document(Probes.FULL), "the bank")
-    work = PlannedWork(
-        components=(Base("core-2"),), start_ns=NOW_NS + 3600 * SECOND_NS, end_ns=NOW_NS + 7200 * SECOND_NS, reason="line card swap"
-    )
+    begin_ns = NOW_NS + 3600 * SECOND_NS
+    work = PlannedWork(components=(Base("core-2"),), start_ns=begin_ns, end_ns=2 * begin_ns - NOW_NS, reason="line card swap")
     known = attrs.evolve(known, planned=(work,))
-    stored = BankRows(rows=make_rows(known), all_incidents=make_incidents())
+    gap = ToldGap(
+        probe="ce-3", stream=Stream.FLOWS, first_seq=41, last_seq=52, reason="disk_full", told_ns=NOW_NS - ONSET * TEN_S
+    )
+    stored = BankRows(rows=make_rows(known), all_incidents=make_incidents(), routes=make_routes(), told_gaps=[gap])
     belief = Belief(suspected=frozenset(), learning={QUIET_LINE: NOW_NS + 600 * SECOND_NS})
     return StoredViews(network=network_of(known), stored=stored, belief=lambda: belief, clock=VirtualClock(NOW_NS))

@@ -157,8 +157,8 @@ def test_what_was_not_measured_is_not_shown_as_zero(client: Client) -> None:
     """A loss of 0 is 0 %, an absent round trip is no data; the newest measurements' age is said when they are old."""
     page = client().get("/").text
     row = page[page.index('<tr data-line="L/1"') :]
-    assert row.count('<td class="number">0 %</td>') == 1
-    assert row.count('<td class="number">no data</td>') == 2
+    assert row.count('class="number">0 %</td>') == 1
+    assert row.count('class="number">no data</td>') == 2
     assert 'data-stale="true"' in page
     assert "10 min old" in page
 
