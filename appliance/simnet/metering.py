@@ -16,7 +16,7 @@ from appliance.simnet.exchanges import Moment
 from appliance.simnet.noise import Times
 from appliance.simnet.plant import Packets, Plant, Way
 from appliance.simnet.tcp import Sending
-from appliance.simnet.traffic import ACK_OCTETS, TCP
+from appliance.simnet.traffic import ACK_OCTETS, SYN_OCTETS, TCP
 from faultline.inventory import Position, Vantage
 from faultline.native import histogram_encode
 from faultline.records.terms import Direction
@@ -116,7 +116,7 @@ class Metering:
             "octets": octets,
             "frame_octets": octets + packets * FRAME_OCTETS,
             "tcp_flags": flags,
-            "tcp_payload_octets": np.maximum(sent.octets(place, count) - ACK_OCTETS * (segments + rst), 0),
+            "tcp_payload_octets": sent.octets(place, count) - ACK_OCTETS * (segments - syn) - SYN_OCTETS * (syn + rst),
             "syn_packets": syn,
             "fin_packets": fin,
             "rst_packets": rst,

@@ -310,6 +310,14 @@ class Plant:
         since = [d.begin_ns for d in self.disturbances if d.effect.dark and d.component == site and d.lasts_in(at_ns, at_ns + 1)]
         return min(since, default=None)
 
+    def has_power(self, site: str | None, at_ns: Times) -> Flags:
+        """Whether what stands at a site can answer at these moments."""
+        found = np.ones(at_ns.shape, bool)
+        for one in self.disturbances:
+            if one.effect.dark and one.component == site:
+                found &= ~_during(one, at_ns)
+        return found
+
     def is_down(self, component: Base, start_ns: int, end_ns: int) -> bool:
         """Whether it has no link at the end of the interval."""
         return any(d.lasts_in(end_ns - 1, end_ns) and d.begin_ns < end_ns > start_ns for d in self._cuts(component))

@@ -48,7 +48,7 @@ class SessionSource:
         there, back = self._ways()
         out = self._packets(sent_ns)
         out_ns = self.plant.delay_ns(there, out) + noise.queueing_ns(draw, count)
-        lost_out = ~np.isnan(self.plant.cross(there, out, draw))
+        lost_out = ~np.isnan(self.plant.cross(there, out, draw)) | ~self._is_reflected(sent_ns)
         home = self._packets(sent_ns + out_ns)
         back_ns = self.plant.delay_ns(back, home) + noise.queueing_ns(draw, count)
         lost_back = ~lost_out & ~np.isnan(self.plant.cross(back, home, draw))
@@ -88,6 +88,9 @@ class SessionSource:
         reflector = self.inventory.vantages[self.session.reflector].positions[line.code]
         out = direction_of(sender, reflector)
         return self.plant.way(line, out, sender, reflector), self.plant.way(line, out.opposite, reflector, sender)
+
+    def _is_reflected(self, at_ns: Times) -> Flags:
+        return self.plant.has_power(self.inventory.vantages[self.session.reflector].site, at_ns)
 
     def _packets(self, at_ns: Times) -> Packets:
         octets = self.session.packet_octets or SMALL_OCTETS

@@ -119,8 +119,12 @@ class TraceSource:
             if component.kind is ComponentKind.DEVICE and component.addresses:
                 answers = self._answers(direction, start, Position(place=hop.place), asked, draw)
                 found.append(_facing(component.addresses, direction) if answers else "*")
-        reached = self._answers(direction, start, end, asked, draw)
+        reached = self._answers(direction, start, end, asked, draw) and self._has_power(asked)
         return [*found, self._destination if reached else "*"], reached
+
+    def _has_power(self, asked: Packets) -> bool:
+        site = self.inventory.vantages[self.trace.target].site if self.trace.target is not None else None
+        return bool(self.plant.has_power(site, asked.at_ns)[0])
 
     def _end(self) -> Position | None:
         if self.trace.target is not None:
