@@ -46,10 +46,12 @@ class View:
 
     line: str
     name: str
-    """Session or vantage."""
+    """Session, dial test or vantage."""
     direction: str
     """`a_to_z`, `z_to_a`, or empty for a round trip."""
     metric: str
+    endpoint: str = ""
+    """Of a vantage's view of one service or host; else empty."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -154,7 +156,7 @@ class Baselines:
 
 def document_id(view: View) -> str:
     """Name of a view's document."""
-    return f"{view.line}|{view.name}|{view.direction}|{view.metric}"
+    return "|".join([view.line, view.name, view.direction, view.metric, *([view.endpoint] if view.endpoint else [])])
 
 
 def _usual(histogram: Histogram, *, learning: bool) -> Usual | None:

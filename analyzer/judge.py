@@ -7,7 +7,7 @@ memory: which baseline belongs to a time, and which probes used to report.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 
@@ -17,10 +17,14 @@ from analyzer.network import network_of
 from faultline.inference import locate
 from faultline.inference.observations import assemble
 from faultline.inference.observations_attendance import Attendance
+from faultline.inference.observations_changes import route_name
+from faultline.inference.observations_routes import FRESH_NS, NEWS_NS, TracedRoute
 from faultline.inventory import Inventory
 from faultline.records.incident import Base
 from faultline.records.terms import LineCode, ProbeId, TenantId
 
+TRACED_NS = FRESH_NS + NEWS_NS
+"""How far back routes are read: what is older neither tells a way nor news of one."""
 KEPT = 1000
 """Windows whose revision is remembered: more than any span holds."""
 
@@ -31,10 +35,21 @@ class InventoryJudge:
     Args:
         inventory: what the operator knows.
         faults_per_component_hour: faults of a directed segment per hour; other kinds follow from it.
+        traces: what is known of every flow that was traced since a moment.
     """
 
-    def __init__(self, inventory: Inventory, *, faults_per_component_hour: float) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        *,
+        faults_per_component_hour: float,
+        traces: Callable[[int], Sequence[TracedRoute]] = lambda _: (),
+    ) -> None:
         self._inventory = inventory
+        self._traces = traces
+        self._traced: Sequence[TracedRoute] = ()
+        self._traced_ns = 0
+        """End of the newest window when they were read."""
         self._rate = faults_per_component_hour
         self._network = network_of(inventory)
         self._zones = self._network.zones()
@@ -55,9 +70,9 @@ class InventoryJudge:
             self._attend(window)
         start_ns, end_ns = windows[0].start_ns, windows[-1].end_ns
 
-        def usual(*, line: str, name: str, direction: str, metric: str) -> Usual | None:
+        def usual(*, line: str, name: str, direction: str, metric: str, endpoint: str = "") -> Usual | None:
             slot = slot_of(windows[-1].start_ns, self._zones.get(LineCode(line), UTC))
-            return baselines.usual(View(line=line, name=name, direction=direction, metric=metric), slot)
+            return baselines.usual(View(line=line, name=name, direction=direction, metric=metric, endpoint=endpoint), slot)
 
         return assemble(
             rows=summed(windows, distributions=distributions),
@@ -68,6 +83,7 @@ class InventoryJudge:
             fault_rate_per_hour=self._rate,
             distributions=distributions,
             silent=self._attendance.silent(start_ns, end_ns),
+            traced=self._routes(end_ns),
         )
 
     def locate(self, evidence: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -75,8 +91,10 @@ class InventoryJudge:
         return locate(evidence, healthy_floor=False)
 
     def lines_of(self, bases: Iterable[Base]) -> Mapping[LineCode, TenantId]:
-        """Lines that cross any of the components, with their tenants."""
-        return self._network.lines_of(bases)
+        """Lines that cross any of the components, with their tenants; of a traced route, the line it was traced for."""
+        wanted = frozenset(bases)
+        routed = {t.line for t in self._inventory.traces.values() if route_name(t) in wanted}
+        return self._network.lines_of(wanted) | {code: self._inventory.lines[code].tenant for code in routed}
 
     def bases_of(self, line: LineCode) -> frozenset[Base]:
         """Components of a line."""
@@ -85,6 +103,13 @@ class InventoryJudge:
     def lines(self) -> Mapping[LineCode, tzinfo]:
         """Every line with its time zone."""
         return self._zones
+
+    def _routes(self, end_ns: int) -> Sequence[TracedRoute]:
+        """Routes as they are known now, read once a step."""
+        if end_ns > self._traced_ns:
+            self._traced_ns = end_ns
+            self._traced = self._traces(end_ns - TRACED_NS)
+        return self._traced
 
     def _attend(self, window: Window) -> None:
         """Count a window's probes, once a revision."""

@@ -101,7 +101,7 @@ def join(config: AnalyzerConfig, *, clock: Clock | None = None) -> Joined:
         changed = file.changed()
         if changed is not None:
             renewed = network_of(changed)
-            analyzer.adopt(judge_of(config, changed), renewed)
+            analyzer.adopt(judge_of(config, changed, stored), renewed)
             notifier.network = views.network = renewed
 
     loop = Loop(analyzer, clock=clock, poll_s=config.evaluation.poll_s, counters=counters, before=take_up_changes)
@@ -117,9 +117,13 @@ def join(config: AnalyzerConfig, *, clock: Clock | None = None) -> Joined:
     return Joined(service=service, web=web, analyzer=analyzer, views=views, counters=counters)
 
 
-def judge_of(config: AnalyzerConfig, inventory: Inventory) -> InventoryJudge:
+def judge_of(config: AnalyzerConfig, inventory: Inventory, stored: StoredData) -> InventoryJudge:
     """The judge of an inventory."""
-    return InventoryJudge(inventory, faults_per_component_hour=config.evaluation.faults_per_component_hour)
+    return InventoryJudge(
+        inventory,
+        faults_per_component_hour=config.evaluation.faults_per_component_hour,
+        traces=lambda since_ns: stored.traces(since_ns=since_ns),
+    )
 
 
 def open_analyzer(
@@ -133,7 +137,7 @@ def open_analyzer(
     """The analyzer without sockets, threads and clocks: `step(now_ns)` answers what is final, in real or in virtual time."""
     return Analyzer(
         stores=stored,
-        judge=judge_of(config, inventory),
+        judge=judge_of(config, inventory, stored),
         network=network_of(inventory),
         spans_ns=config.evaluation.spans_ns,
         rules=config.incidents,

@@ -22,33 +22,62 @@ MOST_SUSPECT = 0.05
 SESSION_METRICS = ("forward_delay", "reverse_delay", "rtt")
 QUALITY_METRICS = ("data_rtt", "application_response")
 LOSS_METRICS = ("loss_upstream", "loss_downstream")
+UNANSWERED = ("timed_out", "unreachable")
+"""Of a dial test: silence to whoever asked."""
+DECLINED = ("refused", "error_answers")
 
 
 def views_of(row: Row) -> list[View]:
     """The views a row's distributions belong to."""
-    if row.measurement == "session":
-        line, name = row.tags["line"], row.tags["session"]
-        return [View(line=line, name=name, direction="", metric=metric) for metric in SESSION_METRICS if metric in row.histograms]
+    metrics = {
+        "session": SESSION_METRICS,
+        "line_quality": QUALITY_METRICS,
+        "dial": ("response_time",),
+        "endpoint_quality": ("application_response",),
+    }.get(row.measurement, ())
+    return [_view(row, metric) for metric in metrics if metric in row.histograms]
+
+
+def _view(row: Row, metric: str) -> View:
+    """A row's view: a session's, a dial test's, or a vantage's, of a direction or of an endpoint."""
+    tags = row.tags
+    name = tags.get("session") or tags.get("dial") or tags.get("vantage", "")
+    return View(
+        line=tags.get("line", ""),
+        name=name,
+        direction=tags.get("direction", ""),
+        metric=metric,
+        endpoint=tags.get("endpoint", ""),
+    )
+
+
+def ratios_of(row: Row) -> list[tuple[View, Histogram]]:
+    """What usually goes wrong, as distributions: a value a trial, 1 where it failed; the mean is what is usual.
+
+    Of TCP, segments lost on each side of a vantage; of dial tests and connections, those that failed, by how.
+    """
+    counted: list[tuple[str, int, int]] = []
     if row.measurement == "line_quality":
-        line, name, direction = row.tags["line"], row.tags["vantage"], row.tags["direction"]
-        return [View(line=line, name=name, direction=direction, metric=m) for m in QUALITY_METRICS if m in row.histograms]
-    return []
+        sides = tcp_sides(row)
+        counted = [(metric, s.sent, s.lost) for metric, s in zip(LOSS_METRICS, sides or (), strict=sides is not None)]
+    elif row.measurement == "dial":
+        due = (row.count("scheduled") or 0) - (row.count("skipped") or 0)
+        silent = sum(row.count(name) or 0 for name in UNANSWERED)
+        counted = [("unanswered", due, silent), *((name, due - silent, row.count(name) or 0) for name in DECLINED)]
+    elif row.measurement == "endpoint_quality":
+        tried, silent = row.count("connect_attempts") or 0, row.count("connect_unanswered") or 0
+        counted = [("unanswered", tried, silent), ("refused", tried - silent, row.count("connect_refused") or 0)]
+    return [(_view(row, metric), _ratio(whole, bad)) for metric, whole, bad in counted if whole > 0]
 
 
-def losses_of(row: Row) -> list[tuple[View, Histogram]]:
-    """TCP loss on each side of a vantage as a distribution: a value a segment, 1 when it was lost; the mean is what is usual."""
-    if row.measurement != "line_quality":
-        return []
-    line, name, direction = row.tags["line"], row.tags["vantage"], row.tags["direction"]
-    sides = tcp_sides(row)
-    found = []
-    for metric, side in zip(LOSS_METRICS, sides or (), strict=sides is not None):
-        histogram = Histogram()
-        histogram.add(0, side.sent - side.lost)
-        if side.lost:
-            histogram.add(1, side.lost)
-        found.append((View(line=line, name=name, direction=direction, metric=metric), histogram))
-    return found
+def _ratio(whole: int, bad: int) -> Histogram:
+    bad = min(bad, whole)
+    histogram = Histogram()
+    if whole > bad:
+        histogram.add(0, whole - bad)
+    if bad:
+        histogram.add(1, bad)
+    return histogram
 
 
 def is_good(row: Row) -> bool:
@@ -101,6 +130,6 @@ class Trainer:
             for view in views_of(row):
                 self._baselines.train(view, row.histograms[view.metric], slot)
                 trained += 1
-            for view, losses in losses_of(row):
-                self._baselines.train(view, losses, slot)
+            for view, ratio in ratios_of(row):
+                self._baselines.train(view, ratio, slot)
         return trained

@@ -28,8 +28,8 @@ NEWS_NS = 600 * SECOND_NS
 """How long a changed route is told: what is usual was learned over the old one, and the longest memory looks back as far."""
 
 
-class TracedRoute(Protocol):
-    """The present route of one traced flow, as the store keeps it."""
+class TracedFlow(Protocol):
+    """What is traced."""
 
     @property
     def trace(self) -> str:
@@ -37,11 +37,19 @@ class TracedRoute(Protocol):
 
     @property
     def source_port(self) -> int:
-        """Of the flow."""
+        """Of its packets."""
 
     @property
     def destination_port(self) -> int:
-        """Of the flow."""
+        """Of its packets."""
+
+
+class TracedRoute(Protocol):
+    """The present route of one traced flow, as the store keeps it."""
+
+    @property
+    def flow(self) -> TracedFlow:
+        """Whose it is."""
 
     @property
     def route(self) -> Sequence[str | None]:
@@ -97,11 +105,11 @@ class Moved:
 
 def passages(inventory: Inventory, traced: Iterable[TracedRoute], window: tuple[int, int]) -> Iterator[Passage]:
     """Of every fresh flow, one for each bundle between its ends."""
-    for trace, line, direction, flow in _placed(inventory, traced):
-        if flow.traced_ns < window[0] - FRESH_NS:
+    for trace, line, direction, route in _placed(inventory, traced):
+        if route.traced_ns < window[0] - FRESH_NS:
             continue
         for bundle in _bundles(inventory, line, trace):
-            shares = _shares(inventory, line, bundle, flow, window)
+            shares = _shares(inventory, line, bundle, route, window)
             if shares is not None:
                 yield Passage(
                     line=line.code,
@@ -109,8 +117,8 @@ def passages(inventory: Inventory, traced: Iterable[TracedRoute], window: tuple[
                     target=trace.target,
                     direction=direction,
                     bundle=bundle,
-                    source_port=flow.source_port,
-                    destination_port=flow.destination_port,
+                    source_port=route.flow.source_port,
+                    destination_port=route.flow.destination_port,
                     shares=shares,
                 )
 
@@ -119,32 +127,32 @@ def moved(inventory: Inventory, traced: Iterable[TracedRoute], window: tuple[int
     """Pairs whose flows took another way in the window or shortly before it."""
     found: dict[TraceId, list[tuple[Line, Direction, TracedRoute]]] = {}
     traces: dict[TraceId, Trace] = {}
-    for trace, line, direction, flow in _placed(inventory, traced):
-        if flow.previous is not None and window[0] - NEWS_NS < flow.since_ns <= window[1]:
+    for trace, line, direction, route in _placed(inventory, traced):
+        if route.previous is not None and window[0] - NEWS_NS < route.since_ns <= window[1]:
             traces[trace.id] = trace
-            found.setdefault(trace.id, []).append((line, direction, flow))
+            found.setdefault(trace.id, []).append((line, direction, route))
     changes = []
-    for name, flows in sorted(found.items()):
-        line, direction, _ = flows[0]
+    for name, routes in sorted(found.items()):
+        line, direction, _ = routes[0]
         before, after = {}, {}
-        for _, _, flow in flows:
-            old, new = (_members(inventory, line, hops) for hops in (flow.previous or (), flow.route))
+        for _, _, route in routes:
+            old, new = (_members(inventory, line, hops) for hops in (route.previous or (), route.route))
             before.update(dict.fromkeys(m for m in old if m not in new))
             after.update(dict.fromkeys(m for m in new if m not in old))
         left, taken = (tuple(m for m in one if m not in other) for one, other in ((before, after), (after, before)))
         if left or taken:
-            changes.append(Moved(trace=traces[name], direction=direction, left=left, taken=taken, flows=len(flows)))
+            changes.append(Moved(trace=traces[name], direction=direction, left=left, taken=taken, flows=len(routes)))
     return changes
 
 
 def _placed(inventory: Inventory, traced: Iterable[TracedRoute]) -> Iterator[tuple[Trace, Line, Direction, TracedRoute]]:
     """Routes of declared traces, with the direction on the line that their packets took."""
-    for flow in traced:
-        trace = inventory.traces.get(TraceId(flow.trace))
+    for route in traced:
+        trace = inventory.traces.get(TraceId(route.flow.trace))
         line = inventory.lines.get(trace.line) if trace else None
         ends = _ends(inventory, line, trace) if trace and line else None
         if trace is not None and line is not None and ends is not None:
-            yield trace, line, positions.direction_of(*ends), flow
+            yield trace, line, positions.direction_of(*ends), route
 
 
 def _ends(inventory: Inventory, line: Line, trace: Trace) -> tuple[Position, Position] | None:
@@ -165,17 +173,17 @@ def _bundles(inventory: Inventory, line: Line, trace: Trace) -> list[Base]:
     return [base for at, base in enumerate(line.path) if low <= at <= high and inventory.components[base].paths]
 
 
-def _shares(inventory: Inventory, line: Line, bundle: Base, flow: TracedRoute, window: tuple[int, int]) -> Shares | None:
+def _shares(inventory: Inventory, line: Line, bundle: Base, known: TracedRoute, window: tuple[int, int]) -> Shares | None:
     """Share of the window on each alternative; None where the hops contradict all of them."""
-    now = _agreeing(inventory, line, bundle, flow.route)
-    before = _agreeing(inventory, line, bundle, flow.previous) if flow.previous is not None else None
-    if now is None or before is None or flow.previous_ns is None:
+    now = _agreeing(inventory, line, bundle, known.route)
+    before = _agreeing(inventory, line, bundle, known.previous) if known.previous is not None else None
+    if now is None or before is None or known.previous_ns is None:
         return now if now is not None else before
     start_ns, end_ns = window
     length_ns = max(1, end_ns - start_ns)
     # Between the last sight of the old route and the first of the new one nobody knows: half each.
-    old = max(0, min(end_ns, flow.previous_ns) - start_ns) / length_ns
-    new = max(0, end_ns - max(start_ns, flow.since_ns)) / length_ns
+    old = max(0, min(end_ns, known.previous_ns) - start_ns) / length_ns
+    new = max(0, end_ns - max(start_ns, known.since_ns)) / length_ns
     old += max(0.0, 1.0 - old - new) / 2
     return tuple(old * b + (1 - old) * n for b, n in zip(before, now, strict=True))
 

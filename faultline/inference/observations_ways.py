@@ -149,8 +149,10 @@ def _side_by_side(there: Slice, back: Slice) -> Slice:
 
 def told(ways: Sequence[Way]) -> dict[str, Any]:
     """As an observation has them: `via` of the one way, or `paths`; nothing where nothing is crossed."""
-    if len(ways) <= 1:
-        return {"via": list(way.via) for way in ways if way.via}
+    if not ways:
+        return {}
+    if len(ways) == 1:
+        return {"via": list(ways[0].via)} if ways[0].via else {}
     return {"paths": [{"via": list(way.via), "weight": round(way.weight, 9)} for way in ways]}
 
 

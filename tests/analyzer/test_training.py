@@ -8,7 +8,7 @@ import pytest
 
 from analyzer.baselines import Baselines, View
 from analyzer.history import Row, Window
-from analyzer.training import LAG_WINDOWS, Trainer, losses_of
+from analyzer.training import LAG_WINDOWS, Trainer, ratios_of
 from faultline.records.terms import SECOND_NS, LineCode
 
 LINE = LineCode("L1")
@@ -53,5 +53,5 @@ def test_a_bad_capture_teaches_nothing() -> None:
 
 def test_rows_without_judged_segments_have_no_loss() -> None:
     """No traffic is no lossless traffic."""
-    assert losses_of(make_row(tcp_segments=0)) == []
-    assert losses_of(Row(measurement="session", tags={"line": "L1", "session": "s"}, fields={"sent": 10})) == []
+    assert ratios_of(make_row(tcp_segments=0)) == []
+    assert ratios_of(Row(measurement="session", tags={"line": "L1", "session": "s"}, fields={"sent": 10})) == []
