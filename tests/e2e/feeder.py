@@ -42,7 +42,7 @@ def make_rows(first: int, count: int, now_ns: int) -> list[dict[str, Any]]:
             "flow_id": number,
             "observation_point": "wan",
             "protocol": 17,
-            "source_address": "10.1.17.5",
+            "source_address": "10.1.1.5",
             "source_port": 5000,
             "destination_address": "10.9.0.9",
             "destination_port": 53,

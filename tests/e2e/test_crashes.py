@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from appliance.demo.line import Probes
 from appliance.demo.namespaces.settings import COLLECTOR_PORT
 from appliance.demo.namespaces.world import Namespaces
+from appliance.demo.probing import Probes, looks
 from faultline.native import decode_batch
 from faultline.records.terms import SECOND_NS
 from faultline.store.config import StoreConfig
@@ -122,7 +122,7 @@ def test_a_killed_collector_loses_and_doubles_nothing(world: Namespaces) -> None
         assert [row for window in hit for row in reader.rows(window) if row.measurement == "session"]
 
 
-@pytest.mark.parametrize("probe", ["probe pe1", "probe branch"])
+@pytest.mark.parametrize("probe", ["probe pe1", "probe ce-1"])
 def test_a_killed_probe_leaves_a_gap_and_blames_nobody(world: Namespaces, probe: str) -> None:
     """The windows it was away for have no rows of its captures: absent, not zero; and the network is not blamed for it."""
     wait_until(world, final_after(world, world.now_ns(), windows=3), seconds=90)
@@ -136,7 +136,7 @@ def test_a_killed_probe_leaves_a_gap_and_blames_nobody(world: Namespaces, probe:
         assert dark
         for window in dark:
             rows = reader.rows(window)
-            assert [row for row in rows if row.measurement == "line_quality" and row.tags["vantage"].startswith(("fw-", "pe2"))]
+            assert [row for row in rows if row.measurement == "line_quality" and row.tags["vantage"].startswith(("fw-", "pe3"))]
             assert not [row for row in rows if row.tags.get("probe") == name]
-            mine = ("ce-lan", "ce-wan") if name == "branch" else ("pe1",)
+            mine = {look.id for look in looks(Probes.FULL) if look.probe == name}
             assert not [row for row in rows if row.tags.get("vantage") in mine]

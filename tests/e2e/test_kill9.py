@@ -22,8 +22,10 @@ import attrs
 import pytest
 import yaml
 
-from appliance.demo.line import LINE_CODE, Probes, inventory_document
+from appliance.demo.inventory_file import inventory_document
 from appliance.demo.namespaces.accounts import balance
+from appliance.demo.network import BRANCHES
+from appliance.demo.probing import Probes
 from collector.collector import Collector, open_collector
 from collector.config import read_config
 from collector.enrich.from_inventory import read_places
@@ -80,13 +82,13 @@ class Ground:
             "store": {"data": "store"},
             "inventory": "inventory.yaml",
             "listen": f"127.0.0.1:{self.port}",
-            "probes": [{"id": "branch", "token_sha256": digest}],
+            "probes": [{"id": "ce-1", "token_sha256": digest}],
             "log": {"level": "warning"},
         }
         (self.folder / "collector.yaml").write_text(yaml.safe_dump(collector))
         (self.folder / "token").write_text(TOKEN)
         probe = {
-            "probe": "branch",
+            "probe": "ce-1",
             "state_dir": "probe",
             "spool": {"max_octets": quota},
             "collector": {
@@ -230,7 +232,7 @@ def test_every_acknowledged_batch_is_there_exactly_once(ground: Ground, seed: in
 
 def _packets(collector: Collector) -> int:
     """Sum of the line's packets over all final 10 s windows."""
-    points = collector.metrics.read("line_traffic", Level.TEN_SECONDS, 0, 1 << 62, tags={"line": LINE_CODE})
+    points = collector.metrics.read("line_traffic", Level.TEN_SECONDS, 0, 1 << 62, tags={"line": BRANCHES[0].line})
     return sum(int(point.fields.get("packets", 0)) for point in points)
 
 
