@@ -1,4 +1,4 @@
-"""Echo requests from inside a namespace: `python ping.py ADDRESS COUNT INTERVAL_S`; prints what came back as JSON."""
+"""Echo requests from inside a namespace: `python ping.py ADDRESS COUNT INTERVAL_S OCTETS`; prints what came back as JSON."""
 
 import json
 import select
@@ -7,21 +7,27 @@ import struct
 import sys
 import time
 
+IP_MTU_DISCOVER, IP_PMTUDISC_PROBE = 10, 3
+"""Linux: never in fragments, whatever is known of the path."""
 TIMEOUT_S = 1.0
+HEADER_OCTETS = 28
+"""Of IP and ICMP."""
 
 
 def checksum(octets: bytes) -> int:
     """RFC 1071."""
+    octets += bytes(len(octets) % 2)
     total = sum(struct.unpack(f"!{len(octets) // 2}H", octets))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
 
 
-def main(address: str, count: int, interval_s: float) -> None:
+def main(address: str, count: int, interval_s: float, octets: int) -> None:
     """Send, listen a second longer, print."""
     echo = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
     echo.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    echo.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_PROBE)
     echo.connect((address, 0))
     sent_s: dict[int, float] = {}
     trips_ms: list[float] = []
@@ -31,7 +37,7 @@ def main(address: str, count: int, interval_s: float) -> None:
         now_s = time.monotonic()
         if len(sent_s) < count and now_s >= next_s:
             number = len(sent_s)
-            body = struct.pack("!BBHHH", 8, 0, 0, 77, number) + bytes(48)
+            body = struct.pack("!BBHHH", 8, 0, 0, 77, number) + bytes(octets - HEADER_OCTETS)
             packet = body[:2] + struct.pack("!H", checksum(body)) + body[4:]
             sent_s[number] = time.monotonic()
             echo.send(packet)
@@ -50,4 +56,4 @@ def main(address: str, count: int, interval_s: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))

@@ -49,7 +49,7 @@ class Ground:
         self.spaces.run_all(plan.prologue())
         self.spaces.run_all(plan.links(self.spaces.pids, self._probes))
         self.spaces.run_all(plan.addresses(self._probes, spliced))
-        self.spaces.run_all({node: [plan.ip_batch(lines)] for node, lines in routing.routes().items()})
+        self.spaces.run_all({node: [plan.ip_batch(lines)] for node, lines in routing.routes(self._probes).items()})
         self.spaces.run_all(injection.counting())
         for segment in spliced:
             ends = plan.ends(plan.SEGMENT[segment])

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from appliance.demo.network import BRANCHES, CORE_PREFIX, DC_PREFIX, EDGES, LOOPBACKS, MIDDLES, WIRE, address_of
+from appliance.demo.network import BRANCHES, CORE_PREFIX, DC_PREFIX, EDGES, ENDPOINTS, LOOPBACKS, MIDDLES, WIRE, address_of
+from appliance.demo.probing import Probes
 
 FAR_EDGE = "pe3"
 _BRANCHES_PREFIX = "10.1.0.0/16"
 _BEHIND_THE_FAR_EDGE = (DC_PREFIX, f"{WIRE['loop-dc'].z.host}/32", LOOPBACKS[FAR_EDGE])
 
 
-def routes() -> dict[str, list[str]]:
-    """`ip -batch` lines for every node."""
+def routes(probes: Probes) -> dict[str, list[str]]:
+    """`ip -batch` lines for every node. The collector knows a way back over the lines only when reports come that way."""
     found: dict[str, list[str]] = {f"p{m}": [] for m in MIDDLES}
     for branch in BRANCHES:
         i, edge = branch.number, f"pe{branch.edge}"
@@ -36,7 +37,7 @@ def routes() -> dict[str, list[str]]:
     for k in EDGES:
         found[FAR_EDGE] += _back_to(k, MIDDLES, change="add")
     found["fw"] = [f"route add {prefix} via {address_of(FAR_EDGE, 'acc0')}" for prefix in (_BRANCHES_PREFIX, CORE_PREFIX)]
-    for host in ("srv-1", "srv-2", "dns-1", "ops"):
+    for host in (*ENDPOINTS, *(["ops"] if probes is Probes.ENDS else [])):
         found[host] = [f"route add default via {address_of('fw', 'lan0')}"]
     return found
 

@@ -39,12 +39,14 @@ from appliance.demo.namespaces.applications import (
     tune,
 )
 
-_USUAL_S = {TELLER: 0.003, WEB: 0.006}
+_USUAL_S = {TELLER: 0.008, WEB: 0.015}
 """What a service takes for a request itself: well above what the machine adds when it is busy."""
 _SPREAD = 0.15
 """Standard deviation of its logarithm."""
-_CYCLE_S = 2.0
-"""A service that stalls or refuses for a share of the time does so once in every such span."""
+_STALL_S = 2.0
+"""A service that does not read for a share of the time does so once in every such span."""
+_REFUSE_S = (0.2, 0.8)
+"""One that refuses for a share of the time does so once in spans drawn from here: no dial test keeps step with it."""
 _WINDOW_OCTETS = 4096
 """Receive buffer of an exchange (the kernel takes twice that): a tenth of a second of uploading fills it."""
 _RESET = struct.pack("ii", 1, 0)
@@ -97,12 +99,12 @@ async def _swallow_with_pauses(reader: asyncio.StreamReader, writer: asyncio.Str
     connection = cast("asyncio.Transport", writer.transport)
     try:
         while not taking.done():
-            pause_s = conduct.stalled_share * _CYCLE_S
+            pause_s = conduct.stalled_share * _STALL_S
             if pause_s:
                 connection.pause_reading()
                 await asyncio.sleep(pause_s)
                 connection.resume_reading()
-            await asyncio.wait([taking], timeout=_CYCLE_S - pause_s)
+            await asyncio.wait([taking], timeout=_STALL_S - pause_s)
     finally:
         taking.cancel()
 
@@ -150,15 +152,16 @@ class Service:
                 raise ValueError(f"{self._name} cannot {how}")
 
     async def _listen(self, refused_share: float) -> None:
-        while True:
+        if refused_share == 1:  # a program that has died; while it is only short of room its old connections live on
             self._drop_connections()
-            await asyncio.sleep(refused_share * _CYCLE_S)
-            if refused_share < 1:
-                with contextlib.closing(await asyncio.start_server(self._serve, self._address, PORTS[self._name])):
-                    await (asyncio.sleep((1 - refused_share) * _CYCLE_S) if refused_share else asyncio.Event().wait())
+        while refused_share < 1:
+            span_s = random.uniform(*_REFUSE_S)  # noqa: S311 - no secret
+            await asyncio.sleep(refused_share * span_s)
+            with contextlib.closing(await asyncio.start_server(self._serve, self._address, PORTS[self._name])):
+                await (asyncio.sleep((1 - refused_share) * span_s) if refused_share else asyncio.Event().wait())
 
     def _drop_connections(self) -> None:
-        for writer in self._connections:
+        for writer in tuple(self._connections):
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             writer.transport.abort()
 
