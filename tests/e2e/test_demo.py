@@ -123,7 +123,7 @@ def test_loss_on_the_access_loop_is_named_with_its_owner_and_mode(temporary: Pat
     ids=" ".join,
 )
 def test_each_kind_of_fault_is_named_in_time(temporary: Path, options: tuple[str, ...]) -> None:
-    """Component, owner and mode are right within a minute and a half of the injection, and the run ends in less than three minutes."""
+    """Component, owner and mode are right within a minute and a half of the injection; the run ends within three."""
     assert_in_time(run_demo(temporary, *options, "--seed", "1"))
 
 
