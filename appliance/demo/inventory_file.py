@@ -43,7 +43,7 @@ def inventory_document(probes: Probes, source_ports: Mapping[str, int] | None = 
         "tenants": [{"id": TENANT, "name": CUSTOMER}],
         "sites": [{"id": site.id, "name": site.name, "owner": site.owner.value} for site in SITES.values()],
         "components": [_component(element) for element in ELEMENTS.values()],
-        "lines": [_line(branch) for branch in BRANCHES],
+        "lines": [_line(branch, probes) for branch in BRANCHES],
         "vantages": [*(_look(look) for look in looks(probes)), *(_responder(one) for one in RESPONDERS)],
         "sessions": [_session(test, source_ports or {}) for test in tests(probes)],
         "dials": [_dial(dial) for dial in dials()],
@@ -75,8 +75,8 @@ def _component(element: Element) -> dict[str, Any]:
     return entry
 
 
-def _line(branch: Branch) -> dict[str, Any]:
-    return {
+def _line(branch: Branch, probes: Probes) -> dict[str, Any]:
+    entry: dict[str, Any] = {
         "code": branch.line,
         "tenant": TENANT,
         "customer": CUSTOMER,
@@ -88,6 +88,8 @@ def _line(branch: Branch) -> dict[str, Any]:
         "z_end": {"name": DC_CITY, "site": DC_SITE, "prefixes": [DC_PREFIX], "hosts": list(ENDPOINTS)},
         "path": list(branch.path),
     }
+    # Behind the data centre's switch stands the collector, where no management network leads to it.
+    return entry | ({"reports_to": "z_end"} if probes is Probes.ENDS else {})
 
 
 def _look(look: Look) -> dict[str, Any]:
