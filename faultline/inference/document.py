@@ -367,6 +367,7 @@ class _Reader:
             number=number,
             raw=item,
             quality=self._quality(item, where),
+            paths=self._paths(item, where, needed=False),
             probe=probe or "",
             probe_component=self.index.get(probe),
             site=site,
@@ -380,18 +381,23 @@ class _Reader:
         for key, end in zip(("from", "to"), ends, strict=True):
             if not _is_id(end):
                 self.problems.append(f"{where}.{key}: {end!r} is not a string or an integer")
-        listed = item.get("components") or []
-        if not isinstance(listed, list):
-            self.problems.append(f"{where}.components: not a list of ids")
-            listed = []
+        listed, changed = (self._listed(item, key, where) for key in ("components", "changed"))
         return RouteChange(
             number=number,
             raw=item,
             quality=self._quality(item, where),
             start=str(ends[0]),
             end=str(ends[1]),
-            components=tuple(self._known(c, f"{where}.components[{n}]") for n, c in enumerate(listed)),
+            components=listed,
+            changed=changed,
         )
+
+    def _listed(self, item: Mapping[str, Any], key: str, where: str) -> tuple[int, ...]:
+        listed = item.get(key) or []
+        if not isinstance(listed, list):
+            self.problems.append(f"{where}.{key}: not a list of ids")
+            return ()
+        return tuple(self._known(c, f"{where}.{key}[{n}]") for n, c in enumerate(listed))
 
     # ---- pieces -------------------------------------------------------------------------------------------------
     def _paths(self, item: Mapping[str, Any], where: str, *, needed: bool = True) -> tuple[Path, ...]:

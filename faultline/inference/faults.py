@@ -37,20 +37,25 @@ SHARES: Mapping[ComponentKind, Mapping[Mode, float]] = {
     ComponentKind.SITE: {Mode.DOWN: 1.0},
     ComponentKind.SERVER: {Mode.SLOW: 0.4, Mode.FAILING: 0.25, Mode.DOWN: 0.2, Mode.STALLED: 0.15},
     ComponentKind.SERVICE: {Mode.SLOW: 0.4, Mode.FAILING: 0.4, Mode.STALLED: 0.2},
-    ComponentKind.RESOLVER: {Mode.FAILING: 0.5, Mode.SLOW: 0.3, Mode.DOWN: 0.2},
+    ComponentKind.RESOLVER: {Mode.FAILING: 0.7, Mode.SLOW: 0.3},
     ComponentKind.ROUTE: {Mode.ROUTE: 1.0},
     ComponentKind.PROBE: {Mode.DOWN: 1.0},
 }
-"""How the faults of a kind are shared among its modes."""
+"""How the faults of a kind are shared among its modes. A service or a resolver that answers nobody fails: from requests nobody can
+tell whether anything of it is alive."""
 
 BOTH_WAYS: Mapping[Mode, float] = {Mode.LOSS: 0.4, Mode.DOWN: 0.8, Mode.CONGESTION: 0.1, Mode.DELAY: 0.6, Mode.MTU: 0.5}
 """Share of a segment's faults that hit both directions at once: a cut cable is one fault, not two."""
 
+ONE_EXTENT = frozenset({Mode.DOWN, Mode.MTU})
+"""Modes that a segment's two directions have alike: a cut cable has one begin, a narrow link one width. It is told as one."""
 NEVER_BLAMED = frozenset({ComponentKind.ROUTE, ComponentKind.PROBE})
 PLANNED_FACTOR = 1e3
 """On the prior of what a maintenance window names."""
 AGAIN = math.log(0.02)
 """Log prior of a second symptom where one fault is already found: no longer rare."""
+QUEUE_AND_DROPS = math.log(0.3)
+"""The same where the two are a queue and lost packets: a full queue drops."""
 LARGEST_PRIOR = 0.5
 CELL_PRICE = 1.5
 """Nats that not knowing the severity beforehand costs: a fault fits about a quarter of its grid."""
@@ -113,7 +118,9 @@ class State:
     """What the faults under consideration do to one observation; the default is a healthy network."""
 
     survive: float = 0.0
-    """Log share of packets that get through."""
+    """Log share of packets that get through what loses some at random."""
+    cut: float = 0.0
+    """Log share of packets, which is the share of the time, that interruptions let through."""
     shift_ms: float = 0.0
     """Added to every packet's delay."""
     shift_var: float = 0.0
@@ -130,6 +137,11 @@ class State:
     """Largest packet that gets through, octets."""
     modes: frozenset[Mode] = frozenset()
 
+    @property
+    def through(self) -> float:
+        """Log share of packets that get through everything."""
+        return max(DEAD, self.survive + self.cut) if self.cut else self.survive
+
 
 HEALTHY = State()
 
@@ -143,12 +155,7 @@ def worsened(state: State, mode: Mode, severity: float, weights: Sequence[float]
     if mode is Mode.LOSS:
         return attrs.evolve(state, survive=state.survive + _survival(severity, weights), modes=modes)
     if mode is Mode.DOWN:
-        return attrs.evolve(
-            state,
-            survive=max(DEAD, state.survive + _survival(severity, weights)),
-            answer=max(DEAD, state.answer + _survival(severity, weights)),
-            modes=modes,
-        )
+        return attrs.evolve(state, cut=_interrupted(state.cut, severity, weights), modes=modes)
     if mode is Mode.DELAY:
         spread = sum(w * (1 - w) for w in weights) * severity * severity
         return attrs.evolve(
@@ -165,6 +172,13 @@ def worsened(state: State, mode: Mode, severity: float, weights: Sequence[float]
     if mode is Mode.MTU:
         return attrs.evolve(state, mtu=min(state.mtu, severity), modes=modes)
     return attrs.evolve(state, modes=modes)
+
+
+def _interrupted(cut: float, severity: float, weights: Sequence[float]) -> float:
+    """Interruptions last until now: of two that stop everything the one that began first has all the time of the other."""
+    if any(w >= 1 for w in weights):
+        cut = min(cut, math.log1p(-min(severity, 1 - 1e-6)))
+    return max(DEAD, cut + _survival(severity, [w for w in weights if w < 1]))
 
 
 def _survival(severity: float, weights: Sequence[float]) -> float:

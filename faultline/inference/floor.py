@@ -103,17 +103,10 @@ def _expected(row: Row, state: State, times: float) -> tuple[float, float]:
         case LossRow() | MtuRow() | FailureRow() | ZeroWindowRow():
             return _expected_counts(row, state, times)
         case DelayRow():
-            moved = DelayRow(
-                statistics=tuple(
-                    type(s)(
-                        shift_us=state.shift_ms * 1000 + s.queue_share * state.queue_ms * 1000,
-                        spread_us=s.spread_us,
-                        queue_share=s.queue_share,
-                        queue_spread=s.queue_spread,
-                    )
-                    for s in row.statistics
-                ),
-                tau=row.tau,
+            added = [(state.shift_ms + s.queues[0][0] * state.queue_ms) * 1000 for s in row.statistics]
+            moved = attrs.evolve(
+                row,
+                statistics=tuple(attrs.evolve(s, shift_us=shift_us) for s, shift_us in zip(row.statistics, added, strict=True)),
             )
             return moved.loglik(state) - moved.loglik(HEALTHY), 4.0 * row.tau
         case ResponseRow():
@@ -128,7 +121,11 @@ def _expected_counts(row: LossRow | MtuRow | FailureRow | ZeroWindowRow, state: 
     if total <= 0:
         return 0.0, 0.0
     # Every nat of a row comes from counts: try the expected count and the ones a standard deviation around it.
-    survive = state.open if isinstance(row, ZeroWindowRow) else state.answer if isinstance(row, FailureRow) else state.survive
+    survive = state.through
+    if isinstance(row, ZeroWindowRow):
+        survive = state.open
+    elif isinstance(row, FailureRow):
+        survive = state.answer + state.cut
     if isinstance(row, MtuRow) and row.size > state.mtu:
         survive += math.log(1e-6)
     healthy = max(counts.backgrounds, key=lambda item: item[0])[1]

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Protocol
 
 import attrs
@@ -62,18 +63,36 @@ STUDENT_NU = 4.0
 SOFTWARE_STAMP_US = 30.0
 """Median of software time stamps wanders this much between windows."""
 MIN_FLOOR_US, P90_FLOOR_US = 30.0, 250.0
+MIN_FOLLOWS, P90_FOLLOWS = 0.05, 0.15
+"""How closely, as a part of the added delay, the fastest and the slowest packets move with the median on a longer way."""
 LEAST_DELAY_SAMPLES = 5
 
-CONGESTION_LOSS = (0.005, 0.05)
-"""Loss ratios that a full queue may bring, each as likely; half of congested queues drop nothing."""
+CONGESTION_LOSS = (0.003, 0.01, 0.03, 0.1, 0.3)
+QUEUE_DROPS = 0.1
+"""Loss ratios that a full queue may bring to some traffic and not to other, each as likely, and how often it does. A queue that
+drops from everything alike has loss as a second symptom."""
+CUT_LOSS = (0.01, 0.05, 0.2, 0.6)
+CUT_DROPS = 0.8
+"""The same for TCP that an interruption of a part of the window, or of one of several ways, has met: senders wait, so that what
+is counted lost is a small part of what passed before, and says little of how long it took."""
+EDGE_LOSS = (0.97, 0.9, 0.75)
+EDGE_DROPS = 0.5
+"""The same where it takes all the window: a handful passed at its edges, and few were sent."""
+LASTING = math.log(0.02)
+"""Log share of packets that pass below which an interruption is one of all the window."""
+NARROW_LOSS = (0.02, 0.1, 0.4)
+NARROW_DROPS = 0.5
+"""Ratios of TCP segments lost where only the large ones die, each as likely, and how much of the traffic has such."""
 
 FAILURE_LEAK = 0.002
 RETRIES = {"tcp": 3, "dns": 2, "http": 3}
 """Packets that must all be lost before a request fails by loss alone."""
 MOST_FAILED = 20.0
 RESPONSE_FLOOR = 0.08
-RESPONSE_EPISODES = 2
+RESPONSE_EPISODES = 3
 """A response time moved for a whole window counts as this many independent surprises."""
+STALL_SPREAD = 2.0
+"""How far, on the logarithm, a server that takes nothing in may be late with its answers."""
 CLOSED_BACKGROUND = 0.002
 MTU_BACKGROUND = 0.01
 SILENT_SENSITIVITY, SILENT_FALSE = 0.98, 1e-8
@@ -81,7 +100,8 @@ SILENT_SHARE = 0.3
 """A probe that missed this share of its reports is called silent."""
 
 NEGLIGIBLE_NATS = 16.0
-_TINY = 1e-9
+TINY = 1e-9
+"""As good as nothing."""
 
 
 class Row(Protocol):
@@ -137,7 +157,7 @@ def counts_of(total: float, bad: float, backgrounds: tuple[tuple[float, float], 
 
 def known_background(ratio: float) -> tuple[tuple[float, float], ...]:
     """A background that is a single number."""
-    return ((0.0, math.log1p(-min(0.5, max(_TINY, ratio)))),)
+    return ((0.0, math.log1p(-min(0.5, max(TINY, ratio)))),)
 
 
 def wide_background(ratio: float, spread: float, stray: float) -> tuple[tuple[float, float], ...]:
@@ -163,37 +183,80 @@ def _more_loss(background: float, quality: Quality) -> float:
     return 1 - (1 - background) * (1 - quality.capture_loss_ratio) * (1 - SUSPECT_LOSS * quality.suspect_ratio)
 
 
+TAIL_SLACK = 1.5
+"""Shares of time that differ by less than this factor are the same: the severities of an interruption are no finer."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Tail:
+    """Of a session's packets those since its replies stopped: an interruption that lasts till now took that share of the time."""
+
+    share: float
+    packets: float
+    """Of the whole session."""
+
+    def loglik(self, cut: float) -> float:
+        """Log-likelihood of the share, at most 0, under interruptions that let exp(cut) of the time through."""
+        took = min(1 - TINY, -math.expm1(cut))
+        share = min(1 - TINY, max(TINY, self.share))
+        low, high = min(took, took / TAIL_SLACK), max(took, 1 - (1 - took) / TAIL_SLACK, min(1 - TINY, took * TAIL_SLACK))
+        near = min(high, max(low, share))
+        return -self.packets * (share * math.log(share / near) + (1 - share) * math.log((1 - share) / (1 - near)))
+
+
 @attrs.frozen(slots=True, kw_only=True)
 class LossRow:
     """Packets lost of packets sent."""
 
     counts: Counts
     size: float | None = None
-    run: bool = False
-    """Every packet is lost and nobody knows on which way: the tail of a session whose replies stopped coming. Under an
-    interruption all of them are lost, whatever share of the window it took."""
+    tail: Tail | None = None
+    """For packets that are all lost and nobody knows on which way: the newest of a session, whose replies stopped coming."""
+    before: bool = False
+    """Sent before such a tail began: an interruption that lasts till now has not met them."""
+    tcp: bool = False
     modes: frozenset[Mode] = frozenset({Mode.LOSS, Mode.DOWN, Mode.CONGESTION})
     flat: frozenset[Mode] = frozenset({Mode.CONGESTION})
 
     def loglik(self, state: State) -> float:
         """Binomial, q = 1 - (1-b) * product of (1-theta)."""
-        survive = DEAD if self.run and Mode.DOWN in state.modes else state.survive
+        if state.cut and self.tail is not None:
+            return self.counts.loglik(DEAD) + self.tail.loglik(state.cut)
+        if self.tcp and state.cut:
+            return self._cut(state)
+        survive = state.survive if self.before else state.through
         if self.size is not None and self.size > state.mtu:
             survive += DEAD
-        plain = self.counts.loglik(survive)
-        if not state.queue_ms:
-            return plain
-        full = [self.counts.loglik(survive + math.log1p(-ratio)) for ratio in CONGESTION_LOSS]
-        return _log_mean([(0.5, plain), *((0.5 / len(full), value) for value in full)])
+        if state.queue_ms:
+            return self._spread(survive, CONGESTION_LOSS, QUEUE_DROPS)
+        if self.tcp and state.mtu < math.inf:
+            return self._spread(survive, NARROW_LOSS, NARROW_DROPS)
+        return self.counts.loglik(survive)
+
+    def _cut(self, state: State) -> float:
+        """TCP waits while nothing passes."""
+        if state.cut > LASTING:
+            return self._spread(state.survive, CUT_LOSS, CUT_DROPS)
+        edges = [self.counts.loglik(math.log1p(-ratio)) for ratio in EDGE_LOSS]
+        return _log_mean(
+            [(1 - EDGE_DROPS, self.counts.loglik(state.through)), *((EDGE_DROPS / len(edges), value) for value in edges)]
+        )
+
+    def _spread(self, survive: float, ratios: Sequence[float], often: float) -> float:
+        """So often one of these ratios is lost beside, otherwise nothing."""
+        more = [self.counts.loglik(survive + math.log1p(-ratio)) for ratio in ratios]
+        return _log_mean([(1 - often, self.counts.loglik(survive)), *((often / len(more), value) for value in more)])
 
 
-def loss_row(observation: Loss, seconds: float, *, witnesses: int = 1) -> LossRow:
+def loss_row(observation: Loss, seconds: float, *, witnesses: int = 1, answered: float = 0.0, before: bool = False) -> LossRow:
     """The row of a loss observation; counts of TCP get a wide background, because queues drop where nothing is wrong.
 
     Args:
         observation: packets sent and lost.
         seconds: length of the window.
         witnesses: counts of TCP that look at the same place, this one included: they saw the same losses.
+        answered: for the tail of a session, its packets before that.
+        before: packets of a session that has such a tail.
     """
     quality, tcp = observation.quality, observation.source != "active"
     trust = _trust(quality, seconds)
@@ -210,13 +273,22 @@ def loss_row(observation: Loss, seconds: float, *, witnesses: int = 1) -> LossRo
         backgrounds = wide_background(centre, spread, stray)
     else:
         backgrounds = known_background(_more_loss(observation.background or ACTIVE_BACKGROUND, quality))
-    modes = {Mode.LOSS, Mode.DOWN, Mode.CONGESTION} | ({Mode.MTU} if observation.size is not None else set())
+    modes = {Mode.LOSS, Mode.DOWN, Mode.CONGESTION} | ({Mode.MTU} if tcp or observation.size is not None else set())
+    whole = answered + observation.sent
     return LossRow(
         counts=counts_of(total, bad, backgrounds, tau),
         size=observation.size,
-        run=observation.round_trip and observation.lost == observation.sent,
+        tail=Tail(share=observation.sent / whole, packets=whole) if is_tail(observation) and whole else None,
+        before=before,
+        tcp=tcp,
         modes=frozenset(modes),
+        flat=frozenset({Mode.CONGESTION} | ({Mode.MTU} if tcp and observation.size is None else set())),
     )
+
+
+def is_tail(observation: Loss) -> bool:
+    """Packets of which none came back, lost nobody knows on which way: the newest ones of a session."""
+    return observation.round_trip and observation.sent > 0 and observation.lost == observation.sent
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -225,19 +297,19 @@ class Statistic:
 
     shift_us: float
     spread_us: float
-    queue_share: float
-    """Part of a queue's delay that shows in it."""
-    queue_spread: float
+    queues: tuple[tuple[float, float], ...]
+    """Part of a queue's delay that shows in it, and how vaguely that is known, by shape of the queue (`QUEUES`)."""
+    follows: float | None
+    """How closely it moves with the median when every packet takes longer, as a part of that; None: the median itself."""
 
-    def loglik(self, state: State) -> float:
-        """Student's t, widened by how vaguely the fault is known."""
-        shift, queue = state.shift_ms * 1000, state.queue_ms * 1000
-        if shift or queue:
-            vague = (CELL * shift) ** 2 + (self.queue_spread * queue) ** 2 + state.shift_var * 1e6
-            spread = math.sqrt(self.spread_us**2 + vague)
-        else:
-            spread = self.spread_us
-        return student((self.shift_us - shift - self.queue_share * queue) / spread) - math.log(spread)
+
+QUEUES = 2
+"""Shapes of a queue, each as likely: one that empties in between, and one that TCP keeps from emptying."""
+_LEAST = ((0.0, 0.05), (0.6, 0.25))
+_MEDIAN = ((0.5, 0.35), (0.85, 0.15))
+_HIGH = ((1.0, 0.3), (1.0, 0.15))
+QUEUE_MEDIAN = 0.7
+"""Part of a queue's delay that a typical request meets."""
 
 
 def student(z: float) -> float:
@@ -245,9 +317,13 @@ def student(z: float) -> float:
     return -(STUDENT_NU + 1) / 2 * math.log1p(z * z / STUDENT_NU)
 
 
+def _around(value: float, spread: float) -> float:
+    return student(value / spread) - math.log(spread)
+
+
 @attrs.frozen(slots=True, kw_only=True)
 class DelayRow:
-    """Minimum, median and p90 beside their baselines: all up is a longer way, p90 up over a flat minimum is a queue."""
+    """Minimum, median and p90 beside their baselines: all up alike is a longer way, p90 up over a lower minimum is a queue."""
 
     statistics: tuple[Statistic, ...]
     tau: float
@@ -255,8 +331,33 @@ class DelayRow:
     flat: frozenset[Mode] = frozenset()
 
     def loglik(self, state: State) -> float:
-        """Tempered sum over the statistics."""
-        return self.tau * math.fsum(s.loglik(state) for s in self.statistics)
+        """Tempered sum over the statistics, Student's t each, widened by how vaguely the fault is known."""
+        shift, queue = state.shift_ms * 1000, state.queue_ms * 1000
+        if queue:
+            vague = (CELL * shift) ** 2 + state.shift_var * 1e6
+            return self.tau * _log_mean([(1 / QUEUES, self._queue(k, shift, queue, vague)) for k in range(QUEUES)])
+        if shift:
+            return self.tau * self._longer(shift, state.shift_var * 1e6)
+        return self.tau * math.fsum(_around(s.shift_us, s.spread_us) for s in self.statistics)
+
+    def _queue(self, shape: int, shift: float, queue: float, vague: float) -> float:
+        terms = []
+        for s in self.statistics:
+            share, spread = s.queues[shape]
+            terms.append(_around(s.shift_us - shift - share * queue, math.sqrt(s.spread_us**2 + vague + (spread * queue) ** 2)))
+        return math.fsum(terms)
+
+    def _longer(self, shift: float, variance: float) -> float:
+        """The median is that much up, and the others are up as much as the median is."""
+        terms = []
+        median = next((s for s in self.statistics if s.follows is None), None)
+        for s in self.statistics:
+            if s.follows is None or median is None:
+                terms.append(_around(s.shift_us - shift, math.sqrt(s.spread_us**2 + (CELL * shift) ** 2 + variance)))
+            else:
+                spread = math.sqrt(s.spread_us**2 + median.spread_us**2 + (s.follows * shift) ** 2 + variance)
+                terms.append(_around(s.shift_us - median.shift_us, spread))
+        return math.fsum(terms)
 
 
 def delay_row(
@@ -280,13 +381,14 @@ def delay_row(
     wander = 3.0 if observation.passive else 1.0
     extra = clock**2 + extra_us**2
 
-    def statistic(value: float | None, usual: float | None, own: float, share: float, vague: float) -> Statistic | None:
+    def statistic(
+        value: float | None, usual: float | None, own: float, queues: tuple[tuple[float, float], ...], follows: float | None
+    ) -> Statistic | None:
         if value is None or usual is None:
             return None
         spread = math.sqrt(own**2 + extra)
         # Faster than usual is no sign of anything: it is as healthy as a value one spread below.
-        shift = max(value - usual, -spread)
-        return Statistic(shift_us=shift, spread_us=spread, queue_share=share, queue_spread=vague)
+        return Statistic(shift_us=max(value - usual, -spread), spread_us=spread, queues=queues, follows=follows)
 
     sampling = 1.2533 * sigma * math.sqrt(1 / observation.n + 1 / base.n)
     median = math.hypot(sampling, 0.5 * sigma, SOFTWARE_STAMP_US * wander, hosts_us)
@@ -295,9 +397,9 @@ def delay_row(
     tail = (base.p90_us if base.p90_us is not None else base.median_us) - base.median_us
     high = math.hypot(0.5 * max(tail, 1.2816 * sigma), P90_FLOOR_US * wander, 2 * hosts_us)
     found = (
-        statistic(observation.min_us, base.min_us, least, 0.0, 0.05),
-        statistic(observation.median_us, base.median_us, median, 0.5, 0.35),
-        statistic(observation.p90_us, base.p90_us, high, 1.0, 0.3),
+        statistic(observation.min_us, base.min_us, least, _LEAST, MIN_FOLLOWS),
+        statistic(observation.median_us, base.median_us, median, _MEDIAN, None),
+        statistic(observation.p90_us, base.p90_us, high, _HIGH, P90_FOLLOWS),
     )
     return DelayRow(statistics=tuple(s for s in found if s is not None), tau=tau)
 
@@ -310,16 +412,20 @@ class FailureRow:
     retries: int
     path: bool
     """The outcome can come from lost packets."""
+    refusals: float = 0.0
+    """Requests that were answered, if only by a refusal: the way there and back works."""
     modes: frozenset[Mode] = frozenset({Mode.FAILING, Mode.DOWN, Mode.LOSS})
     flat: frozenset[Mode] = frozenset()
 
     def loglik(self, state: State) -> float:
-        """Binomial; all retries must be lost for loss to fail a request."""
-        survive = state.answer
-        if self.path and state.survive:
+        """Binomial; all retries must be lost for loss to fail a request, and an interruption meets them all."""
+        through = state.cut
+        if state.survive:
             lost = -math.expm1(state.survive)
-            survive += max(DEAD, math.log1p(-min(1 - 1e-6, lost**self.retries)))
-        return self.counts.loglik(max(DEAD, survive))
+            through = max(DEAD, through + math.log1p(-min(1 - 1e-6, lost**self.retries)))
+        if not self.path:
+            return self.counts.loglik(state.answer) + self.refusals * through
+        return self.counts.loglik(max(DEAD, state.answer + through))
 
 
 def failure_row(observation: Failure, seconds: float) -> FailureRow:
@@ -331,13 +437,11 @@ def failure_row(observation: Failure, seconds: float) -> FailureRow:
     leak = FAILURE_LEAK if observation.leak is None else observation.leak
     backgrounds = wide_background(max(leak, 1e-4), 0.8, STRAY_SERVICE)
     path = by_path(observation.outcome)
-    # A refusal is an answer: whoever gave it is not down.
-    modes = {Mode.FAILING, Mode.DOWN, Mode.LOSS} if path else {Mode.FAILING}
     return FailureRow(
         counts=counts_of(total, bad, backgrounds),
         retries=RETRIES.get(observation.protocol, 3),
         path=path,
-        modes=frozenset(modes),
+        refusals=0.0 if path else bad,
     )
 
 
@@ -355,12 +459,12 @@ class ResponseRow:
     tau: float
     usual_us: float = math.inf
     """Median of the baseline; what the way adds counts beside it."""
-    modes: frozenset[Mode] = frozenset({Mode.SLOW, Mode.DELAY, Mode.CONGESTION})
-    flat: frozenset[Mode] = frozenset()
+    modes: frozenset[Mode] = frozenset({Mode.SLOW, Mode.DELAY, Mode.CONGESTION, Mode.STALLED})
+    flat: frozenset[Mode] = frozenset({Mode.STALLED})
 
     def expected(self, state: State) -> float:
-        """The shift that a state makes. A queue holds half of the packets up, as in a delay's median."""
-        added_us = (state.shift_ms + state.queue_ms / 2) * 1000
+        """The shift that a state makes."""
+        added_us = (state.shift_ms + QUEUE_MEDIAN * state.queue_ms) * 1000
         return state.slow + math.log1p(added_us / self.usual_us)
 
     def loglik(self, state: State) -> float:
@@ -369,7 +473,11 @@ class ResponseRow:
             return 0.0
         expected = self.expected(state)
         spread = math.hypot(self.spread, CELL) if expected else self.spread
-        return self.tau * (student((self.shift - expected) / spread) - math.log(spread))
+        plain = _around(self.shift - expected, spread)
+        if not state.open:
+            return self.tau * plain
+        # A closed window holds requests up, by no one knows how much, or none that was answered.
+        return self.tau * _log_mean([(0.5, plain), (0.5, _around(self.shift - expected, math.hypot(spread, STALL_SPREAD)))])
 
 
 def response_row(observation: Response, seconds: float) -> ResponseRow:
@@ -487,7 +595,7 @@ class MtuRow:
 
     def loglik(self, state: State) -> float:
         """Binomial; larger than what gets through means all are lost."""
-        return self.counts.loglik(max(DEAD, state.survive + (DEAD if self.size > state.mtu else 0.0)))
+        return self.counts.loglik(max(DEAD, state.through + (DEAD if self.size > state.mtu else 0.0)))
 
 
 def mtu_row(observation: Mtu, seconds: float) -> MtuRow:

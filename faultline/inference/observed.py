@@ -157,6 +157,8 @@ class Mtu(_Any):
 class Silence(_Any):
     """Reports of a probe that did not come."""
 
+    paths: tuple[Path, ...] = ()
+    """The way of the reports, where it is the network that is looked at."""
     probe: str | int
     probe_component: int | None
     site: str | int | None
@@ -172,6 +174,8 @@ class RouteChange(_Any):
     start: str
     end: str
     components: tuple[int, ...]
+    changed: tuple[int, ...] = ()
+    """What only one of the two routes crosses, where that is known."""
 
 
 Observation = Loss | Delay | Failure | Response | ZeroWindow | Told | Mtu | Silence | RouteChange

@@ -34,6 +34,7 @@ from faultline.inference.likelihood import (
     by_path,
     delay_row,
     failure_row,
+    is_tail,
     loss_row,
     mtu_row,
     response_row,
@@ -66,9 +67,7 @@ Column = tuple[tuple[int, Weights], ...]
 """Rows, in order, with weights."""
 
 ONCE: Weights = (1.0,)
-ROUTE_SENSITIVITY, ROUTE_FALSE = 0.99, 1e-6
-STALE_ROUTE_TRUST = 0.1
-"""Weight of a delay whose baseline was learned over another route."""
+ROUTE_SENSITIVITY, ROUTE_FALSE = 0.99, 1e-8
 LINK_ENDS = 2
 CLOCK_MATCH = 0.3
 """Two directions that moved by opposite amounts to within this part of the larger one moved as a clock does."""
@@ -208,7 +207,7 @@ class _Builder:
                     self._paths(number, observation.paths, neighbours)
                     self._endpoint(number, observation.endpoint if isinstance(observation, Response) else None)
                 case Failure():
-                    if by_path(observation.outcome):
+                    if by_path(observation.outcome) or observation.failed:
                         self._paths(number, observation.paths, neighbours)
                     self._endpoint(number, observation.endpoint, zone_only=observation.outcome in {"servfail", "nxdomain"})
                 case ZeroWindow():
@@ -217,7 +216,7 @@ class _Builder:
                     if observation.component is not None and not _is_work(observation.name):
                         self._exposed[observation.component][number] = ONCE
                 case Silence():
-                    self._silence(number, observation)
+                    self._silence(number, observation, neighbours)
                 case RouteChange():
                     self._route(number, observation)
         self._take_along(neighbours)
@@ -251,11 +250,12 @@ class _Builder:
         for c in concerned:
             self._exposed[c].setdefault(number, ONCE)
 
-    def _silence(self, number: int, observation: Silence) -> None:
+    def _silence(self, number: int, observation: Silence, neighbours: set[tuple[int, ...]]) -> None:
         probe = observation.probe_component
         if probe is None:
             probe = self._imply(str(observation.probe), ComponentKind.PROBE)
         self._exposed[probe][number] = ONCE
+        self._paths(number, observation.paths, neighbours)
         if observation.site_component is not None:
             self._exposed[observation.site_component][number] = ONCE
         if observation.site is not None and self._probes_at[observation.site] > 1:
@@ -318,7 +318,8 @@ class _Builder:
         """One likelihood an observation."""
         seconds = self._evidence.seconds
         clocks, hosts_us = _clock_steps(self._evidence), _busy_hosts_us(self._evidence)
-        moved = [frozenset(o.components) for o in self._evidence.observations if isinstance(o, RouteChange) and o.components]
+        moved = [o for o in self._evidence.observations if isinstance(o, RouteChange)]
+        tails = _tails(self._evidence.observations)
         witnesses = Counter(
             c
             for o in self._evidence.observations
@@ -331,12 +332,12 @@ class _Builder:
         for number, o in enumerate(self._evidence.observations):
             if isinstance(o, Loss):
                 seen = min((witnesses[c] for path in o.paths for c in path.via), default=1)
-                rows.append(loss_row(o, seconds, witnesses=seen))
+                before = o.source == "active" and not o.round_trip and o.paths in tails.heads
+                rows.append(loss_row(o, seconds, witnesses=seen, answered=tails.answered.get(number, 0.0), before=before))
             elif isinstance(o, Told):
                 rows.append(told_row(o, alike=clean[self._poll(o)]))
             elif isinstance(o, Delay):
-                stale = any(set(path.via) <= route for path in o.paths for route in moved)
-                trust = STALE_ROUTE_TRUST if stale else 1.0
+                trust = 0.0 if any(_is_stale(o.paths, route) for route in moved) else 1.0
                 rows.append(delay_row(o, seconds, extra_us=clocks.get(number, 0.0), hosts_us=hosts_us, trust=trust))
             else:
                 rows.append(_row(o, seconds))
@@ -495,6 +496,51 @@ def _union(one: Column, other: Column) -> Column:
     for row, weights in other:
         rows[row] = (*rows.get(row, ()), *weights)
     return tuple(sorted(rows.items()))
+
+
+def _is_stale(paths: Sequence[Path], change: RouteChange) -> bool:
+    """Whether the way is another one than that of the baseline: where it differs is told, or the whole of it is the one."""
+    if change.changed:
+        return any(not set(change.changed).isdisjoint(path.via) for path in paths)
+    route = set(change.components)
+    return any(set(path.via) <= route for path in paths)
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class _Tails:
+    """Sessions whose newest packets are all unanswered."""
+
+    heads: frozenset[tuple[Path, ...]]
+    """Ways of those of their packets whose fate is known."""
+    answered: Mapping[int, float]
+    """Packets before each tail, by the tail's row."""
+
+
+def _tails(observations: Sequence[Observation]) -> _Tails:
+    """A tail's session is the two ways whose known packets together cross what the tail does, but for who reflects it."""
+    tails = [o for o in observations if isinstance(o, Loss) and is_tail(o)]
+    sent: dict[tuple[Path, ...], float] = {}
+    by_component: dict[int, set[tuple[Path, ...]]] = defaultdict(set)
+    for o in observations if tails else ():
+        if isinstance(o, Loss) and o.source == "active" and not o.round_trip:
+            sent[o.paths] = max(sent.get(o.paths, 0.0), o.sent)
+            for c in _crossed(o.paths):
+                by_component[c].add(o.paths)
+    heads: set[tuple[Path, ...]] = set()
+    answered: dict[int, float] = {}
+    numbers = {o.number: k for k, o in enumerate(observations)}
+    for tail in tails:
+        whole = _crossed(tail.paths)
+        near = {ways for c in whole for ways in by_component[c] if _crossed(ways) < whole}
+        for there, home in itertools.combinations(near, 2):
+            if len(whole - _crossed(there) - _crossed(home)) <= 1:
+                heads |= {there, home}
+                answered[numbers[tail.number]] = max(sent[there], sent[home])
+    return _Tails(heads=frozenset(heads), answered=answered)
+
+
+def _crossed(paths: Iterable[Path]) -> frozenset[int]:
+    return frozenset(c for path in paths for c in path.via)
 
 
 def _clock_steps(evidence: Evidence) -> dict[int, float]:

@@ -13,13 +13,15 @@ from collections.abc import Sequence
 
 import attrs
 
-from faultline.inference.faults import AGAIN
+from faultline.inference.faults import AGAIN, ONE_EXTENT, QUEUE_AND_DROPS
 from faultline.inference.problem import Hypothesis, Problem
 from faultline.inference.solver import Fault, Solver, cell_widths, fault, finer, refined
 from faultline.records.terms import Mode
 
 MOST_FAULTS = 64
 PASSES = 3
+MOST_JOINED = 6
+"""Hypotheses tried in the place of several faults."""
 CLOSE_NATS = 25.0
 """Hypotheses this close to the best are compared with finely integrated severities."""
 KEPT_MASS = 1e-4
@@ -27,7 +29,13 @@ KEPT_MASS = 1e-4
 INTERVAL = 0.9
 SUSPICION = math.log(0.05)
 """Log odds from which on one more fault is worth a word."""
-_EXCLUSIVE = (frozenset({Mode.LOSS, Mode.DOWN}), frozenset({Mode.DELAY, Mode.CONGESTION}))
+_EXCLUSIVE = (
+    frozenset({Mode.LOSS, Mode.DOWN}),
+    frozenset({Mode.DELAY, Mode.CONGESTION}),
+    frozenset({Mode.SLOW, Mode.STALLED}),
+    frozenset({Mode.FAILING, Mode.DOWN}),
+)
+_QUEUE = frozenset({Mode.CONGESTION, Mode.LOSS})
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -115,7 +123,7 @@ def _again(hypothesis: Hypothesis, found: Sequence[Fault]) -> float | None:
         if len(modes) == 1 or any(modes <= family for family in _EXCLUSIVE):
             return None
         if members <= other.hypothesis.members:
-            bonus = max(bonus, AGAIN - hypothesis.log_prior)
+            bonus = max(bonus, (QUEUE_AND_DROPS if modes == _QUEUE else AGAIN) - hypothesis.log_prior)
     return bonus
 
 
@@ -133,10 +141,48 @@ def _improve(problem: Problem, solver: Solver, found: list[Fault]) -> list[Fault
                 found, changed = others, True
             elif best[1] is not own and len(found) > 0:
                 found, changed = [*others[:number], _fitted(problem, solver, best[1]), *others[number:]], True
+        joined = _joined(problem, solver, found)
+        if joined is not None:
+            found, changed = joined, True
         found = _fit(problem, solver, found)
         if not changed:
             break
     return found
+
+
+def _joined(problem: Problem, solver: Solver, found: list[Fault]) -> list[Fault] | None:
+    """One fault in the place of several that it explains together, where that is likelier: a site without power."""
+    for present in found:
+        for index in _wider(problem, solver, found, present):
+            hypothesis = problem.hypotheses[index]
+            own = {row for row, _ in hypothesis.column}
+            inside = [f for f in found if f.rows <= own]
+            rest = [f for f in found if f not in inside]
+            if len(inside) < 2 or _again(hypothesis, rest) is None:  # noqa: PLR2004 - two at least are put into one
+                continue
+            several, supposed = 0.0, list(rest)
+            for part in inside:
+                solver.suppose(supposed)
+                several += refined(solver, problem, part.hypothesis) + (_again(part.hypothesis, supposed) or 0.0)
+                supposed.append(part)
+            solver.suppose(rest)
+            if refined(solver, problem, hypothesis) > several:
+                return [*rest, _fitted(problem, solver, hypothesis)]
+    return None
+
+
+def _wider(problem: Problem, solver: Solver, found: Sequence[Fault], present: Fault) -> list[int]:
+    """What explains all that a fault does and some other fault besides, likeliest first."""
+    if len(found) < 2:  # noqa: PLR2004 - as above
+        return []
+    solver.suppose([f for f in found if f is not present])
+    near = [index for _, index in solver.around(present.rows, -60.0)]
+    wider = []
+    for index in near:
+        own = {row for row, _ in problem.hypotheses[index].column}
+        if present.rows <= own and any(f is not present and f.rows <= own for f in found):
+            wider.append(index)
+    return wider[:MOST_JOINED]
 
 
 def _alternatives(problem: Problem, solver: Solver, present: Fault, others: Sequence[Fault]) -> list[tuple[float, Hypothesis]]:
@@ -181,8 +227,9 @@ def _severities(problem: Problem, solver: Solver, faults: Sequence[Fault], numbe
     present = faults[number]
     grid = problem.grids[present.hypothesis.mode]
     found = []
-    for group, column in enumerate(present.hypothesis.columns):
-        solver.suppose(_without(faults, number, group))
+    alike = present.hypothesis.mode in ONE_EXTENT
+    for group, column in enumerate([present.hypothesis.column] if alike else present.hypothesis.columns):
+        solver.suppose([*faults[:number], *faults[number + 1 :]] if alike else _without(faults, number, group))
         totals = solver.profile(present.hypothesis.mode, column, grid.values)
         if not grid.refinable:
             best = max(range(len(totals)), key=lambda k: totals[k] + grid.log_weights[k])
@@ -195,7 +242,7 @@ def _severities(problem: Problem, solver: Solver, faults: Sequence[Fault], numbe
         for _ in range(2):
             values, totals = finer(solver, present.hypothesis.mode, column, values, totals)
         found.append(_interval(values, totals))
-    return tuple(found)
+    return tuple(found * len(present.hypothesis.groups)) if alike else tuple(found)
 
 
 def _without(faults: Sequence[Fault], number: int, group: int) -> list[Fault]:

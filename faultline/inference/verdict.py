@@ -13,13 +13,13 @@ from typing import Any
 
 import attrs
 
-from faultline.inference.faults import NEVER_BLAMED
+from faultline.inference.faults import NEVER_BLAMED, ONE_EXTENT
 from faultline.inference.floor import floor_rows
 from faultline.inference.further import next_test
 from faultline.inference.problem import Hypothesis, Problem, planned_components
 from faultline.inference.search import Block, Explanation
 from faultline.inference.solver import Fault, fault, state_of
-from faultline.inference.wording import cause, entry_text, next_step, observation_text
+from faultline.inference.wording import cause, drops_text, entry_text, next_step, observation_text
 from faultline.records.terms import Mode, Owner
 
 FORMAT = "faultline-verdict/1"
@@ -62,6 +62,7 @@ def verdict(problem: Problem, explanation: Explanation, *, healthy_floor: bool =
     for number, block in enumerate(explanation.blocks):
         others = [f for k, f in enumerate(explanation.faults) if k != number]
         entries += _entries(problem, block, others, unsure=unsure)
+    entries = _with_symptoms(entries)
     entries.sort(key=lambda e: (not e["blames"], -e["confidence"], -e["score"]["total"], str(e["components"])))
     # What is only suspected is told where nothing better is known, and then nothing is blamed.
     settled = [] if unsure else [entry for entry in entries if entry["_settled"]]
@@ -112,18 +113,18 @@ def _place(problem: Problem, block: Block, *, beside: frozenset[int] = frozenset
     probabilities: dict[int, float] = defaultdict(float)
     classes: dict[tuple[int, ...], float] = defaultdict(float)
     modes: dict[Mode, float] = defaultdict(float)
+    owners: dict[Owner, float] = defaultdict(float)
     for hypothesis, share in block.alternatives:
         modes[hypothesis.mode] += share
-        for group in hypothesis.groups:
-            if beside.issuperset(group):
-                continue
-            classes[group] += share
+        told = [group for group in hypothesis.groups if not beside.issuperset(group)]
+        for parts in _as_told(hypothesis.mode, len(told)):
+            classes[tuple(c for k in parts for c in told[k])] += share
+        for group in told:
             inside = math.fsum(hypothesis.shares[c] for c in group)
             for c in group:
-                probabilities[c] += share * hypothesis.shares[c] / inside
-    owners: dict[Owner, float] = defaultdict(float)
-    for c, p in probabilities.items():
-        owners[problem.components[c].owner] += p
+                part = share * hypothesis.shares[c] / inside
+                probabilities[c] += part
+                owners[problem.components[c].owner] += part / len(told)
     whole = math.fsum(owners.values())
     return _Place(
         probabilities=dict(probabilities),
@@ -134,43 +135,63 @@ def _place(problem: Problem, block: Block, *, beside: frozenset[int] = frozenset
 
 
 def _entries(problem: Problem, block: Block, others: Sequence[Fault], *, unsure: bool) -> list[dict[str, Any]]:
-    """One entry, or one a direction."""
+    """One entry, or one a direction where each has a severity of its own."""
     present = fault(block.hypothesis, [s.value for s in block.severities])
+    groups = block.hypothesis.groups
     made = []
-    for number in range(len(block.hypothesis.groups)):
-        beside = frozenset(c for k, group in enumerate(block.hypothesis.groups) if k != number for c in group)
+    for parts in _as_told(block.hypothesis.mode, len(groups)):
+        beside = frozenset(c for k, group in enumerate(groups) if k not in parts for c in group)
         place = _place(problem, block, beside=beside)
-        made.append(_entry(problem, block, number, present=present, others=others, place=place, unsure=unsure))
+        made.append(_entry(problem, block, parts, present=present, others=others, place=place, unsure=unsure))
     return made
+
+
+def _as_told(mode: Mode, groups: int) -> list[tuple[int, ...]]:
+    """Which directions are one entry."""
+    return [tuple(range(groups))] if mode in ONE_EXTENT and groups else [(number,) for number in range(groups)]
+
+
+def _with_symptoms(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What a full queue drops is no fault of its own: it is told with the queue."""
+    queues = [e for e in entries if e["mode"] == Mode.CONGESTION and e["_settled"]]
+    kept = []
+    for entry in entries:
+        places = set(entry["components"])
+        queue = next((q for q in queues if places <= set(q["components"])), None) if entry["mode"] == Mode.LOSS else None
+        if queue is None:
+            kept.append(entry)
+            continue
+        queue.setdefault("also", []).append({key: entry[key] for key in ("mode", "severity", "evidence")})
+        queue["text"] += f" {drops_text(entry)}"
+    return kept
 
 
 def _entry(
     problem: Problem,
     block: Block,
-    number: int,
+    parts: tuple[int, ...],
     *,
     present: Fault,
     others: Sequence[Fault],
     place: _Place,
     unsure: bool,
 ) -> dict[str, Any]:
-    hypothesis, severity = block.hypothesis, block.severities[number]
-    group, mode = hypothesis.groups[number], hypothesis.mode
+    hypothesis, severity = block.hypothesis, block.severities[parts[0]]
+    group, mode = tuple(sorted(c for k in parts for c in hypothesis.groups[k])), hypothesis.mode
     components = [problem.components[c] for c in group]
-    rows = _weights(problem, present, number, others)
-    there = _there(block, number)
+    rows = _weights(problem, present, parts, others)
+    there = _there(block, parts)
     owner = max(place.owners.items(), key=lambda item: (item[1], item[0]), default=(Owner.UNKNOWN, 0.0))
     planned = set(group) <= planned_components(problem.evidence)
     settled = block.certain and there >= HEALTHY and not _vague(place)
     blames = (
         settled and not unsure and not planned and mode is not Mode.ROUTE and not any(c.kind in NEVER_BLAMED for c in components)
     )
-    confidence = min(1.0, math.fsum(place.probabilities[c] for c in group))
     entry: dict[str, Any] = {
         "components": [c.id for c in components],
         "mode": mode.value,
         "owner": (owner[0] if owner[1] >= OWNER_SHARE else Owner.UNKNOWN).value,
-        "confidence": round(confidence, 6),
+        "confidence": round(_confidence(block, group), 6),
         "planned": planned,
         "blames": blames,
         "severity": _severity(mode, severity.value, severity.low, severity.high),
@@ -180,7 +201,7 @@ def _entry(
         },
         "modes": {m.value: round(p, 4) for m, p in sorted(place.modes.items(), key=lambda i: -i[1]) if p >= LEAST_SHARE},
         **_sides(problem, rows),
-        "score": _score(hypothesis, number, rows),
+        "score": _score(hypothesis, rows, first=0 in parts),
         "_settled": settled,
     }
     entry["text"] = entry_text(problem, entry, group)
@@ -213,13 +234,22 @@ _ORDER = (
 )
 
 
-def _there(block: Block, number: int) -> float:
+def _there(block: Block, parts: tuple[int, ...]) -> float:
     """Probability that this entry's fault is there at all: not nothing, and not only the other direction."""
-    missing = block.nothing
-    if len(block.hypothesis.groups) > 1:
-        other = block.hypothesis.groups[1 - number]
-        missing += math.fsum(share for h, share in block.alternatives if h.groups == (other,))
-    return 1.0 - missing
+    others = {group for k, group in enumerate(block.hypothesis.groups) if k not in parts}
+    return 1.0 - block.nothing - math.fsum(share for h, share in block.alternatives if others.issuperset(h.groups))
+
+
+def _confidence(block: Block, group: tuple[int, ...]) -> float:
+    """Probability that one of the reported components is at fault."""
+    own, sure = set(group), 0.0
+    for hypothesis, share in block.alternatives:
+        inside = [
+            math.fsum(hypothesis.shares[c] for c in part if c in own) / math.fsum(hypothesis.shares[c] for c in part)
+            for part in hypothesis.groups
+        ]
+        sure += share * max(inside)
+    return min(1.0, sure)
 
 
 def _vague(place: _Place) -> bool:
@@ -243,10 +273,10 @@ def _candidates(problem: Problem, place: _Place) -> list[dict[str, Any]]:
     return [{"id": problem.components[c].id, "probability": round(p, 6)} for c, p in ranked if p >= LEAST_SHARE]
 
 
-def _weights(problem: Problem, present: Fault, number: int, others: Sequence[Fault]) -> list[tuple[int, float]]:
-    """What each row says for this group of the fault against its absence."""
+def _weights(problem: Problem, present: Fault, parts: tuple[int, ...], others: Sequence[Fault]) -> list[tuple[int, float]]:
+    """What each row says for these groups of the fault against their absence."""
     maps = present.maps
-    left = [k for k in range(len(maps)) if k != number]
+    left = [k for k in range(len(maps)) if k not in parts]
     rest = Fault(
         attrs.evolve(
             present.hypothesis,
@@ -257,7 +287,7 @@ def _weights(problem: Problem, present: Fault, number: int, others: Sequence[Fau
         tuple(maps[k] for k in left),
     )
     found = []
-    for row in maps[number]:
+    for row in dict.fromkeys(row for k in parts for row in maps[k]):
         likelihood = problem.rows[row]
         full = likelihood.loglik(state_of(row, [*others, present]))
         found.append((row, full - likelihood.loglik(state_of(row, [*others, rest] if left else others))))
@@ -281,11 +311,11 @@ def _sides(problem: Problem, rows: Sequence[tuple[int, float]]) -> dict[str, Any
     return sides
 
 
-def _score(hypothesis: Hypothesis, number: int, rows: Sequence[tuple[int, float]]) -> dict[str, float]:
+def _score(hypothesis: Hypothesis, rows: Sequence[tuple[int, float]], *, first: bool) -> dict[str, float]:
     """Log odds of the fault at its severity: the sum of the rows, and the price of its rarity.
 
     Both directions of a segment share one prior, which the first of the two entries carries.
     """
     nats = math.fsum(n for _, n in rows)
-    prior = hypothesis.log_prior if number == 0 else 0.0
+    prior = hypothesis.log_prior if first else 0.0
     return {"evidence": round(nats, 6), "prior": round(prior, 6), "total": round(nats + prior, 6)}

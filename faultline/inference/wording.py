@@ -28,6 +28,19 @@ _NEXT = {
     Owner.UNKNOWN: "Run one more test between the candidates before anybody drives out.",
 }
 
+_LOOK = {
+    Mode.LOSS: "",
+    Mode.CONGESTION: "Compare what goes over it with its bandwidth.",
+    Mode.DELAY: "See whether packets take a longer way there.",
+    Mode.DOWN: "Light and power first.",
+    Mode.MTU: "Compare the largest packets of its two ends, and what a tunnel takes off them.",
+    Mode.SLOW: "Look at its load, and at what it waits for itself.",
+    Mode.FAILING: "Look whether it runs, and listens.",
+    Mode.STALLED: "Look why the application reads nothing.",
+    Mode.ROUTE: "",
+}
+"""What to look at first, by mode."""
+
 
 def observation_text(observation: Observation) -> str:
     """One observation with its numbers."""
@@ -63,6 +76,11 @@ def entry_text(problem: Problem, entry: Mapping[str, Any], group: Sequence[int])
         parts.append(" Planned work: nobody is paged.")
     text = "".join(parts)
     return text[:1].upper() + text[1:]
+
+
+def drops_text(entry: Mapping[str, Any]) -> str:
+    """What a full queue drops."""
+    return f"It drops {severity_words(Mode.LOSS, entry['severity'])} of the packets."
 
 
 MOST_RIVALS = 3
@@ -130,4 +148,5 @@ def next_step(entry: Mapping[str, Any], components: Sequence[Component]) -> str:
         return "Check our own probe and its way to the collector."
     if not entry["blames"] and not entry["planned"]:
         return _NEXT[Owner.UNKNOWN]
-    return _NEXT[Owner(entry["owner"])].format(place=place(_SPEAKER, [str(c) for c in entry["components"]]))
+    who = _NEXT[Owner(entry["owner"])].format(place=place(_SPEAKER, [str(c) for c in entry["components"]]))
+    return f"{who} {_LOOK[Mode(entry['mode'])]}".rstrip()
