@@ -8,6 +8,7 @@ import attrs
 
 from analyzer.incidents import IncidentRules
 from analyzer.notify.delivery import SyslogTarget
+from analyzer.orders.rules import OrderRules
 from faultline.records.terms import SECOND_NS
 from faultline.reports.words import Language
 from faultline.runtime.config import load
@@ -74,6 +75,8 @@ class AnalyzerConfig:
     """What is looked at, and how often."""
     incidents: IncidentRules = attrs.field(factory=IncidentRules)
     """When to raise, revise and clear."""
+    orders: OrderRules = attrs.field(factory=OrderRules)
+    """What probes are asked to do."""
     syslog: tuple[SyslogTarget, ...] = ()
     """Receivers of alarms."""
     log: LogConfig = attrs.field(factory=LogConfig)

@@ -18,6 +18,7 @@ from analyzer.history import Window
 from analyzer.incidents import IncidentEvent, IncidentRules
 from analyzer.network import Network
 from analyzer.notify.notifier import Notifier
+from analyzer.orders.ordering import Ordering
 from analyzer.outputs import step_points
 from analyzer.views import Belief
 from analyzer.web.models import WindowNote
@@ -92,6 +93,7 @@ class Analyzer:
         rules: IncidentRules,
         notifier: Notifier | None,
         counters: Counters,
+        ordering: Ordering | None = None,
     ) -> None:
         self._stores = stores
         self._judge = judge
@@ -99,6 +101,7 @@ class Analyzer:
         self._spans_ns = spans_ns
         self._rules = rules
         self._notifier = notifier
+        self._ordering = ordering
         self._stage = counters.stage("windows")
         self._counters = counters
         self._log = logger("analyzer")
@@ -200,6 +203,9 @@ class Analyzer:
         self._keep_baselines(note.end_ns)
         if self._notifier is not None:
             self._notifier.tell(outcome.events, now_ns)
+        if self._ordering is not None:
+            blamed = (base for incident in outcome.touched for base in incident.bases)
+            self._ordering.suspect({*outcome.suspected, *blamed}, end_ns=note.end_ns, now_ns=now_ns)
         # Last, so that a stop before this line answers the window again: every write above replaces itself.
         self._stores.put_answered(note.end_ns, self._engine.book.memory())
         self._answered_ns = note.end_ns

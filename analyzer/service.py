@@ -1,6 +1,6 @@
 """The analyzer service: its parts, and how they are joined. Read from top to bottom, it is the way a window takes.
 
-Stores, judge (evidence and localiser), steps (baselines, incidents), alarms by syslog, pages and interface.
+Stores, judge (evidence and localiser), steps (baselines, incidents), orders to probes, alarms by syslog, pages and interface.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from analyzer.network import network_of
 from analyzer.notify.delivery import SyslogDelivery
 from analyzer.notify.notifier import Notifier
 from analyzer.notify.outbox import Outbox
+from analyzer.orders.ordering import Ordering
 from analyzer.reading import StoredData
 from analyzer.runner import Analyzer
 from analyzer.views import Belief, StoredViews
@@ -32,6 +33,7 @@ from faultline.runtime.counters import Counters
 from faultline.runtime.lifecycle import Component, Service
 from faultline.runtime.status import Address
 from faultline.store.config import StoreConfig
+from faultline.store.control import ControlBook
 from faultline.store.reader import StoreReader, open_reader
 
 SILENCE_NS = 60 * SECOND_NS
@@ -93,7 +95,8 @@ def join(config: AnalyzerConfig, *, clock: Clock | None = None) -> Joined:
         SyslogDelivery(target, outbox=outbox, counters=counters, clock=clock, hostname=hostname) for target in config.syslog
     ]
     notifier = Notifier(network=network, outbox=outbox, deliveries=deliveries, public_url=config.public_url)
-    analyzer = open_analyzer(config, inventory=inventory, stored=stored, counters=counters, notifier=notifier)
+    ordering = Ordering(inventory, network, rules=config.orders, control=ControlBook(reader.state), counters=counters)
+    analyzer = open_analyzer(config, inventory=inventory, stored=stored, counters=counters, notifier=notifier, ordering=ordering)
     views = StoredViews(network=network, stored=stored, belief=lambda: analyzer.belief, clock=clock)
 
     def take_up_changes() -> None:
@@ -103,6 +106,8 @@ def join(config: AnalyzerConfig, *, clock: Clock | None = None) -> Joined:
             renewed = network_of(changed)
             analyzer.adopt(judge_of(config, changed, stored), renewed)
             notifier.network = views.network = renewed
+            ordering.adopt(changed, renewed)
+        ordering.keep_standing()
 
     loop = Loop(analyzer, clock=clock, poll_s=config.evaluation.poll_s, counters=counters, before=take_up_changes)
 
@@ -133,6 +138,7 @@ def open_analyzer(
     stored: StoredData,
     counters: Counters,
     notifier: Notifier | None = None,
+    ordering: Ordering | None = None,
 ) -> Analyzer:
     """The analyzer without sockets, threads and clocks: `step(now_ns)` answers what is final, in real or in virtual time."""
     return Analyzer(
@@ -142,6 +148,7 @@ def open_analyzer(
         spans_ns=config.evaluation.spans_ns,
         rules=config.incidents,
         notifier=notifier,
+        ordering=ordering,
         counters=counters,
     )
 

@@ -1,0 +1,126 @@
+"""From the inventory to what each probe is asked to do: dial tests and traces as documents, standing or once.
+
+Goes in: an inventory and the rules. Comes out: tasks by probe. Pure, and always the same for the same inventory: only differences
+are news to a probe. A trace goes to a vantage or an endpoint; its flows are those of the sessions between the same two vantages,
+so that a session's own path is known, and a few more, so that its alternatives are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from analyzer.orders.rules import OrderRules
+from faultline.inventory import Dial, Inventory, Line, Trace
+from faultline.inventory.endpoints import Target, host_of, target_of
+from faultline.inventory.lines import LineState
+from faultline.inventory.model import DialProtocol, TransportProtocol
+from faultline.records.terms import LineCode, ProbeId
+from faultline.store.control import Task
+
+STAMP_PORT = 862
+"""Of test sessions (RFC 8762)."""
+TRACED_PORT = 33_434
+"""Where a trace goes when nobody is known to listen: the first port of classic traceroute."""
+MORE_PORTS = (50_001, 50_002, 50_003)
+"""Source ports of a trace's further flows: with four flows the chance to miss one of two equal paths is 1 in 8."""
+MOST_FLOWS = 16
+"""Of one trace, as a probe takes it."""
+_TESTED = frozenset({LineState.IN_SERVICE.value, LineState.COMMISSIONING.value, LineState.MAINTENANCE.value})
+
+Document = Mapping[str, Any]
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Errand:
+    """A dial test or a trace of a line, without saying how often."""
+
+    id: str
+    line: LineCode
+    probe: ProbeId
+    kind: str
+    """`dial` or `trace`."""
+    document: Document
+    """Everything but `id` and times."""
+
+
+def errands(inventory: Inventory, rules: OrderRules) -> list[Errand]:
+    """Every declared dial test and trace of lines that are in use."""
+    found = [*_dials(inventory, rules), *_traces(inventory)]
+    return [errand for errand in found if inventory.lines[errand.line].state in _TESTED]
+
+
+def standing(found: Iterable[Errand], inventory: Inventory, rules: OrderRules) -> list[Task]:
+    """What is done again and again."""
+    tasks = []
+    for errand in found:
+        grade = inventory.lines[errand.line].grade
+        interval_s = rules.dial_s(grade) if errand.kind == "dial" else rules.trace_s(grade)
+        document = {"id": errand.id, **errand.document, "interval_s": interval_s}
+        tasks.append(Task(probe=errand.probe, id=errand.id, document=document))
+    return tasks
+
+
+def _dials(inventory: Inventory, rules: OrderRules) -> Iterator[Errand]:
+    for dial in inventory.dials.values():
+        probe, target = inventory.vantages[dial.sender].probe, _dialled(dial, inventory)
+        if probe is None or target is None:
+            continue
+        document: dict[str, Any] = {"kind": "dial", "protocol": dial.protocol.value, "target": str(target)}
+        if dial.query is not None:
+            document["query"] = dial.query
+        document["timeout_s"] = rules.dial_timeout_s
+        yield Errand(id=dial.id, line=dial.line, probe=probe, kind="dial", document=document)
+
+
+def _dialled(dial: Dial, inventory: Inventory) -> Target | None:
+    line = inventory.lines[dial.line]
+    host = host_of(line, dial.endpoint, inventory.components)
+    return target_of(inventory.components[dial.endpoint], host, dial.protocol) if host else None
+
+
+def _traces(inventory: Inventory) -> Iterator[Errand]:
+    for trace in inventory.traces.values():
+        probe = inventory.vantages[trace.sender].probe
+        traced = _traced(trace, inventory)
+        if probe is None or traced is None:
+            continue
+        protocol, target = traced
+        flows = [[port, target.port] for port in (*_session_ports(trace, inventory), *MORE_PORTS)][:MOST_FLOWS]
+        document = {"kind": "trace", "protocol": protocol.value, "target": str(target), "flows": flows}
+        yield Errand(id=trace.id, line=trace.line, probe=probe, kind="trace", document=document)
+
+
+def _traced(trace: Trace, inventory: Inventory) -> tuple[TransportProtocol, Target] | None:
+    """What a trace's packets look like, and where they go."""
+    if trace.target is not None:
+        address = inventory.vantages[trace.target].address
+        return (TransportProtocol.UDP, Target(address=address, port=STAMP_PORT)) if address else None
+    return _endpoint_traced(trace, inventory.lines[trace.line], inventory)
+
+
+def _endpoint_traced(trace: Trace, line: Line, inventory: Inventory) -> tuple[TransportProtocol, Target] | None:
+    if trace.endpoint is None:
+        return None
+    host = host_of(line, trace.endpoint, inventory.components)
+    if host is None:
+        return None
+    endpoint = inventory.components[trace.endpoint]
+    for protocol, transport in ((DialProtocol.TCP, TransportProtocol.TCP), (DialProtocol.DNS, TransportProtocol.UDP)):
+        target = target_of(endpoint, host, protocol)
+        if target is not None:
+            return transport, target
+    bare = target_of(endpoint, host, None)
+    return (TransportProtocol.UDP, attrs.evolve(bare, port=TRACED_PORT)) if bare else None
+
+
+def _session_ports(trace: Trace, inventory: Inventory) -> list[int]:
+    """Source ports of the sessions between the same two vantages, in this direction."""
+    ports = [
+        session.source_port
+        for session in inventory.sessions.values()
+        if session.sender == trace.sender and session.reflector == trace.target and session.source_port is not None
+    ]
+    return list(dict.fromkeys(ports))
