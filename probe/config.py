@@ -10,6 +10,7 @@ import attrs
 from faultline.runtime.config import load
 from faultline.runtime.status import Address
 from probe.active.config import ReflectorConfig, SessionConfig
+from probe.control.config import ControlConfig
 from probe.cutting import divides_a_window
 from probe.dials.config import DialConfig
 from probe.export.config import CollectorConfig
@@ -110,6 +111,8 @@ class ProbeConfig:
     """Dial tests that this probe makes. Empty: none but those the collector orders."""
     traces: list[TraceConfig] = attrs.field(factory=list)
     """Paths that this probe traces again and again. Empty: none but those the collector orders."""
+    control: ControlConfig = attrs.field(factory=ControlConfig)
+    """Tests that the collector orders."""
     host: HostConfig = attrs.field(factory=HostConfig)
     interval_s: int = attrs.field(default=10)
     """Length of a measuring interval; windows of 10 s must be whole numbers of it: 1, 2, 5 or 10."""

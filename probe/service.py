@@ -1,13 +1,14 @@
 """The probe service: its parts, and how they are joined. Read from top to bottom, it is the way the data takes.
 
 Capture feeds the flow pump, which feeds the spool at once, as link changes of the host do; the cutter asks every other source
-(test sessions, interfaces) once an interval and feeds the spool too; the uploader empties it towards the collector.
+(test sessions, dial tests, traces, interfaces) once an interval and feeds the spool too; the uploader empties it towards the
+collector. The other way come orders: what the collector wants dialled and traced beside what the configuration says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from faultline.records.terms import ProbeId, Stream
@@ -22,13 +23,20 @@ from probe.active.path_watch import PathWatch
 from probe.active.result import SessionInterval
 from probe.clock_quality import clock_quality
 from probe.config import CaptureConfig, ProbeConfig
+from probe.control.limits import Limits
+from probe.control.link import HttpsTaskLink
+from probe.control.orders import Request, Task
+from probe.control.standing import StandingOrders
+from probe.control.task_client import TaskClient
 from probe.cutter import Collect, Cutter
+from probe.dials.config import DialConfig
 from probe.dials.dial_tests import DialTests
 from probe.export.link import HttpsLink
 from probe.export.uploader import Uploader
 from probe.flow_pump import FlowPump, Meter
 from probe.host.host_evidence import HostEvidence
 from probe.lock import StateLock
+from probe.paths.config import TraceConfig
 from probe.paths.tracer import SessionFlow, Tracer
 from probe.spool.spool import Spool
 from probe.tasks.target import is_address
@@ -89,23 +97,19 @@ def build(config: ProbeConfig, *, clock: Clock | None = None) -> Service:
         host = HostEvidence(config.host.interfaces, interval_s=config.interval_s, spool=spool, clock=clock, counters=counters)
         parts.append(("host", host))
         collect["host"] = host.collect
-    tracer: Tracer | None = None
-    if config.traces:
-        tracer = Tracer(config.traces, own_flows(config.sessions), counters=counters)
-        parts.append(("traces", tracer))
-        collect["traces"] = tracer.collect
+    dials = DialTests(config.dials, counters=counters)
+    tracer = Tracer(config.traces, own_flows(config.sessions), counters=counters)
+    parts += [("dials", dials), ("traces", tracer)]
+    collect |= {"dials": dials.collect, "traces": tracer.collect}
     tests: ActiveTests | None = None
     if config.sessions or config.reflector:
-        watch = watched_by(tracer) if tracer else None
-        tests = ActiveTests(config.sessions, config.reflector, counters=counters, watch=watch)
+        tests = ActiveTests(config.sessions, config.reflector, counters=counters, watch=watched_by(tracer))
         parts.append(("sessions", tests))
         collect["sessions"] = tests.collect
-
-    dials: DialTests | None = None
-    if config.dials:
-        dials = DialTests(config.dials, counters=counters)
-        parts.append(("dials", dials))
-        collect["dials"] = dials.collect
+    if config.control.enabled:
+        orders = take_orders(config, dials, tracer, counters=counters)
+        parts.append(("orders", orders))
+        collect["orders"] = orders.collect
 
     def quality(_: int, end_ns: int) -> Sequence[Mapping[str, Any]]:
         return pump.quality(end_ns, timeout_s=_QUALITY_WAIT_S) if pump else ()
@@ -155,6 +159,33 @@ def watched_by(tracer: Tracer) -> Callable[[SessionInterval], None]:
             tracer.look_again(interval.session)
 
     return watch
+
+
+def take_orders(config: ProbeConfig, dials: DialTests, tracer: Tracer, *, counters: Counters) -> TaskClient:
+    """What the collector orders goes to those who run it."""
+
+    def order(tasks: Sequence[Task]) -> None:
+        dials.order([task for task in tasks if isinstance(task, DialConfig)])
+        tracer.order([task for task in tasks if isinstance(task, TraceConfig)])
+
+    def request(asked: Request) -> None:
+        if isinstance(asked.task, DialConfig):
+            dials.request(asked.id, asked.task, asked.expires_ns)
+        else:
+            tracer.request(asked.id, asked.task, asked.expires_ns)
+
+    own = {dial.id for dial in config.dials} | {trace.id for trace in config.traces}
+    limits = Limits([ip_network(network) for network in config.control.allow])
+    return TaskClient(
+        StandingOrders(limits, own=own),
+        config.control,
+        lambda: HttpsTaskLink(config.collector, wait_s=config.control.wait_s),
+        state_dir=config.state_dir,
+        collector=config.collector.url,
+        order=order,
+        request=request,
+        counters=counters,
+    )
 
 
 def clock_facts() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,36 +57,60 @@ class HttpsLink:
     def __init__(self, config: CollectorConfig) -> None:
         self._compress = config.compress
         self._url = config.url.rstrip("/") + "/v1/batches"
-        self._token = read_token(config)
-        self._client = httpx.Client(
-            verify=trust(config),
-            proxy=config.proxy,
-            timeout=httpx.Timeout(config.timeout_s, connect=min(10.0, config.timeout_s)),
-            limits=httpx.Limits(max_connections=2, keepalive_expiry=_KEPT_S),
-            headers={"User-Agent": "faultline-probe", "Accept-Encoding": "identity"},
-            follow_redirects=False,
-        )
+        self._client = https_client(config)
 
     def send(self, batch: bytes) -> Answer:
         """One attempt; answers larger than 64 KiB are cut."""
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/ipfix"}
+        headers = {"Content-Type": "application/ipfix"}
         if self._compress:
             batch = _native.zstd_compress(batch)
             headers["Content-Encoding"] = "zstd"
-        try:
-            with self._client.stream("POST", self._url, content=batch, headers=headers) as response:
-                body = b""
-                for chunk in response.iter_bytes():
-                    body += chunk
-                    if len(body) >= _LARGEST_ANSWER_OCTETS:
-                        break
-                return Answer(status=response.status_code, headers={**response.headers}, body=body)
-        except (httpx.HTTPError, ssl.SSLError) as error:
-            raise LinkError(explain(error)) from None
+        request = self._client.build_request("POST", self._url, content=batch, headers=headers)
+        return exchange(self._client, request, most_octets=_LARGEST_ANSWER_OCTETS)
 
     def close(self) -> None:
         """Close connections."""
         self._client.close()
+
+
+def https_client(config: CollectorConfig, *, silent_s: float = 0.0) -> httpx.Client:
+    """A client that is who the configuration says, and trusts whom it says; `silent_s` is how much longer answers may take.
+
+    Raises:
+        ConfigError: token or authority cannot be read.
+    """
+    timeout_s = config.timeout_s
+    return httpx.Client(
+        verify=trust(config),
+        proxy=config.proxy,
+        timeout=httpx.Timeout(timeout_s, connect=min(10.0, timeout_s), read=timeout_s + silent_s),
+        limits=httpx.Limits(max_connections=2, keepalive_expiry=_KEPT_S),
+        headers={
+            "Authorization": f"Bearer {read_token(config)}",
+            "User-Agent": "faultline-probe",
+            "Accept-Encoding": "identity",
+        },
+        follow_redirects=False,
+    )
+
+
+def exchange(client: httpx.Client, request: httpx.Request, *, most_octets: int) -> Answer:
+    """One request and its answer, which is cut where it is longer.
+
+    Raises:
+        LinkError: no answer came.
+    """
+    try:
+        response = client.send(request, stream=True)
+        with contextlib.closing(response):
+            body = b""
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) >= most_octets:
+                    break
+            return Answer(status=response.status_code, headers={**response.headers}, body=body)
+    except (httpx.HTTPError, ssl.SSLError) as error:
+        raise LinkError(explain(error)) from None
 
 
 def trust(config: CollectorConfig) -> ssl.SSLContext:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 import pyarrow as pa
@@ -288,6 +289,11 @@ class Seen:
     conflicts: list[tuple[int, str, int]] = attrs.field(factory=list)
     """Identities that came with two contents."""
     on_batch: Callable[[Header], Any] = lambda _: None
+    orders: Callable[[dict[str, str], dict[str, str]], tuple[int, dict[str, Any]]] = lambda _, __: (
+        404,
+        {"error": "no tasks here"},
+    )
+    """Answers GET /v1/tasks: given the question's parameters and headers, status and document."""
 
     def take(self, identity: tuple[int, str, int], octets: bytes) -> None:
         """Keep a batch and what its gap records say."""
@@ -332,6 +338,11 @@ def collector(tmp_path: Path) -> Iterator[Seen]:
             self.answer(200, {"stream": header.stream, "incarnation": header.incarnation, "contiguous": contiguous})
 
         def do_GET(self) -> None:
+            asked = urlsplit(self.path)
+            if asked.path == "/v1/tasks":
+                headers = {key.lower(): value for key, value in self.headers.items()}
+                self.answer(*seen.orders(dict(parse_qsl(asked.query)), headers))
+                return
             self.answer(200, {"status": "able", "problems": []})
 
         def answer(self, status: int, document: dict[str, Any], **headers: str) -> None:
