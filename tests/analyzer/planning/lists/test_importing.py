@@ -56,7 +56,7 @@ MISTAKES = {
     "an address where a network belongs": (line(a_prefixes="10.1.1.5/24"), "a_prefixes", "10.1.1.0/24"),
     "no network at all": (line(z_prefixes="10.9.0.300"), "z_prefixes", "10.1.17.0/24"),
     "no such state": (line(state="running"), "state", "profile"),
-    "no such time zone": (line(time_zone="Asia/Shanghi"), "time_zone", "Asia/Shanghai"),
+    "no such time zone": (line(time_zone="Asia/Shangai_"), "time_zone", "Asia/Shanghai"),
     "a backup that is not there": (line(backup="CN-9"), "backup", "CN-1"),
     "the same network at both ends": (line(z_prefixes="10.1.1.0/24"), "z_prefixes", "list it where it is"),
 }
