@@ -157,6 +157,7 @@ class StoredViews:
             line=lead.card,
             other_lines=tuple(facts.card for facts in known[1:]),
             path=self._path(lead, found.updated_ns),
+            names=self.network.names(),
             plots=told.plots,
             sessions=told.sessions,
             traces=self._traces(lead, start_ns - TRACES_NS),

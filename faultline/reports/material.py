@@ -198,6 +198,8 @@ class FaultMaterial:
     """The first affected line; None when the inventory no longer has it."""
     other_lines: tuple[LineCard, ...] = ()
     path: LinePath = attrs.field(factory=LinePath)
+    names: Mapping[str, str] = attrs.field(factory=dict)
+    """Of components beyond the line: evidence of a shared part speaks of other lines' ends, too."""
     evidence: Mapping[str, Any] | None = None
     """The `faultline-evidence/1` document the verdict was made from."""
     plots: tuple[Plot, ...] = ()

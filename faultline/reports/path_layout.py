@@ -21,8 +21,8 @@ MEMBER_WIDTH = {True: 76, False: 48}
 """Of a branch's links and of its nodes."""
 ABOVE = 62
 """Over the uppermost row: the pill of a suspect."""
-BELOW = 66
-"""Under the lowest row of the path, down to the owners' bands: two lines of a name."""
+BELOW = 68
+"""Under the lowest row of the path, down to the owners' bands: two lines of a name, or a member's and the bundle's."""
 ROW = 84
 """Between two branches: a name under the upper one, a pill over the lower one."""
 HOST_WIDTH, HOST_FORK = 190, 26

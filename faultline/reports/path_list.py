@@ -28,7 +28,11 @@ def path_list(speaker: Speaker, path: LinePath, *, suspects: Suspects | None = N
         stations.append((element.owner, _station(speaker, element, suspects, looks)))
     stations += [(host.element.owner, _host(speaker, host, suspects)) for host in path.hosts]
     before = _looks(speaker, [v for v in path.vantages if v.position < 0])
-    parts = []
+    parts = [
+        tag("li", _line(speaker, site, suspects[site.base], None), class_=f"part owner-{site.owner.value} station suspect")
+        for site in path.sites
+        if site.base in suspects
+    ]
     for number, (owner, group) in enumerate(groupby(stations, key=lambda pair: pair[0])):
         rows = [station for _, station in group]
         parts.append(

@@ -46,11 +46,12 @@ def path_svg(speaker: Speaker, path: LinePath, *, suspects: Mapping[Base, Suspec
         "svg",
         tag("title", speaker.word("report.path")),
         _owner_bands(speaker, path, frame),
+        _sites(speaker, path, frame, suspects),
         [_station(speaker, e, p, frame, suspects) for e, p in zip(path.elements, frame.elements, strict=True)],
         [_host(speaker, h, p, frame, suspects) for h, p in zip(path.hosts, frame.hosts, strict=True)],
         _vantages(speaker, path.vantages, frame),
         _end("A", frame.ends[0] - MARGIN / 2, frame.line_y + 5),
-        _end("Z", frame.ends[1] + 8, frame.line_y - 12) if path.hosts else _end("Z", frame.width - MARGIN / 2, frame.line_y + 5),
+        _end("Z", frame.ends[1] - 9, frame.line_y - 12) if path.hosts else _end("Z", frame.width - MARGIN / 2, frame.line_y + 5),
         class_="path",
         viewBox=f"0 0 {frame.width:g} {frame.height:g}",
         width=frame.width,
@@ -78,7 +79,7 @@ def _station(
     if element.branches:
         return _bundle(speaker, element, place, frame, suspects)
     shape = _link(place, suspect) if is_link(element) else _node(element, place, suspect)
-    room = (SEGMENT_WIDTH if is_link(element) else NODE_WIDTH) - 6
+    room = (SEGMENT_WIDTH if is_link(element) else NODE_WIDTH) - 4
     return _group(speaker, element, suspect, [*shape, _pill(place.middle, place.y, suspect), _name(element.name, place, room)])
 
 
@@ -165,12 +166,13 @@ def _glyph(element: PathElement, x: float, y: float) -> Markup:
     return tag("path", d=_GLYPHS.get(element.kind, _ROUTER), transform=f"translate({x:g} {y:g})", class_="node-mark")
 
 
-def _pill(x: float, y: float, suspect: Suspect | None) -> Markup | None:
+def _pill(x: float, y: float, suspect: Suspect | None, *, said: str = "") -> Markup | None:
     """How strongly, and which way, over the place."""
     if suspect is None:
         return None
-    label = " ".join(part for part in (arrow_of(suspect), confidence(suspect.probability)) if part)
-    width = 12 + 7.6 * len(label)
+    label = " ".join(part for part in (said, arrow_of(suspect), confidence(suspect.probability)) if part)
+    width = 12 + 7.6 * text_width(label) / LETTER
+    x = max(width / 2 + 2, x)
     return tag(
         "g",
         tag("rect", x=x - width / 2, y=y - 48, width=width, height=22, rx=11, class_="pill"),
@@ -189,7 +191,7 @@ def _bundle(speaker: Speaker, bundle: PathElement, place: Place, frame: Layout, 
     if suspect is not None:
         parts.append(_outline(place, rows, suspect))
         parts.append(_pill(place.left + FORK + 18, rows[0][0].y, suspect))
-    lowest = Place(left=place.left, right=place.right, y=max(row[0].y for row in rows) + 12)
+    lowest = Place(left=place.left, right=place.right, y=max(row[0].y for row in rows) + 22)
     parts.append(_name(bundle.name, lowest, place.right - place.left))
     drawn = [_group(speaker, bundle, suspect, parts)]
     for branch, row in zip(bundle.branches, rows, strict=True):
@@ -231,6 +233,23 @@ def _outline(whole: Place, rows: Sequence[Sequence[Place]], suspect: Suspect) ->
         stroke_opacity=round(0.25 + 0.75 * suspect.probability, 2),
         fill_opacity=0.08,
     )
+
+
+def _sites(speaker: Speaker, path: LinePath, frame: Layout, suspects: Mapping[Base, Suspect]) -> list[Markup]:
+    """A suspected building around everything of the line that stands in it."""
+    drawn = []
+    for site in path.sites:
+        suspect = suspects.get(site.base)
+        places = [p for e, p in zip(path.elements, frame.elements, strict=True) if e.site == site.base]
+        places += [p for h, p in zip(path.hosts, frame.hosts, strict=True) if h.element.site == site.base]
+        if suspect is None or not places:
+            continue
+        left, right = min(p.left for p in places), max(p.right for p in places)
+        top, bottom = min(p.y for p in places) - 22, max(p.y for p in places) + 52
+        box = tag("rect", x=left + 3, y=top, width=right - left - 6, height=bottom - top, rx=12, class_="hot-site")
+        label = _pill((left + right) / 2, top + 22, suspect, said=site.name)
+        drawn.append(_group(speaker, site, suspect, [box, label]))
+    return drawn
 
 
 # ---- behind Z ------------------------------------------------------------------------------------------------------

@@ -135,7 +135,8 @@ def doubt_sentences(
         said.append(speaker.word("doubt.rival", names=listed(speaker, named)))
     if entry["owner"] == Owner.UNKNOWN.value and len(entry.get("owners", {})) > 1:
         said.append(speaker.word("doubt.owners", shares=owner_words(speaker, entry)))
-    return [*said, what_would_tell(speaker, names, next_test)] if said else []
+    remedy = what_would_tell(speaker, names, next_test) if said else None
+    return [*said, remedy] if remedy else said
 
 
 def rivals(speaker: Speaker, entry: Mapping[str, Any], own: Sequence[str]) -> list[tuple[str, float]]:
@@ -148,15 +149,15 @@ def rivals(speaker: Speaker, entry: Mapping[str, Any], own: Sequence[str]) -> li
     return sorted(found.items(), key=lambda item: (-item[1], item[0]))
 
 
-def what_would_tell(speaker: Speaker, names: Sequence[str], next_test: Mapping[str, Any] | None) -> str:
-    """The test that was worked out; else a probe in the middle of the class, else one more test."""
+def what_would_tell(speaker: Speaker, names: Sequence[str], next_test: Mapping[str, Any] | None) -> str | None:
+    """The test that was worked out; else a probe in the middle of the class; None when neither is known."""
     if next_test and next_test.get("from") is not None:
         first, last = speaker.name(str(next_test["from"])), speaker.name(str(next_test["to"]))
         return speaker.word("doubt.test", first=first, last=last)
     if len(names) > 1:
         middle = len(names) // 2
         return speaker.word("doubt.probe", first=names[middle - 1], last=names[middle])
-    return speaker.word("unknown.outcome")
+    return None
 
 
 def listed(speaker: Speaker, names: Sequence[str]) -> str:

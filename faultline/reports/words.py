@@ -281,7 +281,6 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "Probe {probe} had to drop {n} batches of its stream {stream} ({reason}); they will never come.",
         "探针 {probe} 丢弃了 {stream} 流的 {n} 个批次（{reason}），无法补回。",
     ),
-    "unknown.outcome": ("Whose it is stays open until one more test.", "责任方待补测后确定。"),
     "reason.disk_full": ("its disk was full", "磁盘已满"),
     "reason.spool_full": ("its spool was full", "缓存已满"),
     "report.planned": ("Planned work", "计划作业"),
