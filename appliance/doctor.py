@@ -1,7 +1,7 @@
 """`faultline doctor`: walks every stage of a running system, in the order data takes, and names the first that does not balance.
 
-Services are found by configuration and asked for their counters; what probes elsewhere last delivered, and how far the analyzer
-is, stands in the state store. Nothing is changed.
+Services are found by configuration and asked for their counters; what probes elsewhere last delivered, what became of requests to
+them, and how far the analyzer is, stands in the state store. Nothing is changed.
 """
 
 from __future__ import annotations
@@ -79,12 +79,13 @@ def examine(installation: Installation, *, now_ns: int) -> Findings:
         if told is None:
             problems.append(_silence(service))
             continue
-        named = [{**stage, "name": f"{service.name}.{stage['name']}"} for stage in told.get("stages", ())]
-        stages += named
-        problems += [_unbalanced(stage) for stage in named if not stage["balanced"]]
+        stages += [{**stage, "name": f"{service.name}.{stage['name']}"} for stage in told.get("stages", ())]
         problems += [f"{service.name}: {problem}" for problem in told.get("problems", ())]
     for store in installation.stores:
-        problems += _of_store(store, installation, now_ns)
+        of_store = _of_store(store, installation, now_ns)
+        stages += of_store.stages
+        problems += of_store.problems
+    problems += [_unbalanced(stage) for stage in stages if not stage["balanced"]]
     found = Findings(stages=tuple(stages), problems=tuple(dict.fromkeys(problems)))
     first = found.first_unbalanced
     # The first stage that loses count explains what is odd behind it: it is said first.
@@ -109,17 +110,27 @@ def _first_said(problems: Sequence[str], stage: str) -> tuple[str, ...]:
     return tuple(sorted(problems, key=lambda problem: not problem.startswith(f"{stage}: ")))
 
 
-def _of_store(config: StoreConfig, installation: Installation, now_ns: int) -> list[str]:
-    """What the state store says of probes and of the analyzer."""
+def _of_store(config: StoreConfig, installation: Installation, now_ns: int) -> Findings:
+    """What the state store says of probes, of the requests to them, and of the analyzer."""
     from faultline.store.reader import open_reader  # noqa: PLC0415 - DuckDB and others, only where there is a store
 
     if not config.state_file.exists():
-        return [f"store: {config.state_file} does not exist yet: has the collector ever run?"]
+        return Findings(stages=(), problems=(f"store: {config.state_file} does not exist yet: has the collector ever run?",))
     try:
         with open_reader(config) as reader:
-            return [*_of_probes(reader, installation.probes, now_ns), *_of_windows(reader, now_ns)]
+            problems = [*_of_probes(reader, installation.probes, now_ns), *_of_windows(reader, now_ns)]
+            return Findings(stages=tuple(_of_requests(reader)), problems=tuple(problems))
     except CommandError as error:
-        return [f"store: {error.message}"]
+        return Findings(stages=(), problems=(f"store: {error.message}",))
+
+
+def _of_requests(reader: Any) -> Iterator[Mapping[str, Any]]:
+    """From the analyzer's order to the probe's answer: two stages that two services share; none when nothing was ever ordered."""
+    from faultline.store.control import ControlBook  # noqa: PLC0415 - as above
+
+    for stage in ControlBook(reader.state).accounts():
+        if stage.taken_in:
+            yield {**stage.document(), "name": f"control.{stage.name}"}
 
 
 def _of_probes(reader: Any, expected: Sequence[str], now_ns: int) -> Iterator[str]:

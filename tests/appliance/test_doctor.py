@@ -21,6 +21,7 @@ from appliance.services import Service
 from appliance.settings import Part, read_settings, write_files
 from faultline.runtime.console import CommandError
 from faultline.store.config import StoreConfig
+from faultline.store.control import Request, Result
 from tests.collector.conftest import BEGIN_NS, TEN_S, FakeProbe, Ground, make_session
 
 Write = Callable[..., Path]
@@ -126,6 +127,28 @@ def test_probes_and_windows_are_judged_by_what_the_store_holds(ground: Ground) -
     later = examine(installation, now_ns=BEGIN_NS + 20 * TEN_S)
     assert "probe branch: last heard 190 s ago" in later.problems
     assert any(problem.startswith("windows: the newest final one ended") for problem in later.problems)
+
+
+def test_orders_to_probes_balance_from_the_request_to_its_answer(ground: Ground) -> None:
+    """Runs as probes account for them, requests by their fates; a request that is lost count of is named."""
+    control = ground.collector.control
+    requests = [
+        Request(probe="branch", id=name, kind="trace", document={"id": name}, expires_ns=ground.now_ns + lasts_ns)
+        for name, lasts_ns in (("expired", 0), ("done", TEN_S), ("open", TEN_S))
+    ]
+    control.order(requests, now_ns=ground.now_ns)
+    control.orders("branch", after=0, now_ns=ground.now_ns)
+    control.conclude([Result(probe="branch", request="done", done=True)], now_ns=ground.now_ns)
+    control.sweep(ground.now_ns)
+    installation = Installation(stores=(StoreConfig(data=ground.config.store.data),))
+    found = {entry["name"]: entry for entry in examine(installation, now_ns=ground.now_ns).stages}
+    assert found == {
+        "control.requests": stage("control.requests", 3, 2, 0, expired=1),
+        "control.results": stage("control.results", 2, 1, 1, failed=0, unanswered=0),
+    }
+    with ground.collector.state.transaction() as db:
+        db.execute("DELETE FROM requests WHERE id = 'open'")
+    assert examine(installation, now_ns=ground.now_ns).first_unbalanced == "control.results"
 
 
 def test_a_store_that_is_not_there_is_said(tmp_path: Path) -> None:
