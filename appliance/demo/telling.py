@@ -23,7 +23,7 @@ from faultline.records.incident import base_of
 from faultline.reports.instruments import floor_sentence
 from faultline.reports.numbers import confidence
 from faultline.reports.observed import observation_sentence
-from faultline.reports.sentences import Speaker, direction_words, owner_words, verdict_sentence
+from faultline.reports.sentences import Speaker, direction_words, doubt_sentences, owner_words, verdict_sentence
 from faultline.reports.words import Language
 
 _MOST_ROWS = 4
@@ -77,7 +77,8 @@ class Timeline:
         if not outcome.said:
             self.text(["[bold]VERDICT  no fault found[/]"])
         for number, one in enumerate(outcome.said):
-            self.text(verdict_lines(one.entry, one.evidence, first=number == 0))
+            next_test = outcome.verdict.get("next_test") if number == 0 else None
+            self.text(verdict_lines(one.entry, one.evidence, first=number == 0, next_test=next_test))
         self.text(closing_lines(outcome))
         if outcome.said:
             suspects = {base_of(component) for one in outcome.said for component in one.entry["components"]}
@@ -89,19 +90,23 @@ class Timeline:
         self.text([*truth_lines(outcome), ""])
 
 
-def verdict_lines(entry: Mapping[str, Any], evidence: Mapping[str, Any], *, first: bool) -> list[str]:
-    """An entry in words: what, whose, how sure, why, why not, what else, what next."""
+def verdict_lines(
+    entry: Mapping[str, Any], evidence: Mapping[str, Any], *, first: bool, next_test: Mapping[str, Any] | None = None
+) -> list[str]:
+    """An entry in words: what, whose, how sure, what it cannot tell, why, why not, what else, what next."""
     head = "VERDICT" if first else "ALSO   "
+    doubts = doubt_sentences(SPEAKER, entry, next_test=next_test)
     lines = [
         f"[bold]{head}  {escape(verdict_sentence(SPEAKER, entry))}[/]",
         f"  owner        {escape(owner_words(SPEAKER, entry))}",
         f"  confidence   {confidence(float(entry['confidence']))}",
+        *(f"  {'' if number else 'not told':12} {escape(text)}" for number, text in enumerate(doubts)),
         *_reasons("speaks for", entry.get("evidence", ()), evidence),
         *_reasons("against", entry.get("against", ()), evidence),
         *_others(entry),
     ]
     if entry.get("next_step"):
-        lines.append(f"  next step    {escape(str(entry['next_step']))}")
+        lines.append(f"  next step    {escape(SPEAKER.spell(str(entry['next_step'])))}")
     return lines
 
 
@@ -130,14 +135,10 @@ def _others(entry: Mapping[str, Any]) -> list[str]:
 
 
 def closing_lines(outcome: Outcome) -> list[str]:
-    """The detection floor and the test that would tell more."""
+    """The detection floor."""
     lines = []
     for number, row in enumerate(outcome.verdict.get("floor", ())[:_MOST_ROWS]):
         lines.append(f"  {'floor' if number == 0 else '':12} {escape(floor_sentence(SPEAKER, row))}")
-    test = outcome.verdict.get("next_test")
-    if test:
-        first, last = (SPEAKER.name(str(test[end])) for end in ("from", "to"))
-        lines.append(f"  next test    {escape(SPEAKER.word('report.next_test', first=first, last=last))}")
     return lines
 
 
