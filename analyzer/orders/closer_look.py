@@ -7,6 +7,7 @@ than a probe's network bears. Only what is fresh is asked: a window answered lat
 
 from __future__ import annotations
 
+import zlib
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 
@@ -20,6 +21,8 @@ from faultline.store.control import Request
 FRESH_NS = 60 * SECOND_NS
 """A window that ended longer ago tells of a past that cannot be tested any more."""
 MINUTE_NS = 60 * SECOND_NS
+_LONGEST = 52
+"""Characters of a test's id in a request's: with the second it is 64 at most, what a probe takes."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -82,7 +85,12 @@ class CloserLook:
 
     def _request(self, errand: Errand, end_ns: int, now_ns: int) -> Request:
         # The same window answered again, after a stop in its middle, asks for the same.
-        name = f"{errand.id}@{end_ns // SECOND_NS}"
+        name = f"{_short(errand.id)}@{end_ns // SECOND_NS}"
         expires_ns = now_ns + self._rules.expire_ns
         document = {"id": name, "of": errand.id, **errand.document, "expires_ns": expires_ns}
         return Request(probe=errand.probe, id=name, kind=errand.kind, document=document, expires_ns=expires_ns)
+
+
+def _short(name: str) -> str:
+    """As it is; a long one cut, and still different from others."""
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 9]}~{zlib.crc32(name.encode()):08x}"

@@ -38,6 +38,7 @@ class Ordering:
         """Go on with another inventory; `keep_standing` writes what that changes."""
         found = errands(inventory, self._rules) if self._rules.enabled else []
         self._wanted = standing(found, inventory, self._rules)
+        self._counters.gauge("standing_tasks_left_out", len(found) - len(self._wanted))
         self._written = False
         self._look.adopt(found)
         self._lines_of: dict[Base, list[LineCode]] = {}

@@ -7,6 +7,7 @@ so that a session's own path is known, and a few more, so that its alternatives 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -28,6 +29,10 @@ MORE_PORTS = (50_001, 50_002, 50_003)
 """Source ports of a trace's further flows: with four flows the chance to miss one of two equal paths is 1 in 8."""
 MOST_FLOWS = 16
 """Of one trace, as a probe takes it."""
+MOST_TASKS = 256
+"""Of a probe; what is more it would refuse."""
+DIALS_PER_S, FLOWS_PER_S = 10.0, 1.0
+"""Of all tasks of a probe: half of what it takes, because while it follows an answer old and new ones stand side by side."""
 _TESTED = frozenset({LineState.IN_SERVICE.value, LineState.COMMISSIONING.value, LineState.MAINTENANCE.value})
 
 Document = Mapping[str, Any]
@@ -45,6 +50,11 @@ class Errand:
     document: Document
     """Everything but `id` and times."""
 
+    @property
+    def cost(self) -> int:
+        """Attempts, or traced flows, of a run."""
+        return max(1, len(self.document.get("flows", ())))
+
 
 def errands(inventory: Inventory, rules: OrderRules) -> list[Errand]:
     """Every declared dial test and trace of lines that are in use."""
@@ -53,14 +63,31 @@ def errands(inventory: Inventory, rules: OrderRules) -> list[Errand]:
 
 
 def standing(found: Iterable[Errand], inventory: Inventory, rules: OrderRules) -> list[Task]:
-    """What is done again and again."""
+    """What is done again and again: as often as the lines' grades say, or more seldom where a probe would have too much to do."""
     tasks = []
-    for errand in found:
-        grade = inventory.lines[errand.line].grade
-        interval_s = rules.dial_s(grade) if errand.kind == "dial" else rules.trace_s(grade)
-        document = {"id": errand.id, **errand.document, "interval_s": interval_s}
-        tasks.append(Task(probe=errand.probe, id=errand.id, document=document))
+    for probe, mine in _by_probe(found).items():
+        given = mine[:MOST_TASKS]
+        wanted_s = {errand.id: _interval_s(errand, inventory.lines[errand.line].grade, rules) for errand in given}
+        stretch = {
+            kind: max(1.0, sum(e.cost / wanted_s[e.id] for e in given if e.kind == kind) / most_per_s)
+            for kind, most_per_s in (("dial", DIALS_PER_S), ("trace", FLOWS_PER_S))
+        }
+        for errand in given:
+            interval_s = math.ceil(wanted_s[errand.id] * stretch[errand.kind] * 10) / 10
+            document = {"id": errand.id, **errand.document, "interval_s": interval_s}
+            tasks.append(Task(probe=probe, id=errand.id, document=document))
     return tasks
+
+
+def _by_probe(found: Iterable[Errand]) -> dict[ProbeId, list[Errand]]:
+    probes: dict[ProbeId, list[Errand]] = {}
+    for errand in found:
+        probes.setdefault(errand.probe, []).append(errand)
+    return probes
+
+
+def _interval_s(errand: Errand, grade: str | None, rules: OrderRules) -> float:
+    return rules.dial_s(grade) if errand.kind == "dial" else rules.trace_s(grade)
 
 
 def _dials(inventory: Inventory, rules: OrderRules) -> Iterator[Errand]:

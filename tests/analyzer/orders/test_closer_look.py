@@ -83,3 +83,13 @@ def test_the_same_window_asks_for_the_same(inventory_of: Callable[..., Inventory
     found = errands(inventory_of(), RULES)
     first, second = (CloserLook(found, RULES) for _ in range(2))
     assert observed(first, LINE, at_s=0) == observed(second, LINE, at_s=0)
+
+
+def test_a_request_of_a_long_name_has_one_that_probes_take(inventory_of: Callable[..., Inventory]) -> None:
+    """At most 64 characters, and different for different tests; whose results they are stays whole."""
+    first, second, *_ = errands(inventory_of(), RULES)
+    long = [attrs.evolve(first, id="a" * 60 + "1"), attrs.evolve(second, id="a" * 60 + "2")]
+    found = CloserLook(long, RULES).observe([LINE], end_ns=NOW_NS, now_ns=NOW_NS)
+    assert len({request.id for request in found.requests}) == 2
+    assert max(len(request.id) for request in found.requests) <= 64
+    assert {str(request.document["of"]) for request in found.requests} == {errand.id for errand in long}

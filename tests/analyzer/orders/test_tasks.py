@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 
 from analyzer.orders.rules import OrderRules
-from analyzer.orders.tasks import MORE_PORTS, errands, standing
+from analyzer.orders.tasks import DIALS_PER_S, FLOWS_PER_S, MORE_PORTS, MOST_TASKS, errands, standing
 from faultline.inventory import Inventory
 from faultline.runtime.config import ConfigError, structure
 
@@ -71,6 +72,22 @@ def test_the_lines_grade_says_how_often(
     rules = OrderRules(dial_interval_s={"AA": 0.5, "other": 8.0})
     tasks = tasks_of(inventory_of(change=("grade: AA", f"grade: {grade}")), rules)
     assert (tasks["dial-teller"][1]["interval_s"], tasks["trace-fw"][1]["interval_s"]) == (dial_s, trace_s)
+
+
+def test_a_probe_with_many_tests_runs_each_more_seldom(inventory_of: Callable[..., Inventory]) -> None:
+    """All together they stay within half of what it takes; more tests than it takes are left out."""
+    inventory = inventory_of()
+    dial, trace = (next(errand for errand in errands(inventory, RULES) if errand.id == name) for name in ("dial-dns", "trace-fw"))
+    many = [attrs.evolve(dial, id=f"d{number}") for number in range(60)]
+    many += [attrs.evolve(trace, id=f"t{number}") for number in range(10)]
+    tasks = [dict(task.document) for task in standing(many, inventory, RULES)]
+    dials = [task["interval_s"] for task in tasks if task["kind"] == "dial"]
+    traces = [task["interval_s"] for task in tasks if task["kind"] == "trace"]
+    assert (len(dials), len(traces)) == (60, 10)
+    assert DIALS_PER_S * 0.9 < sum(1 / interval_s for interval_s in dials) <= DIALS_PER_S
+    assert FLOWS_PER_S * 0.9 < sum(4 / interval_s for interval_s in traces) <= FLOWS_PER_S
+    crowd = [attrs.evolve(dial, id=f"d{number}") for number in range(MOST_TASKS + 1)]
+    assert len(standing(crowd, inventory, RULES)) == MOST_TASKS
 
 
 @pytest.mark.parametrize(("state", "count"), [("in_service", 6), ("maintenance", 6), ("suspended", 0), ("removed", 0)])
