@@ -34,8 +34,8 @@ SPEAKER = Speaker(language=Language.EN, names={element.id: element.name for elem
 class Timeline:
     """`appliance.demo.drive.Teller` on a terminal or in a file."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._console = Console(file=stream or sys.stdout, highlight=False, soft_wrap=True)
+    def __init__(self, stream: TextIO | None = None, *, console: Console | None = None) -> None:
+        self._console = console or Console(file=stream or sys.stdout, highlight=False, soft_wrap=True)
         self._status: Status | None = None
 
     def text(self, lines: Iterable[str]) -> None:
