@@ -1,6 +1,6 @@
 # Faultline. `make` alone prints this help; every target sets up what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format test-net test-e2e test-engines bench deep wheel probe docs dashboards lock clean
+.PHONY: help install demo test check format test-net test-e2e test-engines bench deep wheel probe docs pictures dashboards lock clean
 SHELL := /bin/bash
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
@@ -73,6 +73,10 @@ wheel: ## dist/faultline-*.whl
 probe: ## dist/faultline-probe-x86_64, the whole probe as one static file; or ARCH=aarch64
 	@packaging/setup.sh python
 	@packaging/static-probe/build.sh $(or $(ARCH),x86_64)
+
+pictures: ## docs/pictures: README's verdict and pages, from a simulated run with a fixed seed
+	@packaging/setup.sh test
+	@$(PY) -m appliance.pictures
 
 docs: ## generated reference pages under docs/reference/
 	@packaging/setup.sh python

@@ -205,7 +205,7 @@ class StoredViews:
         if not facts.traces:
             return ()
         mine = [route for route in self._stored.traces(since_ns=since_ns) if route.flow.trace in facts.traces]
-        return tuple(_traced(route, facts) for route in sorted(mine, key=lambda route: route.flow.key))
+        return _traced(mine, facts)
 
     def _dropped(self, facts: LineFacts, since_ns: int) -> tuple[DroppedBatches, ...]:
         """What the line's probes had to throw away, by stream and reason."""
@@ -288,20 +288,35 @@ def _near(planned: Sequence[PlannedWindow], start_ns: int, end_ns: int) -> tuple
     return tuple(work for work in planned if work.end_ns > start_ns - DAY_NS and work.start_ns < end_ns + 7 * DAY_NS)
 
 
-def _traced(route: TracedRoute, facts: LineFacts) -> TracedFlow:
-    flow = route.flow
-    return TracedFlow(
-        trace=flow.trace,
-        flow=f"{flow.source_address}:{flow.source_port} → {flow.destination_address}:{flow.destination_port}",
-        hops=_named(route.route, facts),
-        reached=route.reached,
-        traced_ns=route.traced_ns,
-        since_ns=route.since_ns,
-        previous=_named(route.previous, facts) if route.previous is not None else None,
+def _traced(routes: Sequence[TracedRoute], facts: LineFacts) -> tuple[TracedFlow, ...]:
+    """One entry for the flows of a pair that take the same way and took the same before."""
+    groups: dict[tuple[str, tuple[str | None, ...], tuple[str | None, ...] | None, bool], list[TracedRoute]] = {}
+    for route in sorted(routes, key=lambda route: route.flow.key):
+        before = _named(route.previous, facts) if route.previous is not None else None
+        groups.setdefault((route.flow.trace, _named(route.route, facts), before, route.reached), []).append(route)
+    return tuple(
+        TracedFlow(
+            trace=trace,
+            flow=_ends(group),
+            hops=hops,
+            reached=reached,
+            traced_ns=max(route.traced_ns for route in group),
+            since_ns=max(route.since_ns for route in group),
+            previous=previous,
+        )
+        for (trace, hops, previous, reached), group in groups.items()
     )
 
 
+def _ends(routes: Sequence[TracedRoute]) -> str:
+    """`10.0.0.1:41011, 41012 → 10.0.0.9:862`: the source port chooses the path."""
+    flow = routes[0].flow
+    ports = ", ".join(str(port) for port in sorted({route.flow.source_port for route in routes}))
+    return f"{flow.source_address}:{ports} → {flow.destination_address}:{flow.destination_port}"
+
+
 def _named(hops: Sequence[str | None], facts: LineFacts) -> tuple[str | None, ...]:
+    """Hops by the names of those who answered."""
     return tuple(facts.addresses.get(hop, hop) if hop is not None else None for hop in hops)
 
 

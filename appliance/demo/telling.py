@@ -20,6 +20,7 @@ from appliance.demo.network import BRANCHES, CUSTOMER, DC_CITY, PLACES
 from appliance.demo.picture import draw
 from appliance.demo.probing import Probes
 from faultline.records.incident import base_of
+from faultline.records.terms import Mode
 from faultline.reports.instruments import floor_sentence
 from faultline.reports.numbers import confidence
 from faultline.reports.observed import observation_sentence
@@ -137,7 +138,8 @@ def _others(entry: Mapping[str, Any]) -> list[str]:
 def closing_lines(outcome: Outcome) -> list[str]:
     """The detection floor."""
     lines = []
-    for number, row in enumerate(outcome.verdict.get("floor", ())[:_MOST_ROWS]):
+    floors = [row for row in outcome.verdict.get("floor", ()) if row["mode"] != Mode.DOWN]  # an outage has no size
+    for number, row in enumerate(floors[:_MOST_ROWS]):
         lines.append(f"  {'floor' if number == 0 else '':12} {escape(floor_sentence(SPEAKER, row))}")
     return lines
 

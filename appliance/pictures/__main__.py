@@ -27,7 +27,7 @@ AFTER_S = 60.0
 """The pages are looked at a minute after the verdict: their plots show a course, not a point."""
 AT_ONCE = 1e6
 """Virtual seconds in a second: nobody watches."""
-DESK, PHONE = (1180, 1240), (360, 900)
+DESK, PHONE = (1180, 1240), (360, 1350)
 """Width and greatest height in CSS pixels."""
 SHOTS = (
     ("page", "/", DESK, 1.0),
@@ -68,7 +68,7 @@ def _run(world: Simulated, folder: Path, report: Path) -> None:
         for name, path, (width, height), scale in SHOTS:
             for dark in (False, True):
                 look = Look(width=width, height=height, dark=dark, scale=scale, phone=scale > 1)
-                browser.open(f"{address}{path.format(incident=incident)}?paused=1", look)
+                browser.open(f"{address}{path.format(incident=incident)}", look)
                 _keep(folder / f"{name}-{'dark' if dark else 'light'}.webp", browser.picture(most_height=height, form="webp"))
 
 

@@ -12,7 +12,7 @@ from rich.terminal_theme import TerminalTheme
 
 from appliance.demo.telling import Timeline
 
-COLUMNS = 126
+COLUMNS = 136
 _THEME = TerminalTheme(
     (20, 23, 27),
     (232, 230, 225),

@@ -177,6 +177,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "counter.if_out_errors": ("packets it could not send", "发送错包"),
     "counter.if_in_discards": ("packets discarded on arrival", "接收丢弃"),
     "counter.if_out_discards": ("packets discarded before sending", "发送丢弃"),
+    "counter.if_errors": ("damaged packets", "错包"),
+    "counter.if_discards": ("packets it had to discard", "丢弃"),
     "counter.in_errors": ("damaged packets received", "接收错包"),
     "counter.out_errors": ("packets it could not send", "发送错包"),
     "counter.in_discards": ("packets discarded on arrival", "接收丢弃"),
