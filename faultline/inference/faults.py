@@ -41,8 +41,8 @@ SHARES: Mapping[ComponentKind, Mapping[Mode, float]] = {
     ComponentKind.ROUTE: {Mode.ROUTE: 1.0},
     ComponentKind.PROBE: {Mode.DOWN: 1.0},
 }
-"""How the faults of a kind are shared among its modes. A service or a resolver that answers nobody fails: from requests nobody can
-tell whether anything of it is alive."""
+"""How the faults of a kind are shared among its modes. A service or a resolver that answers nobody fails: requests do
+not tell whether anything of it is alive."""
 
 BOTH_WAYS: Mapping[Mode, float] = {Mode.LOSS: 0.4, Mode.DOWN: 0.8, Mode.CONGESTION: 0.1, Mode.DELAY: 0.6, Mode.MTU: 0.5}
 """Share of a segment's faults that hit both directions at once: a cut cable is one fault, not two."""

@@ -22,7 +22,7 @@ EDGE = {1: "pe1", 2: "pe1", 3: "pe2", 4: "pe2"}
 PLANES = ("p1", "p2")
 SERVICES = {"svc-teller": "srv-1", "svc-web": "srv-2", "svc-file": "srv-2"}
 LAN, LAN_WAN, WAN, EDGE_A, EDGE_Z, FW_WAN, FW_LAN, END = -0.5, 0.5, 1.5, 2.5, 5.5, 6.5, 7.5, 9.5
-"""Places on a line's path: before the branch's network, either side of its router, the edges, either side of the firewall, hosts."""
+"""Places on a line's path: before the branch's network, around its router, at the edges, around the firewall, at the hosts."""
 SECTIONS = ("lan", "ce", "loop", "edge", "core", "pe3", "loop-dc", "fw", "dc-lan", "dc-sw")
 SESSION_RATE, FULL_SIZE_RATE, DIAL_RATE = 50, 5, 1
 USUAL_LOSS = 5e-5
