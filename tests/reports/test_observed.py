@@ -12,6 +12,7 @@ from faultline.reports.words import Language
 
 DELAY = {"n": 50, "min_us": 5000, "median_us": 9400, "p90_us": 14000}
 USUAL = {"n": 9000, "min_us": 5000, "median_us": 5300, "mad_us": 120, "p90_us": 6100}
+MEDIAN = "median delay 9.4 ms, usually 5.3 ms from Ce to Loop (50 samples)"
 CASES: list[tuple[dict[str, Any], str]] = [
     (
         {"kind": "loss", "source": "active", "via": ["ce", "loop>"], "sent": 4000, "lost": 31, "background": 5e-5},
@@ -34,13 +35,11 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"kind": "delay", "via": ["ce", "loop>"], **DELAY, "baseline": USUAL},
-        "median delay 9.4 ms, usually 5.3 ms from Ce to Loop (50 samples); "
-        "the fastest as ever (5 ms), one in ten above 14 ms (usually 6.1 ms): a queue",
+        f"{MEDIAN}; the fastest as ever (5 ms), one in ten above 14 ms (usually 6.1 ms): a queue",
     ),
     (
         {"kind": "delay", "via": ["ce", "loop>"], **DELAY, "min_us": 9100, "baseline": USUAL},
-        "median delay 9.4 ms, usually 5.3 ms from Ce to Loop (50 samples); "
-        "even the fastest took 9.1 ms (usually 5 ms): a longer way, not a queue",
+        f"{MEDIAN}; even the fastest took 9.1 ms (usually 5 ms): a longer way, not a queue",
     ),
     ({"kind": "delay", "via": ["ce", "loop>"], **DELAY}, "median delay 9.4 ms from Ce to Loop (50 samples); no baseline yet"),
     (
