@@ -31,6 +31,11 @@ _HEADER_OCTETS = 28
 _RING_OCTETS = 2 << 20
 """Many times what crosses a line in a block's 10 ms; the default is sized for a mirror port."""
 _POLL_S = 0.2
+_GRADE = "AA"
+"""Of the bank's lines."""
+_DIAL_EVERY_S = 0.5
+_TRACE_EVERY_S = 10
+"""A demo lasts a minute and a half: what is tried once a few seconds on a line of this grade is tried more often."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -121,6 +126,7 @@ def _analyzer(files: Files) -> dict[str, Any]:
         "listen": files.listen,
         "public_url": f"http://{files.listen}",
         "evaluation": {"poll_s": _POLL_S},
+        "orders": {"dial_interval_s": {_GRADE: _DIAL_EVERY_S}, "trace_interval_s": {_GRADE: _TRACE_EVERY_S}},
     }
 
 
