@@ -2,7 +2,7 @@
 
 Goes in: an inventory and the rules. Comes out: tasks by probe. Pure, and always the same for the same inventory: only differences
 are news to a probe. A trace goes to a vantage or an endpoint; its flows are those of the sessions between the same two vantages,
-so that a session's own path is known, and a few more, so that its alternatives are.
+so that a session's own path is known, answers on their way back included, and a few more, so that its alternatives are.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ STAMP_PORT = 862
 """Of test sessions (RFC 8762)."""
 TRACED_PORT = 33_434
 """Where a trace goes when nobody is known to listen: the first port of classic traceroute."""
-MORE_PORTS = (50_001, 50_002, 50_003)
-"""Source ports of a trace's further flows: with four flows the chance to miss one of two equal paths is 1 in 8."""
+MORE_PORTS = (50_001, 50_002, 50_003, 50_004)
+"""Source ports of a trace's further flows."""
+ENOUGH_FLOWS = 4
+"""With so many the chance to miss one of two equal paths is 1 in 8. One of no session is always among them: those of sessions may
+have been chosen for their path."""
 MOST_FLOWS = 16
 """Of one trace, as a probe takes it."""
 MOST_TASKS = 256
@@ -115,7 +118,9 @@ def _traces(inventory: Inventory) -> Iterator[Errand]:
         if probe is None or traced is None:
             continue
         protocol, target = traced
-        flows = [[port, target.port] for port in (*_session_ports(trace, inventory), *MORE_PORTS)][:MOST_FLOWS]
+        known = _session_flows(trace, inventory)[: MOST_FLOWS - 1]
+        more = MORE_PORTS[: max(1, ENOUGH_FLOWS - len(known))]
+        flows = [*known, *([port, target.port] for port in more)]
         document = {"kind": "trace", "protocol": protocol.value, "target": str(target), "flows": flows}
         yield Errand(id=trace.id, line=trace.line, probe=probe, kind="trace", document=document)
 
@@ -143,11 +148,12 @@ def _endpoint_traced(trace: Trace, line: Line, inventory: Inventory) -> tuple[Tr
     return (TransportProtocol.UDP, attrs.evolve(bare, port=TRACED_PORT)) if bare else None
 
 
-def _session_ports(trace: Trace, inventory: Inventory) -> list[int]:
-    """Source ports of the sessions between the same two vantages, in this direction."""
-    ports = [
-        session.source_port
-        for session in inventory.sessions.values()
-        if session.sender == trace.sender and session.reflector == trace.target and session.source_port is not None
-    ]
-    return list(dict.fromkeys(ports))
+def _session_flows(trace: Trace, inventory: Inventory) -> list[list[int]]:
+    """Ports of the sessions between the same two vantages: of packets that go this way, then of answers that come back this way."""
+    ways = {(trace.sender, trace.target): False, (trace.target, trace.sender): True}
+    found = []
+    for session in inventory.sessions.values():
+        answers, port = ways.get((session.sender, session.reflector)), session.source_port
+        if answers is not None and port is not None:
+            found.append((answers, [STAMP_PORT, port] if answers else [port, STAMP_PORT]))
+    return [flow for _, flow in sorted(found)]

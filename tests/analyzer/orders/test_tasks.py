@@ -9,8 +9,9 @@ import attrs
 import pytest
 
 from analyzer.orders.rules import OrderRules
-from analyzer.orders.tasks import DIALS_PER_S, FLOWS_PER_S, MORE_PORTS, MOST_TASKS, errands, standing
+from analyzer.orders.tasks import DIALS_PER_S, FLOWS_PER_S, MOST_FLOWS, MOST_TASKS, errands, standing
 from faultline.inventory import Inventory
+from faultline.records.terms import SessionId, TraceId
 from faultline.runtime.config import ConfigError, structure
 
 RULES = OrderRules()
@@ -44,11 +45,22 @@ def test_a_trace_follows_the_sessions_of_its_pair_and_a_few_flows_more(inventory
         "branch",
         {
             "id": "trace-fw", "kind": "trace", "protocol": "udp", "target": "10.8.0.2:862", "interval_s": 15.0,
-            "flows": [[port, 862] for port in (41011, *MORE_PORTS)],
+            "flows": [[41011, 862], [50_001, 862], [50_002, 862], [50_003, 862]],
         },
     )  # fmt: skip
     probe, back = tasks["trace-back"]
-    assert (probe, back["target"], back["flows"]) == ("dc", "10.8.1.1:862", [[port, 862] for port in MORE_PORTS])
+    assert (probe, back["target"]) == ("dc", "10.8.1.1:862")
+    assert back["flows"] == [[862, 41011], [50_001, 862], [50_002, 862], [50_003, 862]]
+
+
+def test_a_flow_of_no_session_is_always_traced(inventory_of: Callable[..., Inventory]) -> None:
+    """Ports of sessions may have been chosen for their path: they say nothing of what others take."""
+    inventory = inventory_of()
+    session = next(s for s in inventory.sessions.values() if s.source_port is not None)
+    many = {SessionId(f"s{at}"): attrs.evolve(session, id=SessionId(f"s{at}"), source_port=42_000 + at) for at in range(20)}
+    crowded = attrs.evolve(inventory, sessions={**inventory.sessions, **many})
+    flows = tasks_of(crowded)["trace-fw"][1]["flows"]
+    assert (len(flows), flows[-1]) == (MOST_FLOWS, [50_001, 862])
 
 
 @pytest.mark.parametrize(
@@ -70,7 +82,9 @@ def test_the_lines_grade_says_how_often(
 ) -> None:
     """What is not set has its default; a grade nobody named is like all others."""
     rules = OrderRules(dial_interval_s={"AA": 0.5, "other": 8.0})
-    tasks = tasks_of(inventory_of(change=("grade: AA", f"grade: {grade}")), rules)
+    inventory = inventory_of(change=("grade: AA", f"grade: {grade}"))
+    one = attrs.evolve(inventory, traces={TraceId("trace-fw"): inventory.traces[TraceId("trace-fw")]})
+    tasks = tasks_of(one, rules)
     assert (tasks["dial-teller"][1]["interval_s"], tasks["trace-fw"][1]["interval_s"]) == (dial_s, trace_s)
 
 
