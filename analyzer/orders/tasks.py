@@ -149,7 +149,7 @@ def _endpoint_traced(trace: Trace, line: Line, inventory: Inventory) -> tuple[Tr
 
 
 def _session_flows(trace: Trace, inventory: Inventory) -> list[list[int]]:
-    """Ports of the sessions between the same two vantages: of packets that go this way, then of answers that come back this way."""
+    """Ports of the sessions between the same two vantages: of packets sent this way, then of answers that come this way."""
     ways = {(trace.sender, trace.target): False, (trace.target, trace.sender): True}
     found = []
     for session in inventory.sessions.values():
