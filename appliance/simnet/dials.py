@@ -15,6 +15,7 @@ from appliance.simnet import noise
 from appliance.simnet.noise import Flags, Times
 from appliance.simnet.plant import Packets, Plant, lot
 from appliance.simnet.traffic import SYN_OCTETS, TCP, UDP
+from appliance.simnet.turns import due
 from faultline.inventory import Inventory
 from faultline.inventory.endpoints import host_of, target_of
 from faultline.inventory.model import Dial, DialProtocol
@@ -38,17 +39,23 @@ class DialSource:
     inventory: Inventory
     plant: Plant
     dial: Dial
-    attempts_per_s: float
+    interval_s: float
+    """Between two attempts."""
     seed: int
 
     def record(self, start_ns: int, end_ns: int) -> dict[str, Any]:
         """The record of an interval."""
-        draw = noise.generator(self.seed, f"dial {self.dial.id}", start_ns)
-        count = round(self.attempts_per_s * (end_ns - start_ns) / SECOND_NS)
-        every_ns = (end_ns - start_ns) // max(1, count)
-        at_ns = start_ns + np.arange(count, dtype=np.int64) * every_ns + noise.hashed(self.dial.id) % max(1, every_ns)
+        at_ns = np.array(due(self.dial.id, self.interval_s, start_ns, end_ns), np.int64)
+        return self._record(at_ns, start_ns, end_ns, noise.generator(self.seed, f"dial {self.dial.id}", start_ns))
+
+    def answer(self, request: str, start_ns: int, end_ns: int) -> dict[str, Any]:
+        """The record of one attempt, made because somebody asked for it at the start of an interval."""
+        draw = noise.generator(self.seed, f"dial {self.dial.id} {request}", start_ns)
+        return self._record(np.array([start_ns + SECOND_NS], np.int64), start_ns, end_ns, draw) | {"request_id": request}
+
+    def _record(self, at_ns: Times, start_ns: int, end_ns: int, draw: np.random.Generator) -> dict[str, Any]:
+        count, ids = len(at_ns), self._ids()
         lots = self._lots(start_ns, count)
-        ids = self._ids()
         refused = draw.random(count) < self.plant.refused(ids, at_ns)
         mute = draw.random(count) < self.plant.unanswered(ids, at_ns)
         own_ns = (self._own_ns * draw.lognormal(0, _SPREAD, count) * self._slow(at_ns)).astype(np.int64)

@@ -11,12 +11,12 @@ from typing import Any
 import attrs
 
 from appliance.simnet import noise
-from appliance.simnet.dials import DialSource
 from appliance.simnet.flows import FlowSource
 from appliance.simnet.hosts import HostSource
+from appliance.simnet.ordered_tests import OrderedTests
+from appliance.simnet.orders import ProbeOrders
 from appliance.simnet.plant import Plant
 from appliance.simnet.sessions import SessionSource
-from appliance.simnet.traces import TraceSource
 from appliance.simnet.traffic import Traffic
 from faultline.inventory import Inventory
 from faultline.native import encode_records, seal_batch
@@ -69,14 +69,22 @@ class Pace:
     """Of each session, in each direction."""
     full_size_per_s: float = 5.0
     """Of each session that asks what size gets through."""
-    dials_per_s: float = 1.0
-    """Attempts of each dial test."""
 
 
 class Measuring:
     """Every probe."""
 
-    def __init__(self, *, inventory: Inventory, plant: Plant, traffic: Traffic, pace: Pace, seed: int, begin_ns: int) -> None:
+    def __init__(
+        self,
+        *,
+        inventory: Inventory,
+        plant: Plant,
+        traffic: Traffic,
+        pace: Pace,
+        orders: Mapping[str, ProbeOrders],
+        seed: int,
+        begin_ns: int,
+    ) -> None:
         self._inventory = inventory
         self._plant = plant
         self._flows = FlowSource(inventory=inventory, plant=plant, traffic=traffic, seed=seed, begin_ns=begin_ns)
@@ -91,13 +99,8 @@ class Measuring:
             )
             for session in inventory.sessions.values()
         ]
-        self._dials = [
-            DialSource(inventory=inventory, plant=plant, dial=dial, attempts_per_s=pace.dials_per_s, seed=seed)
-            for dial in inventory.dials.values()
-        ]
-        self._traces = [
-            TraceSource(inventory=inventory, plant=plant, trace=trace, seed=seed) for trace in inventory.traces.values()
-        ]
+        self._orders = orders
+        self._ordered = OrderedTests(inventory=inventory, plant=plant, seed=seed)
         self.sites = {str(v.probe): v.site for v in inventory.vantages.values() if v.probe is not None}
         """Where each probe stands."""
         probes = dict.fromkeys(str(vantage.probe) for vantage in inventory.vantages.values() if vantage.probe is not None)
@@ -132,15 +135,11 @@ class Measuring:
                 yield spool.seal(stream, records, end_ns=end_ns, closed_ns=closed_ns)
 
     def _measured(self, probe: str, flows: Sequence[Mapping[str, Any]], start_ns: int, end_ns: int) -> Records:
-        traces = [one for one in self._traces if self._probe_of(one.trace.sender) == probe]
-        due = [one for one in traces if one.is_due(start_ns, end_ns)]
         return {
             "session": [one.record(start_ns, end_ns) for one in self._sessions if self._probe_of(one.session.sender) == probe],
             "interface": self._hosts.interfaces(probe, start_ns, end_ns),
             "probe_health": self._hosts.health(probe, self._captured(probe, flows), start_ns, end_ns),
-            "dial": [one.record(start_ns, end_ns) for one in self._dials if self._probe_of(one.dial.sender) == probe],
-            "path": [record for one in due for record in one.records(start_ns, end_ns)],
-            "task": [one.account(start_ns, end_ns, made=one in due) for one in traces],
+            **self._ordered.records(self._orders[probe], start_ns, end_ns),
         }
 
     def _probe_of(self, vantage: VantageId) -> str:

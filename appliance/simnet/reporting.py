@@ -1,6 +1,6 @@
-"""The way of the reports: whether a batch can reach the collector now.
+"""The way of the reports: whether a probe can reach the collector now.
 
-Goes in: an upload, the plant, a moment. Comes out: yes, or not yet; the batch then waits in its probe's spool.
+Goes in: a probe, the plant, a moment. Comes out: yes, or not yet; its batches then wait in its spool.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import attrs
 import numpy as np
 
 from appliance.simnet.effects import DEAD
-from appliance.simnet.measuring import Upload
 from appliance.simnet.plant import Plant, lot, packets
 from appliance.simnet.traffic import TCP
 from faultline.inventory import Inventory, Position, Vantage
@@ -31,9 +30,9 @@ class Reporting:
     in_band: bool
     """Over the lines to the collector behind their Z end; else over a network of its own."""
 
-    def gets_through(self, upload: Upload, now_ns: int) -> bool:
-        """Whether the collector gets it now."""
-        own = [vantage for vantage in self.inventory.vantages.values() if vantage.probe == upload.probe]
+    def reaches(self, probe: str, now_ns: int) -> bool:
+        """Whether the collector hears it now."""
+        own = [vantage for vantage in self.inventory.vantages.values() if vantage.probe == probe]
         if any(self.plant.dark_since(vantage.site, now_ns) is not None for vantage in own):
             return False
         if not self.in_band or not own or not self.plant.stops(now_ns, now_ns + 1):

@@ -19,12 +19,14 @@ import attrs
 
 from analyzer.config import AnalyzerConfig
 from analyzer.network import network_of
+from analyzer.orders.ordering import Ordering
 from analyzer.reading import StoredData
 from analyzer.runner import StepReport
 from analyzer.service import open_analyzer
 from analyzer.views import StoredViews
 from appliance.simnet.effects import BOTH, Disturbance, disturbance
 from appliance.simnet.measuring import Measuring, Pace, Upload
+from appliance.simnet.orders import standing_orders
 from appliance.simnet.plant import Plant
 from appliance.simnet.reporting import Reporting
 from appliance.simnet.traffic import Traffic
@@ -37,6 +39,7 @@ from faultline.records.terms import SECOND_NS, Direction
 from faultline.runtime.clock import VirtualClock
 from faultline.runtime.counters import Counters
 from faultline.store.config import StoreConfig
+from faultline.store.control import ControlBook
 from faultline.store.reader import StoreReader
 
 INTERVAL_NS = 10 * SECOND_NS
@@ -101,11 +104,13 @@ class SimulatedRun:
         self.clock = VirtualClock(scenario.begin_ns)
         self._on_upload = on_upload
         self._answer = answer
+        self._orders = standing_orders(scenario.inventory)
         self._measuring = Measuring(
             inventory=scenario.inventory,
             plant=self.plant,
             traffic=scenario.traffic,
             pace=scenario.pace,
+            orders=self._orders,
             seed=scenario.seed,
             begin_ns=scenario.begin_ns,
         )
@@ -134,10 +139,14 @@ class SimulatedRun:
         self.collector.advance(self.clock.wall_ns())
         self.counters = Counters()
         self.stored = StoredData(StoreReader(state=self.collector.state, metrics=self.collector.metrics))
-        self.analyzer = open_analyzer(self._config, inventory=inventory, stored=self.stored, counters=self.counters)
-        self.views = StoredViews(
-            network=network_of(inventory), stored=self.stored, belief=lambda: self.analyzer.belief, clock=self.clock
+        network = network_of(inventory)
+        self._control = ControlBook(self.collector.state)
+        ordering = Ordering(inventory, network, rules=self._config.orders, control=self._control, counters=self.counters)
+        ordering.keep_standing()
+        self.analyzer = open_analyzer(
+            self._config, inventory=inventory, stored=self.stored, counters=self.counters, ordering=ordering
         )
+        self.views = StoredViews(network=network, stored=self.stored, belief=lambda: self.analyzer.belief, clock=self.clock)
 
     def __enter__(self) -> Self:
         return self
@@ -199,6 +208,7 @@ class SimulatedRun:
         reports = []
         while self._next_ns + INTERVAL_NS + SETTLE_NS <= until_ns:
             end_ns = self._next_ns + INTERVAL_NS
+            self._fetch_orders()
             self.clock.advance(end_ns + SETTLE_NS - self.now_ns)
             self._waiting += self._measuring.batches(self._next_ns, end_ns, closed_ns=end_ns + SETTLE_NS - SECOND_NS // 10)
             self._next_ns = end_ns
@@ -231,6 +241,13 @@ class SimulatedRun:
             self._work()
         self.collector.finish(self.now_ns)
 
+    def _fetch_orders(self) -> None:
+        """Every probe that can reach the collector asks what it is to do."""
+        if self._answer:
+            for probe, orders in self._orders.items():
+                if self._reporting.reaches(probe, self.now_ns):
+                    orders.fetch(self._control, probe, self.now_ns)
+
     def _work(self) -> StepReport | None:
         self._upload()
         while self.collector.advance(self.now_ns):
@@ -254,7 +271,7 @@ class SimulatedRun:
         held: list[Upload] = []
         for upload in self._waiting:
             behind = any((other.probe, other.stream) == (upload.probe, upload.stream) for other in held)
-            if behind or not self._reporting.gets_through(upload, self.now_ns) or not self._on_upload(upload):
+            if behind or not self._reporting.reaches(upload.probe, self.now_ns) or not self._on_upload(upload):
                 held.append(upload)
                 continue
             answer = self.collector.ingest(upload.octets, upload.probe, self.now_ns)

@@ -1,12 +1,12 @@
 """Traced paths: which routers would answer a trace that keeps to a flow's addresses and ports.
 
 Goes in: a trace of the inventory, the plant, a moment. Comes out: records of kind `path`, one a flow,
-and the account of the task.
+and accounts of tasks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -14,22 +14,19 @@ import numpy as np
 
 from appliance.simnet import noise
 from appliance.simnet.plant import Packets, Plant, lot
-from appliance.simnet.sessions import SMALL_OCTETS, STAMP_PORT
+from appliance.simnet.sessions import SMALL_OCTETS
 from appliance.simnet.traffic import UDP
+from appliance.simnet.turns import due
 from faultline.inventory import Inventory, Position
 from faultline.inventory.endpoints import host_of
 from faultline.inventory.model import Trace
 from faultline.inventory.positions import direction_of
 from faultline.records.terms import ComponentKind, Direction
 
-TRACE_EVERY = 3
-"""A standing trace is made in every third interval."""
 _TRIES = 3
 """Packets to each distance before it counts as silent."""
 _ANSWERS = 0.995
 """Share of the questions that a router, which has more important things to do, answers."""
-_MORE_PORTS = (33_434, 33_435)
-"""Beside the flows of the sessions."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -39,45 +36,36 @@ class TraceSource:
     inventory: Inventory
     plant: Plant
     trace: Trace
+    interval_s: float
+    """Between two traces of a flow."""
+    flows: Sequence[tuple[int, int]]
+    """Source and destination ports."""
     seed: int
 
-    def is_due(self, start_ns: int, end_ns: int) -> bool:
-        """Whether it is made in this interval: each trace has its own turn."""
-        return (start_ns // (end_ns - start_ns) + noise.hashed(self.trace.id)) % TRACE_EVERY == 0
+    def due(self, start_ns: int, end_ns: int) -> list[int]:
+        """Moments in [start, end) at which it is made."""
+        return due(self.trace.id, self.interval_s, start_ns, end_ns)
 
-    def records(self, start_ns: int, end_ns: int, *, request: str | None = None) -> list[dict[str, Any]]:
-        """A record for each flow."""
-        draw = noise.generator(self.seed, f"trace {self.trace.id} {request or ''}", start_ns)
-        at_ns = start_ns + (end_ns - start_ns) // 2
+    def records(self, at_ns: int, *, request: str | None = None) -> list[dict[str, Any]]:
+        """A record for each flow of which anybody answered, traced at a moment."""
+        draw = noise.generator(self.seed, f"trace {self.trace.id} {request or ''}", at_ns)
         found = []
-        for port in self._ports():
-            hops, reached = self._hops(port, at_ns, draw)
+        for source_port, destination_port in self.flows:
+            hops, reached = self._hops(source_port, destination_port, at_ns, draw)
             record = {
                 "trace": self.trace.id,
                 "traced_ns": at_ns,
                 "protocol": UDP,
                 "source_address": self._source,
-                "source_port": port,
+                "source_port": source_port,
                 "destination_address": self._destination,
-                "destination_port": STAMP_PORT,
+                "destination_port": destination_port,
                 "hops": ",".join(hops),
                 "reached": reached,
             }
-            found.append(record | ({"request_id": request} if request else {}))
+            if reached or hops:
+                found.append(record | ({"request_id": request} if request else {}))
         return found
-
-    def account(self, start_ns: int, end_ns: int, *, made: bool) -> dict[str, Any]:
-        """The task's account of an interval."""
-        flows = len(self._ports()) if made else 0
-        return {
-            "task": self.trace.id,
-            "interval_start_ns": start_ns,
-            "interval_end_ns": end_ns,
-            "scheduled": flows,
-            "done": flows,
-            "failed": 0,
-            "skipped": 0,
-        }
 
     @property
     def _source(self) -> str:
@@ -94,22 +82,13 @@ class TraceSource:
         host = host_of(line, endpoint.id, self.inventory.components)
         return next(iter((*endpoint.addresses, *(host.addresses if host else ()))), str(endpoint.id))
 
-    def _ports(self) -> list[int]:
-        """Source ports of the sessions between the pair, in either role, and a few more."""
-        pair = {self.trace.sender, self.trace.target}
-        own = [
-            one.source_port
-            for one in self.inventory.sessions.values()
-            if one.source_port is not None and one.sender == self.trace.sender and {one.sender, one.reflector} == pair
-        ]
-        return [*own, *_MORE_PORTS]
-
-    def _hops(self, port: int, at_ns: int, draw: np.random.Generator) -> tuple[list[str], bool]:
+    def _hops(self, source_port: int, destination_port: int, at_ns: int, draw: np.random.Generator) -> tuple[list[str], bool]:
+        """Routers before the destination, as far as somebody answered; whether the destination itself did."""
         line = self.inventory.lines[self.trace.line]
         start = self.inventory.vantages[self.trace.sender].positions[line.code]
         end = self._end()
         direction = direction_of(start, end or Position(place=float(len(line.path))))
-        flow = np.array([lot(UDP, self._source, port, self._destination, STAMP_PORT)])
+        flow = np.array([lot(UDP, self._source, source_port, self._destination, destination_port)])
         asked = Packets(np.array([at_ns], np.int64), np.array([SMALL_OCTETS], np.int64), flow)
         whole = self.plant.way(line, direction, start, end)
         (choice, _), *_ = self.plant.choices(whole, asked)
@@ -120,7 +99,9 @@ class TraceSource:
                 answers = self._answers(direction, start, Position(place=hop.place), asked, draw)
                 found.append(_facing(component.addresses, direction) if answers else "*")
         reached = self._answers(direction, start, end, asked, draw) and self._has_power(asked)
-        return [*found, self._destination if reached else "*"], reached
+        while found and found[-1] == "*" and not reached:
+            found.pop()  # how far away the silent ones are, nobody knows
+        return found, reached
 
     def _has_power(self, asked: Packets) -> bool:
         site = self.inventory.vantages[self.trace.target].site if self.trace.target is not None else None
@@ -141,6 +122,12 @@ class TraceSource:
         back = self.plant.way(line, direction.opposite, end, start)
         came = np.isnan(self.plant.cross(there, tries, draw)) & np.isnan(self.plant.cross(back, tries, draw))
         return bool((came & (draw.random(_TRIES) < _ANSWERS)).any())
+
+
+def account(task: str, runs: int, done: int, *, start_ns: int, end_ns: int) -> dict[str, Any]:
+    """A `task` record: what was due was done, or had no answer."""
+    span = {"interval_start_ns": start_ns, "interval_end_ns": end_ns}
+    return {"task": task, **span, "scheduled": runs, "done": done, "failed": runs - done, "skipped": 0}
 
 
 def _facing(addresses: Iterable[str], direction: Direction) -> str:

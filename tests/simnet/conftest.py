@@ -14,6 +14,7 @@ from appliance.demo.inventory_file import inventory_document
 from appliance.demo.probing import Probes
 from appliance.simnet.effects import BOTH, disturbance
 from appliance.simnet.measuring import Measuring, Pace, Upload
+from appliance.simnet.orders import standing_orders
 from appliance.simnet.plant import Plant
 from appliance.simnet.run import Scenario, SimulatedRun
 from appliance.simnet.traffic import Traffic
@@ -38,7 +39,13 @@ class Ground:
     def __init__(self, bank: Inventory, *, seed: int = 3, traffic: Traffic | None = None) -> None:
         self.plant = Plant(bank, seed=seed)
         self.measuring = Measuring(
-            inventory=bank, plant=self.plant, traffic=traffic or Traffic(), pace=Pace(), seed=seed, begin_ns=BEGIN_NS
+            inventory=bank,
+            plant=self.plant,
+            traffic=traffic or Traffic(),
+            pace=Pace(),
+            orders=standing_orders(bank),
+            seed=seed,
+            begin_ns=BEGIN_NS,
         )
 
     def fail(self, kind: str, component: str, rate: float, directions: tuple[Direction, ...] = BOTH, **when: int) -> None:

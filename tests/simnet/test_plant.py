@@ -204,7 +204,7 @@ def test_a_cut_link_stops_everything_and_both_ends_see_it(ground: Make) -> None:
     assert {row["event_ns"] for row in third["link_event"]} == {BEGIN_NS + 21 * SECOND_NS}
     assert not second["link_event"]
     timed_out = {row["dial"]: row["timed_out"] for row in second["dial"] if row["timed_out"]}
-    assert timed_out == {f"ce-1-{what}": 10 for what in ("teller", "web", "file", "dns")}
+    assert timed_out == {f"ce-1-{what}": 5 for what in ("teller", "web", "file", "dns")}
     mine = [
         sum(row["packets"] for row in records["flow"] if row["source_address"] == "10.1.1.10" and row["by"] == "dc")
         for records in (first, second, fourth)
@@ -287,11 +287,13 @@ def test_a_mute_resolver_lets_queries_time_out(ground: Make) -> None:
     made = ground()
     made.fail("dns-timeout", "dns-1", 0.5)
     records = made.interval()
+    mute = 0
     for row in records["dial"]:
         if row["dial"].endswith("-dns"):
-            assert 1 <= row["timed_out"] <= 9
+            mute += row["timed_out"]
         else:
             assert row["done"] == row["scheduled"]
+    assert 6 <= mute <= 19
     queries = [row for row in records["flow"] if row["destination_port"] == 53 and row["by"] == "dc"]
     assert 0.25 < sum(row["reverse_packets"] for row in queries) / sum(row["packets"] for row in queries) < 0.75
 
@@ -302,7 +304,7 @@ def test_a_service_that_refuses_answers_with_rst(ground: Make) -> None:
     made.fail("service-refused", "svc-web", 1.0)
     records = made.interval()
     assert {row["dial"]: (row["done"], row["refused"]) for row in records["dial"] if row["refused"]} == {
-        f"{who}-web": (0, 10) for who in ("ce-1", "ce-2", "ce-3", "ce-4", "fw")
+        f"{who}-web": (0, 5) for who in ("ce-1", "ce-2", "ce-3", "ce-4", "fw")
     }
     web = [row for row in records["flow"] if row["destination_port"] == 8080]
     assert web
