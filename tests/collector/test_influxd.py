@@ -29,6 +29,7 @@ from tests.collector.conftest import (
     make_session,
     open_ground,
 )
+from tests.collector.test_tasks import make_account, make_dial, make_path
 
 pytestmark = pytest.mark.influx
 
@@ -66,6 +67,7 @@ def feed(ground: Ground) -> None:
         for probe in probes:
             flows = [make_flow(start_ns, packets=100 + number), make_flow(start_ns, source_address="192.0.2.1")]
             measured = {"session": [make_session(start_ns, lost_forward=number)], "probe_health": [make_health(start_ns)]}
+            measured |= {"dial": [make_dial(start_ns)], "path": [make_path(at_ns=start_ns)], "task": [make_account(start_ns)]}
             batch = probe.batch("measurements", measured if probe.name == "branch" else None, closed_ns=ground.now_ns)
             if (probe.name, number) == ("centre", 2):
                 late = probe.batch("flows", {"flow": flows}, closed_ns=ground.now_ns)
@@ -91,6 +93,8 @@ def influxql(influx: InfluxConfig, database: str, question: str) -> list[dict[st
     return rows
 
 
+MEASURED = {"line_traffic", "line_quality", "endpoint_quality", "session", "dial", "path", "probe_health", "collector_health"}
+"""What `feed` makes rows of."""
 Key = tuple[str, str, int, str]
 """Measurement, tenant, start of the window, tags."""
 
@@ -130,6 +134,7 @@ def test_what_was_written_is_read_back_equal_through_influxql(grounds: tuple[Gro
     for level in (Level.TEN_SECONDS, Level.MINUTE):
         wanted = expected(ground, level)
         assert {key[1] for key in wanted} == {BANK, CARRIER, UNASSIGNED}
+        assert {key[0] for key in wanted} == MEASURED
         assert stored(influx, CARRIER, level) == wanted
         own = {key: fields for key, fields in wanted.items() if key[1] == BANK and not MEASUREMENTS[key[0]].shared}
         assert stored(influx, BANK, level) == own
