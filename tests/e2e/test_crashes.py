@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from appliance.demo.namespaces.settings import COLLECTOR_PORT
 from appliance.demo.namespaces.world import Namespaces
 from appliance.demo.probing import Probes, looks
-from faultline.native import decode_batch
-from faultline.records.terms import SECOND_NS
-from faultline.store.config import StoreConfig
-from faultline.store.reader import StoreReader, open_reader
+from tests.e2e.accounts import assert_everything_once, final_after, open_store, wait_until
 
 pytestmark = [pytest.mark.net, pytest.mark.e2e, pytest.mark.timeout(300)]
-
-WINDOW_NS = 10 * SECOND_NS
 
 
 @pytest.fixture
@@ -37,19 +29,6 @@ def world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Namespace
         made.tear_down()
 
 
-def wait_until(world: Namespaces, condition: Callable[[], bool], *, seconds: float) -> None:
-    """Let the run go on until something is so."""
-    deadline_s = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline_s
-        world.wait(0.2)
-
-
-def final_after(world: Namespaces, moment_ns: int, *, windows: int) -> Callable[[], bool]:
-    """Whether so many whole windows after a moment are final."""
-    return lambda: sum(end_ns - WINDOW_NS >= moment_ns for end_ns in world.answers().final_ns) >= windows
-
-
 def crash(world: Namespaces, label: str, *, away_s: float) -> tuple[int, int]:
     """Kill -9, some time without, and the same again; when it was away."""
     begun_ns = world.now_ns()
@@ -57,56 +36,6 @@ def crash(world: Namespaces, label: str, *, away_s: float) -> tuple[int, int]:
     time.sleep(away_s)
     world.processes.start_again(label)
     return begun_ns, world.now_ns()
-
-
-def open_store(world: Namespaces) -> StoreReader:
-    """The stores beside the running collector."""
-    return open_reader(StoreConfig(data=world.files.store))
-
-
-def told_by_probes(world: Namespaces, reader: StoreReader, until_ns: int) -> Counter[tuple[str, int]]:
-    """Test packets sent and packets captured, by window, as the acknowledged batches say."""
-    told: Counter[tuple[str, int]] = Counter()
-    with reader.state.reading() as db:
-        payloads = [row[0] for row in db.execute("SELECT payload FROM batches")]
-    for payload in payloads:
-        batch = decode_batch((world.files.folder / "collector" / "payloads" / payload).read_bytes())
-        probe = batch.header["probe"]
-        for row in pa.table(batch.table("session")).to_pylist():
-            told[f"session {row['session']}", window_of(row)] += row["sent"]
-        for row in pa.table(batch.table("probe_health")).to_pylist():
-            told[f"captured {probe} {row['observation_point']}", window_of(row)] += row["capture_received"] or 0
-    return Counter({key: count for key, count in told.items() if count and key[1] + WINDOW_NS <= until_ns})
-
-
-def window_of(row: dict[str, Any]) -> int:
-    """Start of the window an interval belongs to."""
-    return int(row["interval_start_ns"]) // WINDOW_NS * WINDOW_NS
-
-
-def in_windows(reader: StoreReader) -> tuple[Counter[tuple[str, int]], int]:
-    """The same as the final windows have it, and their end."""
-    found: Counter[tuple[str, int]] = Counter()
-    windows = reader.final_windows()
-    for window in windows:
-        for row in reader.rows(window):
-            if row.measurement == "session":
-                found[f"session {row.tags['session']}", window.start_ns] += int(row.fields["sent"])
-            elif row.measurement == "probe_health":
-                name = f"captured {row.tags['probe']} {row.tags['observation_point']}"
-                found[name, window.start_ns] += int(row.fields.get("capture_received", 0))
-    return Counter({key: count for key, count in found.items() if count}), max(window.end_ns for window in windows)
-
-
-def assert_everything_once(world: Namespaces) -> None:
-    """Ledger against spools, and the windows' sums against what the batches hold."""
-    balance = world.balance(final=True)
-    assert balance.batches > 0
-    assert (balance.lost, balance.doubled) == (0, 0)
-    with open_store(world) as reader:
-        # What is not final yet when the probes end is still open: only final windows are compared.
-        found, until_ns = in_windows(reader)
-        assert found == told_by_probes(world, reader, until_ns)
 
 
 def test_a_killed_collector_loses_and_doubles_nothing(world: Namespaces) -> None:

@@ -45,6 +45,8 @@ class Files:
     folder: Path
     listen: str
     """HOST:PORT of the analyzer's page."""
+    influx: str | None = None
+    """Address of an InfluxDB for the roll-ups; None: the embedded store."""
 
     @property
     def inventory(self) -> Path:
@@ -111,18 +113,23 @@ def _collector(files: Files, tokens: Mapping[str, str], address: str) -> dict[st
     return {
         "data": str(files.folder / "collector"),
         "inventory": str(files.inventory),
-        "store": {"data": str(files.store)},
+        "store": _store(files),
         "listen": f"{address}:{COLLECTOR_PORT}",
         "names": [address],
         "probes": [{"id": name, "token_sha256": hashlib.sha256(token.encode()).hexdigest()} for name, token in tokens.items()],
     }
 
 
+def _store(files: Files) -> dict[str, Any]:
+    metrics = {"metrics": "influx", "influx": {"url": files.influx}} if files.influx else {}
+    return {"data": str(files.store)} | metrics
+
+
 def _analyzer(files: Files) -> dict[str, Any]:
     return {
         "data": str(files.folder / "analyzer"),
         "inventory": str(files.inventory),
-        "store": {"data": str(files.store)},
+        "store": _store(files),
         "listen": files.listen,
         "public_url": f"http://{files.listen}",
         "evaluation": {"poll_s": _POLL_S},

@@ -42,8 +42,10 @@ class Namespaces:
 
     network: Literal["namespaces", "simulated"] = "namespaces"
 
-    def __init__(self, *, faults: Sequence[Fault], probes: Probes, seed: int) -> None:
+    def __init__(self, *, faults: Sequence[Fault], probes: Probes, seed: int, influx: str | None = None) -> None:
+        """`influx`: an address at which collector and analyzer find an InfluxDB; None: they keep their roll-ups themselves."""
         self._probes = probes
+        self._influx = influx
         self._seed = seed
         self.processes = Processes()
         """What runs, by label; whoever wants to see a crash ends one and starts it again."""
@@ -62,7 +64,7 @@ class Namespaces:
         self._folder = remains.name_folder()
         remains.make_folder(self._folder)
         port, self._claim = _reserve_port()
-        files = self._files = Files(folder=self._folder, listen=f"127.0.0.1:{port}")
+        files = self._files = Files(folder=self._folder, listen=f"127.0.0.1:{port}", influx=self._influx)
         self._page = Page(f"http://{files.listen}")
         files.log("relay").parent.mkdir(mode=0o700)
         self._ground.start(files.log("relay"))
@@ -108,6 +110,11 @@ class Namespaces:
     def _write_down(self) -> None:
         if self._folder is not None:
             remains.write_down(self._folder, [*self._ground.spaces.pids.values(), *self.processes.pids.values()])
+
+    @property
+    def ground(self) -> Ground:
+        """The network; whoever wants to run something on one of its hosts asks here."""
+        return self._ground
 
     @property
     def files(self) -> Files:
