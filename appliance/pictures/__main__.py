@@ -16,6 +16,7 @@ from appliance.demo.drive import Drive
 from appliance.demo.faults import Fault, Way
 from appliance.demo.kinds import Kind
 from appliance.demo.probing import Probes
+from appliance.demo.telling import truth_lines
 from appliance.pictures.browser import Browser, Look
 from appliance.pictures.terminal import drawing, recording, timeline
 from appliance.simnet.demo import Simulated
@@ -33,6 +34,8 @@ SHOTS = (
     ("page", "/", DESK, 1.0),
     ("phone", "/incidents/{incident}", PHONE, 2.0),
 )
+JUDGED = 2
+"""Lines of the truth: what was injected, and whether the verdict is right. The rest differs from run to run."""
 MOST_OCTETS = 150_000
 
 app = typer.Typer(add_completion=False)
@@ -60,6 +63,7 @@ def _run(world: Simulated, folder: Path, report: Path) -> None:
     if not outcome.correct.everything:
         raise console.CommandError("the run's verdict is wrong: no picture is made of it", hint="see the accuracy table")
     teller.verdict(outcome, Probes.FULL)
+    teller.text(truth_lines(outcome)[:JUDGED])
     _keep(folder / "verdict.svg", drawing(screen, title="faultline demo --fault loss --segment loop-1").encode())
     incident = str(world.answers().incidents[0]["id"])
     world.wait(AFTER_S)
