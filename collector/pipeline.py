@@ -223,7 +223,7 @@ class Pipeline:
     ) -> None:
         """Traces and results are kept at once: noting them again after a crash changes nothing."""
         clock = BatchClock(correction_ns=row.correction_ns)
-        ordered = TaskSums(found, probe=row.identity.probe, places=self._places, clock=clock)
+        ordered = TaskSums(found, probe=row.identity.probe, places=self._places, clock=clock, latest_ns=now_ns + FUTURE_NS)
         ordered.take(tables)
         ordered.add_paths(self._traces.note(ordered.traces) if ordered.traces else ())
         if ordered.results:

@@ -42,11 +42,12 @@ class Runs:
 class TaskSums:
     """What a batch of one probe says of its tasks, added to the sums of its measurements."""
 
-    def __init__(self, sums: MeasurementSums, *, probe: str, places: Places, clock: BatchClock) -> None:
+    def __init__(self, sums: MeasurementSums, *, probe: str, places: Places, clock: BatchClock, latest_ns: int) -> None:
         self._sums = sums
         self._probe = probe
         self._places = places
         self._clock = clock
+        self._latest_ns = latest_ns
         self.traces: list[Trace] = []
         self.results: list[Result] = []
         self.runs = Runs()
@@ -102,7 +103,10 @@ class TaskSums:
         if row["request_id"] is not None:
             self._answer(row, done=True)
         hops = hops_of(row["hops"])
-        if len(hops) > MOST_HOPS or not all(hop is None or _is_address(hop) for hop in hops):
+        traced_ns = row["traced_ns"] + self._clock.correction_ns
+        is_path = len(hops) <= MOST_HOPS and all(hop is None or _is_address(hop) for hop in hops)
+        # One of the future would be the newest for ever.
+        if not is_path or traced_ns > self._latest_ns:
             self.bad_traces += 1
             return
         flow = TracedFlow(
@@ -114,7 +118,6 @@ class TaskSums:
             destination_address=row["destination_address"],
             destination_port=row["destination_port"],
         )
-        traced_ns = row["traced_ns"] + self._clock.correction_ns
         self.traces.append(Trace(flow=flow, traced_ns=traced_ns, hops=hops, reached=bool(row["reached"])))
 
     def _answer(self, row: Row, *, done: bool) -> None:

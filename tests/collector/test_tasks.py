@@ -97,6 +97,14 @@ def test_what_is_no_path_is_left_out_and_counted(ground: Ground, hops: str) -> N
     assert ground.collector.counters.value("bad_traces") == 1
 
 
+def test_a_trace_of_the_future_does_not_hide_those_of_the_present(ground: Ground) -> None:
+    """The newest trace counts: one that claims to be of tomorrow is left out and counted."""
+    measured(ground, {"path": [make_path("10.0.0.9", at_ns=BEGIN_NS + 86_400 * SECOND_NS), make_path()]})
+    (route,) = ground.reader.traces()
+    assert hops_text(route.hops) == "10.0.0.1,10.0.0.5"
+    assert ground.collector.counters.value("bad_traces") == 1
+
+
 def test_runs_are_accounted_for_as_probes_tell_them(ground: Ground) -> None:
     """Scheduled = done + failed + skipped, over dials and traces; an account that does not add up does not balance."""
     probe = measured(ground, {"dial": [make_dial()], "task": [make_account()]})
