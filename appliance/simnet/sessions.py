@@ -49,7 +49,7 @@ class SessionSource:
         out = self._packets(sent_ns)
         out_ns = self.plant.delay_ns(there, out) + noise.queueing_ns(draw, count)
         lost_out = ~np.isnan(self.plant.cross(there, out, draw)) | ~self._is_reflected(sent_ns)
-        home = self._packets(sent_ns + out_ns)
+        home = self._packets(sent_ns + out_ns, back=True)
         back_ns = self.plant.delay_ns(back, home) + noise.queueing_ns(draw, count)
         lost_back = ~lost_out & ~np.isnan(self.plant.cross(back, home, draw))
         measured = ~(lost_out | lost_back)
@@ -92,9 +92,9 @@ class SessionSource:
     def _is_reflected(self, at_ns: Times) -> Flags:
         return self.plant.has_power(self.inventory.vantages[self.session.reflector].site, at_ns)
 
-    def _packets(self, at_ns: Times) -> Packets:
+    def _packets(self, at_ns: Times, *, back: bool = False) -> Packets:
         octets = self.session.packet_octets or SMALL_OCTETS
-        flow = session_lot(self.inventory, self.session)
+        flow = session_lot(self.inventory, self.session, back=back)
         return Packets(at_ns, np.full(at_ns.shape, octets, np.int64), np.full(at_ns.shape, flow, np.int64))
 
     def _clock_offset_ns(self) -> int:
@@ -102,11 +102,15 @@ class SessionSource:
         return int(noise.generator(self.seed, f"clock {self.session.id}", 0).normal(0, _CLOCK_ERROR_NS / 4))
 
 
-def session_lot(inventory: Inventory, session: TestSession) -> int:
-    """What the way of a session's packets over bundles depends on."""
+def session_lot(inventory: Inventory, session: TestSession, *, back: bool = False) -> int:
+    """What the way of a session's packets over bundles depends on; those that come back have the two ends swapped."""
     sender, reflector = (inventory.vantages[name] for name in (session.sender, session.reflector))
-    port = session.source_port or _UNSTATED_PORT
-    return lot(UDP, sender.address or sender.id, port, reflector.address or reflector.id, STAMP_PORT)
+    ends = [
+        (sender.address or sender.id, session.source_port or _UNSTATED_PORT),
+        (reflector.address or reflector.id, STAMP_PORT),
+    ]
+    source, destination = reversed(ends) if back else ends
+    return lot(UDP, *source, *destination)
 
 
 def _histogram(values: Times) -> bytes:

@@ -1,8 +1,9 @@
 """Which probes fell silent, told only when it is sure.
 
 Goes in: windows in order, each with the probes that reported their health in it. Comes out: for a span, the probes that are
-silent now, with the windows they missed. Sure means: the probe had been reporting steadily, it missed the newest windows in a
-row, and another probe was heard meanwhile, so that it is not the collector that heard nobody.
+silent now, with the windows they missed. Sure means: the probe had been reporting steadily, it missed the newest windows, and
+another probe was heard meanwhile, so that it is not the collector that heard nobody. What a silence means is not said here: it is
+the probe, its site or its way to the collector, and blames nobody by itself.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from faultline.records.terms import SECOND_NS, ProbeId
 
 STEADY_WINDOWS = 3
 """Reports before a silence means something: a probe that is being set up comes and goes."""
-FEWEST_MISSED = 3
-"""Half a minute: a restart takes less, and a delayed report arrives as a revision."""
+FEWEST_MISSED = 1
+"""A window is final only after its probes had time to report: one that was not heard in it is silent."""
 FORGET_NS = 86_400 * SECOND_NS
 """A probe silent for a day was taken away; that is for the operator's list, not for a verdict."""
 

@@ -124,7 +124,8 @@ def _losses(row: SeenRow, ground: Ground, test: _Test) -> Iterator[Observation]:
             if sent > 0:
                 yield {**_lost(test, which, sent, lost), **told(ways)}
     if nowhere:
-        reflecting = _device_of(test, ground.inventory)
+        # Of full-size packets the small twin's replies say whether it lives.
+        reflecting = None if test.session.is_full_size else _device_of(test, ground.inventory)
         ways = beyond(test.both(ground), reflecting)
         yield {**_lost(test, "nowhere", nowhere, nowhere), **told(ways), "round_trip": True}
 

@@ -1,9 +1,9 @@
 """The ways packets took between two places of a line: the declared slice, with the members of its bundles in their place.
 
 Goes in: the inventory, positions, what traces told. Comes out: weighted alternatives, ready for an observation. A bundle is never
-named itself: its members are what can fail. Which of them a test crossed is known exactly where a trace of the same flow is
-fresh; else with the weights of the flows that were traced between the same places; else each alternative is as likely. The two
-directions of a round trip choose for themselves.
+named itself: its members are what can fail. Which of them a test session crossed is known exactly where a trace of the same flow
+is fresh; else each alternative is as likely, for one flow takes one of them whatever the others do. Traffic of many flows has the
+weights of those that were traced between the same places. The two directions of a round trip choose for themselves.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from faultline.records.terms import ComponentId, Direction
 MOST_WAYS = 4
 """Of an observation: the format's limit. The likeliest stay."""
 LEAST_WEIGHT = 0.01
-SMOOTHING = 0.25
-"""Flows added to each alternative's count: a few traced flows on one side do not make the other impossible."""
+SMOOTHING = 1.0
+"""Flows added to each alternative's count (Laplace): a few traced flows on one side do not make the other impossible."""
 
 Slice = tuple[ComponentId, ...]
 
@@ -93,15 +93,16 @@ class Ways:
         return tuple(members if direction is Direction.A_TO_Z else reversed(members))
 
     def _shares(self, line: Line, bundle: Base, direction: Direction, session: TestSession | None) -> Shares:
-        """How packets spread over a bundle: those of the session, else those of the line, else those of any line."""
+        """How packets spread over a bundle: a session's as its own traced flow; others as flows of the line, or of any line."""
         seen = self._passages.get((bundle, direction), [])
-        own = [p for p in seen if session is not None and _is_of(p, session)]
-        if own:
-            return _mean([p.shares for p in own], smoothing=0.0)
-        of_line = [p for p in seen if p.line == line.code]
-        shares = [p.shares for p in of_line or seen]
-        if shares:
-            return _mean(shares, smoothing=SMOOTHING)
+        if session is not None:
+            own = [p.shares for p in seen if _is_of(p, session)]
+            if own:
+                return _mean(own, smoothing=0.0)
+        else:
+            shares = [p.shares for p in seen if p.line == line.code] or [p.shares for p in seen]
+            if shares:
+                return _mean(shares, smoothing=SMOOTHING)
         number = len(self._inventory.components[bundle].paths)
         return (1 / number,) * number
 

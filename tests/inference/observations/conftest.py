@@ -51,6 +51,27 @@ def around(median_ns: int, *, n: int = 200, lowest_ns: int | None = None) -> His
     return made
 
 
+@attrs.frozen(slots=True, kw_only=True)
+class Flow:
+    """A traced flow."""
+
+    trace: str = "trace-ce-fw"
+    source_port: int = 50001
+    destination_port: int = 33434
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Route:
+    """What is known of a flow's way."""
+
+    flow: Flow
+    route: tuple[str | None, ...]
+    traced_ns: int = BEGIN_NS
+    since_ns: int = BEGIN_NS - 100 * SECOND_NS
+    previous: tuple[str | None, ...] | None = None
+    previous_ns: int | None = None
+
+
 class Ground:
     """Makes rows of the example line and the evidence of a minute."""
 
@@ -77,6 +98,19 @@ class Ground:
         tags = {"line": LINE, "vantage": vantage, "direction": direction}
         return Row(measurement="line_quality", tags=tags, fields=fields, histograms=histograms)
 
+    def dial(self, dial: str, fields: Mapping[str, FieldValue], **histograms: Histogram) -> Row:
+        """A row of a dial test."""
+        return Row(measurement="dial", tags={"line": LINE, "dial": dial}, fields=fields, histograms=histograms)
+
+    def endpoint(self, vantage: str, endpoint: str, fields: Mapping[str, FieldValue], **histograms: Histogram) -> Row:
+        """A row of what a vantage saw of an endpoint."""
+        tags = {"line": LINE, "vantage": vantage, "endpoint": endpoint}
+        return Row(measurement="endpoint_quality", tags=tags, fields=fields, histograms=histograms)
+
+    def traced(self, *route: str | None, **more: Any) -> Route:
+        """The route of a flow; `flow` has its ports."""
+        return Route(flow=Flow(**more.pop("flow", {})), route=route, **more)
+
     def interface(self, probe: str, interface: str, **fields: FieldValue) -> Row:
         """A row of a host's interface."""
         return Row(measurement="interface", tags={"probe": probe, "interface": interface}, fields=fields)
@@ -93,8 +127,8 @@ class Ground:
             rows=rows,
             inventory=self.inventory,
             window=(start_ns, start_ns + 60 * SECOND_NS),
-            usual=lambda *, line, name, direction, metric: (
-                self.baselines.get((name, direction, metric)) if line == LINE else None
+            usual=lambda *, line, name, direction, metric, endpoint="": (
+                self.baselines.get((name, endpoint or direction, metric)) if line == LINE else None
             ),
             silent=silent,
             **options,
@@ -117,6 +151,12 @@ def known(example: inventory.Inventory) -> inventory.Inventory:
     """The example inventory, the core one thing: what most observations are about has nothing to do with its alternatives."""
     core = attrs.evolve(example.components[Base("core")], paths=())
     return attrs.evolve(example, components={**example.components, core.id: core})
+
+
+@pytest.fixture
+def bundled(example: inventory.Inventory) -> Ground:
+    """The example line without baselines, its core made of two paths."""
+    return Ground(example)
 
 
 @pytest.fixture

@@ -85,12 +85,14 @@ def attend(attendance: Attendance, windows: list[set[ProbeId]], *, begin: int = 
     return end
 
 
-def test_a_probe_that_stops_reporting_is_silent_after_half_a_minute() -> None:
-    """Two missed windows may be a restart; from the third on it is told, with the windows it missed."""
+def test_a_probe_that_stops_reporting_is_silent_in_the_first_window_without_it() -> None:
+    """A window is final only after its probes had time to report: the first one missed is told, and every one after it."""
     attendance = Attendance()
-    end = attend(attendance, [{A, B}] * 5 + [{B}] * (FEWEST_MISSED - 1))
+    end = attend(attendance, [{A, B}] * 5)
     assert attendance.silent(0, end) == {}
-    end = attend(attendance, [{B}], begin=end)
+    end = attend(attendance, [{B}] * FEWEST_MISSED, begin=end)
+    assert attendance.silent(0, end) == {A: (1, 1)}
+    end = attend(attendance, [{B}] * 2, begin=end)
     assert attendance.silent(0, end) == {A: (3, 3)}
     assert attendance.silent(end - 2 * TEN_S, end) == {A: (2, 2)}
 
