@@ -145,7 +145,7 @@ def own_flows(sessions: Sequence[SessionConfig]) -> list[SessionFlow]:
         where = endpoint(session.target)
         if session.source_port is not None and is_address(where.host):
             flow = (session.source_port, where.port)
-            found.append(SessionFlow(session=session.id, address=str(ip_address(where.host)), flow=flow))
+            found.append(SessionFlow(session=session.id, address=str(ip_address(where.host)), flow=flow, source=session.source))
     return found
 
 

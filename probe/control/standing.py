@@ -71,9 +71,11 @@ class StandingOrders:
         if orders.whole:
             self._documents.clear()
             self._tasks.clear()
-        for name in orders.removed:
-            self._documents.pop(name, None)
-            self._tasks.pop(name, None)
+        # All that changes goes first, so that sums are of what is wanted and not of old and new side by side.
+        for name in (*orders.removed, *map(id_of, orders.tasks)):
+            if name is not None:
+                self._documents.pop(name, None)
+                self._tasks.pop(name, None)
         refused = [refusal for document in orders.tasks if (refusal := self._take_task(document)) is not None]
         requests, repeated = [], 0
         for document in orders.requests:
@@ -98,10 +100,6 @@ class StandingOrders:
         )
 
     def _take_task(self, document: Any) -> Refusal | None:
-        name = id_of(document)
-        if name is not None:  # whatever it is now, what it was is no more
-            self._documents.pop(name, None)
-            self._tasks.pop(name, None)
         try:
             task = read_task(document)
             self._check(task)

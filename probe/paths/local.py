@@ -12,6 +12,8 @@ from typing import cast
 import attrs
 
 from faultline.runtime.console import CommandError
+from probe.paths.way_out import way_out
+from probe.paths.wire import ICMP4, ICMP6
 
 _SIOCGIFMTU, _SIOCGIFADDR = 0x8921, 0x8915
 _IP_MTU, _IPV6_MTU = 14, 24
@@ -26,6 +28,8 @@ class Ends:
     destination: IPv4Address | IPv6Address
     scope: int = 0
     """Interface of a link-local IPv6 destination."""
+    interface: int = 0
+    """That packets go out of; 0: the routes decide."""
     link_mtu_octets: int
 
     @property
@@ -68,6 +72,23 @@ def find_ends(host: str, *, version: int | None = None, source: str | None = Non
     scope = int(cast("tuple[str, int, int, int]", address)[3]) if family == socket.AF_INET6 else 0
     destination = ip_address(str(address[0]).partition("%")[0])
     return Ends(source=local, destination=destination, scope=scope, link_mtu_octets=min(mtu, _LARGEST_OCTETS))
+
+
+def ends_of_flow(ends: Ends, *, protocol: int, ports: tuple[int, int], bound: bool) -> Ends:
+    """The same ends with the way out, and the source address, that packets of a flow have when the kernel chooses them.
+
+    Args:
+        ends: as the routes give them for any packet.
+        protocol: of the flow.
+        ports: source and destination port; ICMP has none.
+        bound: the flow's socket sends from the address in `ends`; else the address comes with the way.
+    """
+    known = None if protocol in {ICMP4, ICMP6} else ports
+    try:
+        way = way_out(ends.destination, protocol=protocol, ports=known, source=ends.source if bound else None)
+    except OSError:  # an old kernel, or no route: sending will tell
+        return ends
+    return attrs.evolve(ends, interface=way.interface, source=ends.source if bound else way.source or ends.source)
 
 
 def _link_mtu(channel: socket.socket, source: IPv4Address | IPv6Address) -> int | None:

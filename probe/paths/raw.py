@@ -21,6 +21,8 @@ from probe.paths.wire import Wire
 _SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("=qq")
 _SOL_RAW, _ICMP_FILTER = 255, 1
+_IP_PKTINFO = 8
+_PKTINFO4, _PKTINFO6 = struct.Struct("=i4s4s"), struct.Struct("=16sI")
 _ICMP6_FILTER = 1
 _WANTED = {4: (0, 3, 11), 6: (1, 2, 3, 129)}
 _MOST_OCTETS = 65_535
@@ -64,6 +66,7 @@ class RawChannel:
         self._borrowed = borrowed
         self._ports: dict[int, int] = {}
         self._held: list[socket.socket] = []
+        self._way_out = _through(ends)
         self._stage = counters.stage("trace_answers")
         self.wire = Wire(
             source=ends.source,
@@ -104,7 +107,7 @@ class RawChannel:
         """
         if probe.flow not in self._ports:
             self._ports[probe.flow] = self._reserve(probe.flow)
-        self._out.sendto(self.wire.craft(probe), self._ends.peer(0))
+        self._out.sendmsg([self.wire.craft(probe)], self._way_out, 0, self._ends.peer(0))
 
     def wait(self, until_ns: int, sent: Sent) -> list[Arrival]:
         """What answers our probes, as soon as something does, or nothing by a time (monotonic)."""
@@ -190,6 +193,15 @@ class RawChannel:
         if self._method is Method.UDP:
             self._watch(channel, partial(self._datagram, flow=flow))
         return int(channel.getsockname()[1])
+
+
+def _through(ends: Ends) -> list[tuple[int, int, bytes]]:
+    """Control data that make the kernel send out of the interface of the ends, where they name one."""
+    if not ends.interface:
+        return []
+    if ends.family == socket.AF_INET6:
+        return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, _PKTINFO6.pack(bytes(16), ends.interface))]
+    return [(socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO4.pack(ends.interface, bytes(4), bytes(4)))]
 
 
 def received_ns(control: list[tuple[int, int, bytes]]) -> int:

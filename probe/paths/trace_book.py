@@ -93,14 +93,16 @@ class TraceBook:
         return len(flows)
 
     def look_again(self, target: str, flow: Flow, *, now_ns: int, wall_ns: int) -> int:
-        """The path of a flow to an address seems to have changed: trace it now. Returns how many runs that makes."""
+        """The path of a flow to an address seems to have changed: have those traces anew. Returns how many runs that makes.
+
+        All of their flows, for what moved one may have moved the others.
+        """
         runs = 0
         for trace in self._traces.values():
             fits = str(trace.where.address) == target and flow in self._flows(trace)
             if fits and now_ns >= self._looked_ns.get(trace.id, now_ns):
                 self._looked_ns[trace.id] = now_ns + AGAIN_NS
-                if not any(run.trace.id == trace.id for run in self._waiting):
-                    runs += self._queue(trace, wall_ns)
+                runs += self._queue(trace, wall_ns)
         return runs
 
     def due(self, *, now_ns: int, wall_ns: int) -> int:
@@ -167,7 +169,8 @@ class TraceBook:
         return stated or self._own_flows.get(str(trace.where.address)) or [(DEFAULT_SOURCE_PORT, trace.where.port)]
 
     def _queue(self, trace: TraceConfig, wall_ns: int) -> int:
-        flows = self._flows(trace)
+        waiting = {run.flow for run in self._waiting if run.trace.id == trace.id}
+        flows = [flow for flow in self._flows(trace) if flow not in waiting]
         self._waiting.extend(Run(trace=trace, flow=flow, due_ns=wall_ns) for flow in flows)
         return len(flows)
 

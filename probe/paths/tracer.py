@@ -51,6 +51,19 @@ class SessionFlow:
     address: str
     """Of its target."""
     flow: Flow
+    source: str | None = None
+    """Local address that it is bound to; None: none."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Known:
+    """What sessions tell of a run's flow before it is traced."""
+
+    distance: int | None = None
+    """Hops to the destination: then no packet goes as far as that."""
+    source: str | None = None
+    bound: bool = True
+    """Whether its packets come from a socket with an address; one of a session without has them from the way they take."""
 
 
 class Tracer:
@@ -68,10 +81,11 @@ class Tracer:
         sessions: Sequence[SessionFlow] = (),
         *,
         counters: Counters,
-        follow: Callable[[Run, int | None, Callable[[str], None]], Route] | None = None,
+        follow: Callable[[Run, Known, Callable[[str], None]], Route] | None = None,
     ) -> None:
         self._configured = list(traces)
         self._sessions = {flow.session: flow for flow in sessions}
+        self._by_flow = {(flow.address, flow.flow): flow for flow in sessions}
         own: dict[str, list[Flow]] = {}
         for session in sessions:
             own.setdefault(session.address, []).append(session.flow)
@@ -159,11 +173,11 @@ class Tracer:
         try:
             while not self._stopping:
                 self._wake.clear()
-                run, distance, wait_s = self._next()
+                run, known, wait_s = self._next()
                 if run is None:
                     self._wake.wait(wait_s)
                 else:
-                    self._make(run, distance)
+                    self._make(run, known)
                     time.sleep(_PAUSE_S)
         except _Stopped:
             return
@@ -171,21 +185,31 @@ class Tracer:
             self._failure = str(error) or type(error).__name__
             self._log.error("the standing traces ended", exc_info=True)
 
-    def _next(self) -> tuple[Run | None, int | None, float]:
+    def _next(self) -> tuple[Run | None, Known, float]:
         with self._lock:
             now_ns, wall_ns = time.monotonic_ns(), time.time_ns()
             self._stage.take(self._book.due(now_ns=now_ns, wall_ns=wall_ns))
             run = self._book.next_run(wall_ns=wall_ns)
             self._count_skipped()
             if run is not None:
-                return run, self._distance.get((str(run.trace.where.address), run.flow)), 0
+                return run, self._known(run), 0
             next_ns = self._book.next_ns()
         wait_s = _LONGEST_WAIT_S if next_ns is None else max(0, next_ns - now_ns) / SECOND_NS
-        return None, None, min(_LONGEST_WAIT_S, wait_s)
+        return None, Known(), min(_LONGEST_WAIT_S, wait_s)
 
-    def _make(self, run: Run, distance: int | None) -> None:
+    def _known(self, run: Run) -> Known:
+        address = str(run.trace.where.address)
+        session = self._by_flow.get((address, run.flow))
+        # Flows of no session have the distance of those that have one: equal paths are as good as always equally long.
+        others = [hops for (there, _), hops in self._distance.items() if there == address]
+        distance = self._distance.get((address, run.flow), max(others, default=None) if session is None else None)
+        if session is None or run.trace.protocol != Method.UDP:
+            return Known(distance=distance, source=run.trace.source)
+        return Known(distance=distance, source=session.source, bound=session.source is not None)
+
+    def _make(self, run: Run, known: Known) -> None:
         try:
-            route = self._follow(run, distance, self._look_up)
+            route = self._follow(run, known, self._look_up)
         except CommandError as error:
             self._fail(run, "refused", error.message)
             return
@@ -216,21 +240,21 @@ class Tracer:
             raise _Stopped
 
 
-def follow_flow(run: Run, distance: int | None, progress: Callable[[str], None]) -> Route:
+def follow_flow(run: Run, known: Known, progress: Callable[[str], None]) -> Route:
     """Trace one flow.
 
     Args:
         run: which one.
-        distance: hops to the destination, where known; then no packet goes to it.
+        known: of its flow.
         progress: called at every turn.
 
     Raises:
         CommandError: no route, raw sockets or packets of ours are refused by this host.
         OSError: no socket.
     """
-    config = run.trace
+    config, distance = run.trace, known.distance
     if distance == 1:  # a neighbour: there is no router in between, and nothing to send
-        return _neighbour(config, run.flow)
+        return _neighbour(config, known, run.flow)
     wanted = Wanted(
         method=Method(config.protocol),
         flows=1,
@@ -238,7 +262,8 @@ def follow_flow(run: Run, distance: int | None, progress: Callable[[str], None])
         max_hops=30 if distance is None else distance - 1,
         timeout_s=config.timeout_s,
         limit_s=_RUN_S,
-        source=config.source,
+        source=known.source,
+        bound=known.bound,
         source_port=run.flow[0],
         destination_port=run.flow[1],
         path_mtu=False,
@@ -248,8 +273,8 @@ def follow_flow(run: Run, distance: int | None, progress: Callable[[str], None])
     return route_of(trace(str(config.where.address), wanted, progress=progress), run.flow, distance)
 
 
-def _neighbour(config: TraceConfig, flow: Flow) -> Route:
-    ends = find_ends(str(config.where.address), source=config.source)
+def _neighbour(config: TraceConfig, known: Known, flow: Flow) -> Route:
+    ends = find_ends(str(config.where.address), source=known.source)
     return Route(
         traced_ns=time.time_ns(),
         protocol=PROTOCOLS[ends.destination.version][Method(config.protocol)],

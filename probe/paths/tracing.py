@@ -16,12 +16,12 @@ from faultline.runtime.counters import Counters
 from probe.paths.black_hole import HoleSearch
 from probe.paths.discovery import GAP_HOPS, Discovery
 from probe.paths.error_queue import QueueChannel
-from probe.paths.local import Ends, find_ends
+from probe.paths.local import Ends, ends_of_flow, find_ends
 from probe.paths.path_mtu import MtuSearch
 from probe.paths.raw import RawChannel
 from probe.paths.recognition import Sent
 from probe.paths.terms import MILLISECOND_NS, Arrival, Method, Probe
-from probe.paths.wire import Wire
+from probe.paths.wire import PROTOCOLS, Wire
 
 _LOOK_NS = 200 * MILLISECOND_NS
 _MTU_TIMEOUT_NS = 300 * MILLISECOND_NS
@@ -82,7 +82,11 @@ class Wanted:
     """Local address to send from; None: the routes decide."""
     source_port: int | None = None
     borrowed_ports: bool = False
-    """The source port is another's, who keeps it: nothing is bound, and only raw sockets will do."""
+    """The source port is another's, who keeps it: nothing is bound, and only raw sockets will do. Packets take the way out of
+    this host that the kernel gives that flow."""
+    bound: bool = True
+    """Whether the socket whose ports are borrowed is bound to an address: the kernel looks for its way with the address, or
+    without."""
     gap_hops: int = GAP_HOPS
     path_mtu: bool = True
     version: int | None = None
@@ -96,6 +100,10 @@ def trace(host: str, wanted: Wanted, *, progress: Progress) -> Traced:
         CommandError: no address, no route, a port in use, or packets of ours are refused by this host.
     """
     ends = find_ends(host, version=wanted.version, source=wanted.source)
+    if wanted.borrowed_ports and wanted.source_port is not None:
+        protocol = PROTOCOLS[ends.destination.version][wanted.method]
+        ports = (wanted.source_port, wanted.destination_port)
+        ends = ends_of_flow(ends, protocol=protocol, ports=ports, bound=wanted.bound)
     began_ns = time.monotonic_ns()
     run = _Run(ends, wanted, deadline_ns=began_ns + round(wanted.limit_s * SECOND_NS), progress=progress)
     try:

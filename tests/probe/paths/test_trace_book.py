@@ -139,6 +139,8 @@ def test_a_path_that_seems_to_have_changed_is_traced_at_once_but_not_without_end
     assert [run.trace.id for run in all_runs(book)] == ["to-pe", "to-pe"]
     assert book.look_again("10.9.0.1", (5002, 862), now_ns=AGAIN_NS - 1, wall_ns=WALL_NS) == 0
     assert book.look_again("10.9.0.1", (5002, 862), now_ns=AGAIN_NS, wall_ns=WALL_NS) == 2
+    assert book.next_run(wall_ns=WALL_NS) is not None
+    assert book.look_again("10.9.0.1", (5002, 862), now_ns=2 * AGAIN_NS, wall_ns=WALL_NS) == 1, "the other one waits already"
     assert book.look_again("10.9.0.7", (5002, 862), now_ns=AGAIN_NS, wall_ns=WALL_NS) == 0
 
 

@@ -17,11 +17,11 @@ from faultline.runtime.console import CommandError
 from faultline.runtime.counters import Counters
 from probe.paths.config import TraceConfig
 from probe.paths.trace_book import Route, Run
-from probe.paths.tracer import SessionFlow, Tracer, follow_flow
+from probe.paths.tracer import Known, SessionFlow, Tracer, follow_flow
 
 TRACE = TraceConfig(id="to-pe", target="127.0.0.9:862", flows=[[5001, 862]], interval_s=3600)
 SESSION = SessionFlow(session="ce-pe", address="127.0.0.9", flow=(5001, 862))
-Follow = Callable[[Run, int | None, Callable[[str], None]], Route]
+Follow = Callable[[Run, Known, Callable[[str], None]], Route]
 
 
 def found(run: Run, *hops: str) -> Route:
@@ -85,7 +85,7 @@ def test_a_route_becomes_a_record_that_can_be_sent() -> None:
 def test_a_run_without_a_route_is_a_failed_one_with_its_reason(failure: Exception | None, reason: str) -> None:
     """No record of a path, and the thread goes on to what is asked next."""
 
-    def follow(run: Run, _: int | None, __: Callable[[str], None]) -> Route:
+    def follow(run: Run, _: Known, __: Callable[[str], None]) -> Route:
         if run.request_id:
             return found(run, "127.0.0.2")
         if failure:
@@ -105,8 +105,8 @@ def test_a_session_tells_how_far_its_reflector_is_and_when_to_look_again() -> No
     """When the distance becomes known its flow is traced with it; it is forgotten when the session no longer knows."""
     distances: list[int | None] = []
 
-    def follow(run: Run, distance: int | None, _: Callable[[str], None]) -> Route:
-        distances.append(distance)
+    def follow(run: Run, known: Known, _: Callable[[str], None]) -> Route:
+        distances.append(known.distance)
         return found(run, "127.0.0.2")
 
     with running(follow, TRACE) as (tracer, _):
@@ -125,7 +125,7 @@ def test_a_stop_does_not_wait_for_a_long_trace() -> None:
     """The trace looks up at each of its turns; it is given up and counted as such."""
     begun = threading.Event()
 
-    def follow(_: Run, __: int | None, progress: Callable[[str], None]) -> Route:
+    def follow(_: Run, __: Known, progress: Callable[[str], None]) -> Route:
         begun.set()
         while True:
             progress("")
@@ -143,7 +143,7 @@ def test_a_stop_does_not_wait_for_a_long_trace() -> None:
 
 def test_a_neighbour_is_reached_without_sending_anything() -> None:
     """At a distance of one there is no router in between."""
-    route = follow_flow(Run(trace=TRACE, flow=(5001, 862), due_ns=0), 1, lambda _: None)
+    route = follow_flow(Run(trace=TRACE, flow=(5001, 862), due_ns=0), Known(distance=1), lambda _: None)
     assert (route.hops, route.reached, route.source) == ((), True, "127.0.0.1")
 
 
