@@ -7,6 +7,7 @@ from pathlib import Path
 from dashboards.reference import dashboards_page
 from faultline.records.fields import table
 from faultline.records.reference import fields_page
+from faultline.store.reference import rollups_page
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 
@@ -15,6 +16,7 @@ def main() -> None:
     """Write every generated page."""
     REFERENCE.mkdir(parents=True, exist_ok=True)
     (REFERENCE / "fields.md").write_text(fields_page(table()), encoding="utf-8")
+    (REFERENCE / "rollups.md").write_text(rollups_page(), encoding="utf-8")
     (REFERENCE / "dashboards.md").write_text(dashboards_page(), encoding="utf-8")
 
 

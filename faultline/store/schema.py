@@ -53,6 +53,8 @@ class Measurement:
     """One kind of row. A tag that does not apply is absent (traffic of no line has no `line`)."""
 
     name: str
+    about: str
+    """What a row says, for the reference page."""
     tags: tuple[str, ...]
     fields: Mapping[str, FieldSpec]
     distributions: tuple[str, ...] = ()
@@ -79,10 +81,16 @@ _SESSION = ("rtt", "forward_delay", "reverse_delay", "forward_ipdv", "reverse_ip
 
 _ALL = (
     Measurement(
-        name="line_traffic", tags=("line", "vantage", "direction"), fields=_sums("packets", "octets", "frame_octets", "flows")
+        name="line_traffic",
+        about="Packets and octets of a line that came past a vantage, by direction of the packets. "
+        "Traffic of no line has the vantage only.",
+        tags=("line", "vantage", "direction"),
+        fields=_sums("packets", "octets", "frame_octets", "flows"),
     ),
     Measurement(
         name="line_quality",
+        about="What the line's TCP traffic says of losses and round trips, by direction of the data. "
+        "Losses are upstream or downstream of the vantage.",
         tags=("line", "vantage", "direction"),
         fields={
             **_sums("tcp_segments", "retransmissions", "loss_upstream", "loss_downstream", "loss_upstream_inferred"),
@@ -96,6 +104,7 @@ _ALL = (
     ),
     Measurement(
         name="session",
+        about="A test session: packets sent and lost by direction, delays and their variation.",
         tags=("line", "session"),
         fields={
             **_sums("sent", "received", "lost_forward", "lost_reverse", "lost_unattributed", "test_duplicates", "test_reordered"),
@@ -109,6 +118,7 @@ _ALL = (
     ),
     Measurement(
         name="dial",
+        about="A dial test: attempts by their outcome, and the time to an answer.",
         tags=("line", "dial"),
         fields={
             **_sums("scheduled", "done", "refused", "timed_out", "unreachable", "error_answers", "skipped"),
@@ -118,6 +128,8 @@ _ALL = (
     ),
     Measurement(
         name="endpoint_quality",
+        about="What the clients of a server, resolver or service got, out of flow records at a vantage: "
+        "attempts to connect, windows it closed, its response times.",
         tags=("line", "vantage", "endpoint"),
         fields={
             **_sums("flows", "octets_to_endpoint", "octets_from_endpoint", "connect_attempts", "connect_refused"),
@@ -128,6 +140,8 @@ _ALL = (
     ),
     Measurement(
         name="path",
+        about="A declared path: "
+        "flows traced, those that came to their end, different ways at most, flows on another way than before; and the account of the standing trace.",
         tags=("line", "trace"),
         fields={
             **_sums("flows", "reached", "changes", "scheduled", "done", "failed", "skipped"),
@@ -136,6 +150,7 @@ _ALL = (
     ),
     Measurement(
         name="interface",
+        about="Counters and link state of an interface of a probe's host.",
         tags=("probe", "interface"),
         fields={
             **_of(Adding.MIN, "link_up"),
@@ -148,6 +163,7 @@ _ALL = (
     ),
     Measurement(
         name="probe_health",
+        about="What a probe says of itself: its captures' losses, its clock, its spool.",
         tags=("probe", "observation_point"),
         fields={
             **_sums("capture_received", "capture_dropped", "capture_freezes", "truncated", "unparsed"),
@@ -162,12 +178,14 @@ _ALL = (
     ),
     Measurement(
         name="collector_health",
+        about="Units that moved through each stage of the collector.",
         tags=("stage",),
         fields={**_sums("in", "out", "dropped"), **_of(Adding.NEWEST, "held")},
         shared=True,
     ),
     Measurement(
         name="segment_health",
+        about="State of each component of a line: 0 healthy, 1 suspected, 2 planned work, 3 fault. Written by the analyzer.",
         tags=("line", "component"),
         fields={
             **_of(_WRITTEN, "state"),
@@ -177,6 +195,7 @@ _ALL = (
     ),
     Measurement(
         name="incident",
+        about="What happened to an incident: raised, revised, cleared. Written by the analyzer.",
         tags=("incident", "event"),
         fields={
             **_of(_WRITTEN, "planned", "notified", "begin_ns", "end_ns"),
@@ -186,6 +205,7 @@ _ALL = (
     ),
     Measurement(
         name="worst_lines",
+        about="The lines worst off, by rank. Written by the analyzer.",
         tags=("rank",),
         fields={
             **_of(_WRITTEN, "state"),
