@@ -141,7 +141,8 @@ _ALL = (
     Measurement(
         name="path",
         about="A declared path: "
-        "flows traced, those that came to their end, different ways at most, flows on another way than before; and the account of the standing trace.",
+        "flows traced, those that came to their end, different ways at most, flows on another way than before; "
+        "and the account of the standing trace.",
         tags=("line", "trace"),
         fields={
             **_sums("flows", "reached", "changes", "scheduled", "done", "failed", "skipped"),

@@ -89,7 +89,7 @@ def test_the_lines_grade_says_how_often(
 
 
 def test_a_probe_with_many_tests_runs_each_more_seldom(inventory_of: Callable[..., Inventory]) -> None:
-    """All together they stay within half of what it takes; more tests than it takes are left out."""
+    """All together they stay within what it takes; more tests than it takes are left out."""
     inventory = inventory_of()
     dial, trace = (next(errand for errand in errands(inventory, RULES) if errand.id == name) for name in ("dial-dns", "trace-fw"))
     many = [attrs.evolve(dial, id=f"d{number}") for number in range(60)]
