@@ -20,7 +20,7 @@ from analyzer.lasting import Stretch, WindowEvidence, stretch_of
 from analyzer.spans import Choice, SpanAnswer, choose, clearer, prior_share
 from analyzer.training import Trainer
 from faultline.records.incident import Base, Incident, base_of
-from faultline.records.terms import SECOND_NS, LineCode, TenantId
+from faultline.records.terms import SECOND_NS, LineCode, Mode, TenantId
 
 COUNTS_ONLY_NS = 120 * SECOND_NS
 """Spans longer than this are memories for small loss rates: counts are added, distributions are not."""
@@ -116,7 +116,10 @@ class Engine:
         step = Step(
             end_ns=window.end_ns,
             length_ns=window.end_ns - (before.end_ns if before else window.start_ns),
-            findings=tuple(self._finding(entry, stretch, choice) for entry, stretch in choice.entries),
+            findings=(
+                *(self._finding(entry, stretch, choice) for entry, stretch in choice.entries),
+                *(self._finding(entry, None, choice) for entry in told_routes(choice)),
+            ),
             supported=choice.supported,
             observed=observed,
             context=self._context(choice, window),
@@ -195,6 +198,11 @@ class Engine:
             *self.book.rumours,
         )
         return lambda line: self._judge.bases_of(line).isdisjoint(dirty)
+
+
+def told_routes(choice: Choice) -> list[Mapping[str, Any]]:
+    """Entries of the answer that tell of a changed route: they blame nobody, and are worth a line in the history."""
+    return [entry for entry in choice.span.answer["verdicts"] if entry["mode"] == Mode.ROUTE]
 
 
 def observed_bases(evidence: Mapping[str, Any]) -> frozenset[Base]:

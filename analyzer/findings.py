@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 
 from faultline.records.incident import Base, base_of
-from faultline.records.terms import LineCode, TenantId
+from faultline.records.terms import LineCode, Mode, TenantId
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -66,6 +66,16 @@ class Group:
     def planned(self) -> bool:
         """Whether every finding lies in a declared maintenance window."""
         return all(bool(finding.verdict.get("planned")) for finding in self.findings)
+
+    @property
+    def informational(self) -> bool:
+        """Whether it only tells of something that is nobody's fault: a route that changed."""
+        return all(finding.verdict["mode"] == Mode.ROUTE for finding in self.findings)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it is written down and nobody is told."""
+        return self.planned or self.informational
 
     def since(self, onset_ns: int) -> Group:
         """The same fault with an earlier beginning."""

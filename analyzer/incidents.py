@@ -10,7 +10,8 @@ Rules, all tested as properties:
   next one needs;
 - clear after a hold-down of steps that saw the place and found nothing. A step that saw nothing there is no sign of health;
 - two open incidents never share a component: the younger is merged into the older;
-- planned work is recorded and never notified; a fault that outlives its window is raised then.
+- planned work is recorded and never notified; a fault that outlives its window is raised then;
+- a changed route is recorded and never notified: nobody is at fault, and no fault elsewhere is taken for a revision of it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,11 @@ import attrs
 from analyzer.findings import Finding, Group, group_document, group_from_document, grouped, same_headline
 from faultline.records.incident import Base, EventKind, Incident, IncidentId, IncidentState, Revision, base_of
 from faultline.records.terms import SECOND_NS, Mode, Owner
+from faultline.reports.sentences import Speaker
+from faultline.reports.words import Language
+
+_EN = Speaker(language=Language.EN, names={})
+"""Reasons are kept in English with the ids of components; pages put names in their place."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -58,7 +64,7 @@ class Step:
     length_ns: int
     """Time since the previous step's end."""
     findings: tuple[Finding, ...] = ()
-    """Entries that blame or are planned. Others do not open anything."""
+    """Entries that blame, are planned, or tell of a changed route. Others do not open anything."""
     supported: frozenset[Base] = frozenset()
     """Components that a weaker answer (insufficient, or of another span) still suspects: enough to keep an incident open."""
     observed: frozenset[Base] = frozenset()
@@ -194,8 +200,10 @@ class IncidentBook:
 
     def _is_rival(self, group: Group, step: Step, events: list[IncidentEvent]) -> bool:
         """Whether a finding elsewhere is about a known incident: of the same line, no longer found itself and not yet healthy."""
+        if group.informational:
+            return False
         for tracker in self._trackers:
-            if tracker.covered or not tracker.incident.bases.isdisjoint(step.supported):
+            if tracker.covered or tracker.incident.informational or not tracker.incident.bases.isdisjoint(step.supported):
                 continue
             continues = tracker.rival is not None and bool(tracker.rival.bases & group.bases)
             fresh = tracker.good_ns < self._rules.revise_needed * step.length_ns
@@ -213,9 +221,9 @@ class IncidentBook:
         if tracker.rival_steps < self._steps_to_revise(tracker.incident, step.end_ns):
             return []
         before = tracker.incident
-        kind = EventKind.REVISE if before.notified or group.planned else EventKind.RAISE
+        kind = EventKind.REVISE if before.notified or group.quiet else EventKind.RAISE
         tracker.incident = _said(_told(before, group, step), kind, step.end_ns, _revision_reason(before, group, kind))
-        tracker.incident = attrs.evolve(tracker.incident, notified=before.notified or not group.planned)
+        tracker.incident = attrs.evolve(tracker.incident, notified=before.notified or not group.quiet)
         tracker.rival, tracker.rival_steps = None, 0
         return [IncidentEvent(kind=kind, incident=tracker.incident, notify=tracker.incident.notified)]
 
@@ -288,7 +296,9 @@ class IncidentBook:
     def _not_found(tracker: _Tracker, step: Step) -> None:
         bases = tracker.incident.bases
         tracker.rival, tracker.rival_steps = None, 0
-        if not bases.isdisjoint(step.supported):
+        if tracker.incident.informational:
+            tracker.good_ns += step.length_ns  # what is no longer news is over: a route is not measured to be healthy
+        elif not bases.isdisjoint(step.supported):
             tracker.good_ns = 0
             tracker.incident = attrs.evolve(tracker.incident, updated_ns=step.end_ns)
         elif not bases.isdisjoint(step.observed):
@@ -299,7 +309,7 @@ class IncidentBook:
 def _differs(incident: Incident, group: Group) -> bool:
     if incident.owner != group.lead["owner"] or incident.mode != group.lead["mode"]:
         return True
-    if not incident.notified and not group.planned:
+    if not incident.notified and not group.quiet:
         return True
     return not frozenset(base_of(c) for c in incident.components) & frozenset(base_of(c) for c in group.lead["components"])
 
@@ -339,7 +349,7 @@ def _raised(group: Group, step: Step) -> Incident:
         lines=tuple(sorted(group.lines)),
         state=IncidentState.OPEN,
         planned=group.planned,
-        notified=not group.planned,
+        notified=not group.quiet,
         onset_ns=group.onset_ns,
         raised_ns=step.end_ns,
         updated_ns=step.end_ns,
@@ -347,7 +357,9 @@ def _raised(group: Group, step: Step) -> Incident:
         further=tuple(finding.verdict for finding in group.findings[1:]),
         context=step.context,
     )
-    reason = "found during planned work" if group.planned else "found in enough consecutive steps"
+    reason = "found in enough consecutive steps"
+    if group.quiet:
+        reason = "found during planned work" if group.planned else "a route changed: nobody is at fault"
     return _said(incident, EventKind.RAISE, step.end_ns, reason)
 
 
@@ -360,18 +372,22 @@ def _revision_reason(before: Incident, group: Group, kind: EventKind) -> str:
     if kind is EventKind.RAISE:
         return "outlived its planned window"
     lead = group.lead
-    changes = [
-        f"{what} from {old} to {new}"
-        for what, old, new in (
-            ("owner", before.owner.value, Owner(lead["owner"]).value),
-            ("mode", before.mode.value, Mode(lead["mode"]).value),
-            ("place", ", ".join(before.components), ", ".join(map(str, lead["components"]))),
-        )
-        if old != new
-    ]
     strongest = next(iter(lead.get("evidence", ())), None)
     because = f" because {strongest['text']}" if strongest and strongest.get("text") else ""
-    return f"verdict revised: {'; '.join(changes) or 'same place'}{because}"
+    moved = _moved(before, lead)
+    mode = Mode(lead["mode"])
+    if mode is not before.mode:
+        turned = f"{_EN.mode(mode)} instead of {_EN.mode(before.mode)}"
+        moved = f"{moved}, {turned}" if moved else f"now {turned}"
+    return f"{moved or 'the same place, surer now'}{because}"
+
+
+def _moved(before: Incident, lead: Mapping[str, Any]) -> str:
+    """From where to where, in words: `moved from access network (loop-1>) to carrier core (core-1>)`."""
+    owner, places = Owner(lead["owner"]), [", ".join(map(str, c)) for c in (before.components, lead["components"])]
+    if owner is not before.owner:
+        return f"moved from {_EN.owner(before.owner)} ({places[0]}) to {_EN.owner(owner)} ({places[1]})"
+    return f"moved from {places[0]} to {places[1]}" if places[0] != places[1] else ""
 
 
 def incident_id(components: Sequence[str], raised_ns: int) -> IncidentId:

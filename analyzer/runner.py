@@ -196,7 +196,7 @@ class Analyzer:
         evidence = outcome.choice.span.evidence
         for incident in {**{i.id: i for i in outcome.touched}, **said}.values():
             # The evidence numbers of a verdict refer to the document it was made from, not to a later one.
-            own = any(incident.verdict is entry for entry, _ in outcome.choice.entries)
+            own = any(incident.verdict is entry for entry in outcome.choice.span.answer["verdicts"])
             if incident.updated_ns == note.end_ns or incident.id in said:
                 self._stores.put_incident(incident, evidence if own else None)
         self._stores.write(step_points(outcome, self._network))

@@ -128,7 +128,7 @@ def moved(inventory: Inventory, traced: Iterable[TracedRoute], window: tuple[int
     found: dict[TraceId, list[tuple[Line, Direction, TracedRoute]]] = {}
     traces: dict[TraceId, Trace] = {}
     for trace, line, direction, route in _placed(inventory, traced):
-        if route.previous is not None and window[0] - NEWS_NS < route.since_ns <= window[1]:
+        if route.previous is not None and window[1] - NEWS_NS < route.since_ns <= window[1]:
             traces[trace.id] = trace
             found.setdefault(trace.id, []).append((line, direction, route))
     changes = []

@@ -100,6 +100,11 @@ class Incident:
         return Mode(self.verdict["mode"])
 
     @property
+    def informational(self) -> bool:
+        """Whether it only tells of something that is nobody's fault: a route that changed."""
+        return self.mode is Mode.ROUTE
+
+    @property
     def confidence(self) -> float:
         """Confidence of the leading verdict, 0..1."""
         return float(self.verdict["confidence"])

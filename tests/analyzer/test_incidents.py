@@ -111,7 +111,7 @@ def test_another_owner_revises_the_incident_of_the_same_line_and_says_why() -> N
     assert revised.kind is EventKind.REVISE
     assert revised.incident.id == raised.incident.id
     reason = revised.incident.revisions[-1].reason
-    assert "owner from access to carrier_core" in reason
+    assert reason.startswith("moved from access network (loop>) to carrier core (core>)")
     assert "because 40 of 2000 lost across core>" in reason
     assert story.step(make_finding("core>"), times=5) == []
 
@@ -124,6 +124,40 @@ def test_alternating_evidence_does_not_flicker() -> None:
         story.step(make_finding("core>"))
         story.step(make_finding("loop>"))
     assert kinds(story.events) == ["raise"]
+
+
+def test_another_mode_of_the_same_place_is_said_in_words() -> None:
+    """What was taken for delay turns out to be a queue."""
+    story = Story()
+    story.step(make_finding("loop>", mode="delay"), times=2)
+    (revised,) = story.step(make_finding("loop>", mode="congestion"), times=2)
+    assert revised.incident.revisions[-1].reason.startswith("now congestion instead of added delay because ")
+
+
+def route_change(name: str = "ce to fw") -> Finding:
+    """A route that changed, as the localiser tells it."""
+    return make_finding("dc", mode="route", blames=False, owner="unknown", components=[name])
+
+
+def test_a_changed_route_is_written_down_and_nobody_is_told() -> None:
+    """One incident that blames nobody, from the second step on; over when it is no longer news."""
+    story = Story()
+    (event,) = story.step(route_change(), times=5)
+    assert (event.kind, event.notify, event.incident.informational) == (EventKind.RAISE, False, True)
+    story.step(times=5)
+    assert kinds(story.events) == ["raise", "clear"]
+    assert not any(event.notify for event in story.events)
+
+
+def test_a_fault_beside_a_changed_route_is_an_incident_of_its_own() -> None:
+    """Neither is taken for a revision of the other, whichever comes first."""
+    for first, second in ((route_change(), make_finding("loop>")), (make_finding("loop>"), route_change())):
+        story = Story()
+        story.step(first, times=3)
+        story.step(first, second, times=3)
+        assert kinds(story.events) == ["raise", "raise"]
+        assert sorted(event.notify for event in story.events) == [False, True]
+        assert len(story.book.open_incidents) == 2
 
 
 def test_revisions_that_come_back_need_ever_more_evidence() -> None:
