@@ -69,9 +69,11 @@ class Moment:
     closed: Mapping[int, Sequence[tuple[int, int]]]
     """By connection, the times in which its server's window was closed."""
 
-    def began(self, number: int) -> bool:
-        """Whether a connection was opened in this interval."""
-        return bool(self.opened_ns[number] != _NEVER)
+    @property
+    def opened(self) -> Flags:
+        """Connections that were opened in this interval."""
+        found: Flags = self.opened_ns != _NEVER
+        return found
 
 
 class Exchanges:

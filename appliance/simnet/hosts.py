@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 from appliance.simnet import noise
+from appliance.simnet.flows import FlowSource
 from appliance.simnet.plant import Plant
 from faultline.inventory import Inventory, ProbeInterface
 from faultline.records.incident import Base
-from faultline.records.terms import Direction, LineCode
+from faultline.records.terms import Direction
 
 _SPEED_BPS = 1_000_000_000
 _MEAN_OCTETS = 700
@@ -26,8 +27,8 @@ class HostSource:
 
     inventory: Inventory
     plant: Plant
-    carried: Callable[[], Mapping[tuple[LineCode, Direction], int]]
-    """Octets that each line carried in the newest interval."""
+    flows: FlowSource
+    """Knows what each line carried in the newest interval."""
     seed: int
 
     def interfaces(self, probe: str, start_ns: int, end_ns: int) -> list[dict[str, Any]]:
@@ -91,7 +92,7 @@ class HostSource:
         """What crossed a component: all of a line that it is part of; of a bundle's member, its share."""
         total = 0.0
         for line in self.inventory.lines.values():
-            carried = self.carried().get((line.code, direction), 0)
+            carried = self.flows.octets.get((line.code, direction), 0)
             for base in line.path:
                 paths = self.inventory.components[base].paths
                 shares = [component in path for path in paths]

@@ -88,7 +88,7 @@ class Measuring:
         self._inventory = inventory
         self._plant = plant
         self._flows = FlowSource(inventory=inventory, plant=plant, traffic=traffic, seed=seed, begin_ns=begin_ns)
-        self._hosts = HostSource(inventory=inventory, plant=plant, carried=lambda: self._flows.octets, seed=seed)
+        self._hosts = HostSource(inventory=inventory, plant=plant, flows=self._flows, seed=seed)
         self._sessions = [
             SessionSource(
                 inventory=inventory,

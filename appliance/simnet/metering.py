@@ -64,6 +64,7 @@ class Metering:
         forward = self._direction(moment, _A, draw)
         reverse = self._direction(moment, _Z, draw)
         responses = self._responses(moment)
+        handshakes = self._handshakes(moment)
         found = []
         for number in np.flatnonzero(last_ns).tolist():
             record = self._key(moment, number)
@@ -73,8 +74,8 @@ class Metering:
             _windows(record, moment.closed.get(number, ()))
             if responses[number]:
                 record["application_response"] = histogram_encode(responses[number])
-            if moment.began(number) and record["reverse_packets"] and record["packets"] > 1:
-                record |= self._handshake(moment, number)
+            if number in handshakes and record["reverse_packets"] and record["packets"] > 1:
+                record |= handshakes[number]
             found.append(record)
         return found
 
@@ -166,15 +167,25 @@ class Metering:
     def _ends(self, direction: Direction) -> tuple[Position | None, Position | None]:
         return (self.position, None) if direction is _A else (None, self.position)
 
-    def _handshake(self, moment: Moment, number: int) -> dict[str, Any]:
-        """Round trips of SYN, SYN-ACK and ACK on both sides of the vantage."""
-        at_ns = np.array([moment.connections[number].begun_ns], np.int64)
-        small = Packets(at_ns, np.array([ACK_OCTETS], np.int64), moment.lots[number : number + 1])
-        server = sum(int(self.plant.delay_ns(self.plant.way(moment.line, d, *self._ends(d)), small)[0]) for d in Direction)
-        whole = sum(int(self.plant.delay_ns(self.plant.way(moment.line, d), small)[0]) for d in Direction)
-        client = whole - server
-        times = {"rtt_server_ns": server + _HOST_NS, "rtt_client_ns": client + _HOST_NS, "handshake_ambiguous": False}
-        return times | {"connection_setup_ns": whole + 2 * _HOST_NS}
+    def _handshakes(self, moment: Moment) -> dict[int, dict[str, Any]]:
+        """Round trips of SYN, SYN-ACK and ACK on both sides of the vantage, of connections that were opened in the interval."""
+        opened = np.flatnonzero(moment.opened & ~moment.refused)
+        at_ns = np.array([moment.connections[number].begun_ns for number in opened.tolist()], np.int64)
+        small = Packets(at_ns, np.full(len(opened), ACK_OCTETS, np.int64), moment.lots[opened])
+        server = np.zeros(len(opened), np.int64)
+        whole = np.zeros(len(opened), np.int64)
+        for direction in Direction:
+            server += self.plant.delay_ns(self.plant.way(moment.line, direction, *self._ends(direction)), small)
+            whole += self.plant.delay_ns(self.plant.way(moment.line, direction), small)
+        return {
+            number: {
+                "rtt_server_ns": beyond + _HOST_NS,
+                "rtt_client_ns": all_ns - beyond + _HOST_NS,
+                "connection_setup_ns": all_ns + 2 * _HOST_NS,
+                "handshake_ambiguous": False,
+            }
+            for number, beyond, all_ns in zip(opened.tolist(), server.tolist(), whole.tolist(), strict=True)
+        }
 
 
 def _extent(moment: Moment, reached: dict[Direction, Any], count: int) -> tuple[Times, Times]:

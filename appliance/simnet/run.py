@@ -10,6 +10,8 @@ Nothing sleeps. The analyzer sees the inventory and the stores, as in the servic
 
 from __future__ import annotations
 
+import copy
+import shutil
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -115,9 +117,8 @@ class SimulatedRun:
             begin_ns=scenario.begin_ns,
         )
         self._reporting = Reporting(inventory=scenario.inventory, plant=self.plant, in_band=scenario.in_band)
-        self._folder = folder
-        self._store = StoreConfig(data=folder / "store", durable=False)
-        self._config = attrs.evolve(config or AnalyzerConfig(), data=folder / "analyzer", store=self._store)
+        self._config = config or AnalyzerConfig()
+        self._place(folder)
         self._next_ns = scenario.begin_ns
         self._waiting: list[Upload] = []
         self.acknowledged: dict[tuple[str, str], int] = {}
@@ -130,6 +131,11 @@ class SimulatedRun:
         """When a component was first suspected after the newest injection."""
         self.collector: Collector
         self._open()
+
+    def _place(self, folder: Path) -> None:
+        self._folder = folder
+        self._store = StoreConfig(data=folder / "store", durable=False)
+        self._config = attrs.evolve(self._config, data=folder / "analyzer", store=self._store)
 
     def _open(self) -> None:
         inventory = self.scenario.inventory
@@ -162,6 +168,22 @@ class SimulatedRun:
         """As after kill -9 of collector and analyzer: what they had in memory is gone."""
         self.collector.close()
         self._open()
+
+    def branch(self, folder: Path) -> SimulatedRun:
+        """Another run that goes on from here, with stores of its own in `folder`; this one stays as it is.
+
+        Its collector and analyzer begin as after a restart: from what the stores hold.
+        """
+        shutil.copytree(self._folder, folder)
+        other = SimulatedRun.__new__(SimulatedRun)
+        mine = (self.collector, self.analyzer, self.views, self.stored, self.counters, self._control)
+        # What is real is opened anew; what is shared and never changes is not copied.
+        memo: dict[int, Any] = {id(part): None for part in mine} | {id(self.scenario): self.scenario}
+        memo |= {id(self.scenario.inventory): self.scenario.inventory, id(self._on_upload): self._on_upload}
+        vars(other).update(copy.deepcopy(vars(self), memo))
+        other._place(folder)  # noqa: SLF001 - it is of this class
+        other._open()  # noqa: SLF001
+        return other
 
     @property
     def requests_per_s(self) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import attrs
 
@@ -37,12 +37,8 @@ class Trial:
     faults: tuple[Fault, ...]
     seed: int
     probes: Probes = Probes.FULL
-    learn_s: float = LEARN_S
-    """How long everything is healthy before the fault."""
     patience_s: float | None = None
     """How long a verdict is waited for, or health watched; None: as long as the demo does."""
-    traffic: Traffic = attrs.field(factory=Traffic)
-    pace: Pace = attrs.field(factory=Pace)
 
     @property
     def waits_s(self) -> float:
@@ -81,24 +77,65 @@ def drawn(kind: Kind, seed: int) -> tuple[Fault, ...]:
     return (attrs.evolve(fault, way=way),)
 
 
+class Learned:
+    """A healthy network that the analyzer knows by now; every trial of its seed and probes can start from here.
+
+    Args:
+        probes: where probes stand.
+        seed: of all noise.
+        learn_s: how long it has been healthy; each seed's faults then begin at another moment of a window.
+        traffic: what customers do.
+        pace: how often probes test.
+    """
+
+    def __init__(
+        self,
+        *,
+        probes: Probes,
+        seed: int,
+        learn_s: float = LEARN_S,
+        traffic: Traffic | None = None,
+        pace: Pace | None = None,
+    ) -> None:
+        self._probes = probes
+        self._seed = seed
+        self._learn_s = learn_s
+        self._scenario = Scenario(
+            inventory=parse(inventory_document(probes), "the bank's network"),
+            traffic=traffic or Traffic(),
+            pace=pace or Pace(),
+            in_band=probes is Probes.ENDS,
+            seed=seed,
+        )
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="faultline-trial-")
+        self._run = SimulatedRun(Path(self._folder.name) / "learned", self._scenario)
+        self._run.advance(self._learn_s + self._seed * _OFFSET_S % 10)
+        self._tried = 0
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run.close()
+        self._folder.cleanup()
+
+    def result(self, faults: tuple[Fault, ...], *, patience_s: float | None = None) -> Result:
+        """Injure, wait for the first blame of each fault, judge it."""
+        trial = Trial(faults=faults, seed=self._seed, probes=self._probes, patience_s=patience_s)
+        self._tried += 1
+        with self._run.branch(Path(self._folder.name) / str(self._tried)) as run:
+            early, begin_ns = bool(run.blames), run.now_ns
+            for fault in faults:
+                run.inject(fault.kind.value, fault.component, rate=fault.rate, directions=fault.way.directions)
+            if not early:
+                run.until_blamed(max(1, trial.blamable), within_s=trial.waits_s)
+            return _result(trial, run.blames, begin_ns, early=early)
+
+
 def run_trial(trial: Trial) -> Result:
-    """Learn, injure, wait for the first blame of each fault, judge it."""
-    scenario = Scenario(
-        inventory=parse(inventory_document(trial.probes), "the bank's network"),
-        traffic=trial.traffic,
-        pace=trial.pace,
-        in_band=trial.probes is Probes.ENDS,
-        seed=trial.seed,
-    )
-    with tempfile.TemporaryDirectory(prefix="faultline-trial-") as folder, SimulatedRun(Path(folder), scenario) as run:
-        run.advance(trial.learn_s + trial.seed * _OFFSET_S % 10)
-        early = bool(run.blames)
-        begin_ns = run.now_ns
-        for fault in trial.faults:
-            run.inject(fault.kind.value, fault.component, rate=fault.rate, directions=fault.way.directions)
-        if not early:
-            run.until_blamed(max(1, trial.blamable), within_s=trial.waits_s)
-        return _result(trial, run.blames, begin_ns, early=early)
+    """One trial alone."""
+    with Learned(probes=trial.probes, seed=trial.seed) as learned:
+        return learned.result(trial.faults, patience_s=trial.patience_s)
 
 
 def _result(trial: Trial, blames: Sequence[Blame], begin_ns: int, *, early: bool) -> Result:

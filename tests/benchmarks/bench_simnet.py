@@ -17,15 +17,17 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import attrs
 
 from appliance.demo.kinds import TRAITS, Kind
 from appliance.demo.probing import Probes
-from appliance.simnet.trial import Result, Trial, drawn, run_trial
+from appliance.simnet.trial import Learned, Result, Trial, drawn, run_trial
 from faultline.runtime import log
 
+T = TypeVar("T")
 PLAIN = "{:16} {:>5} {:>10} {:>7} {:>6} {:>7} {:>30}"
 DOCS = "| {} | {} | {} | {} | {} | {} | {} |"
 HEADER = ("fault", "runs", "component", "owner", "mode", "silent", "seconds: least, median, most")
@@ -59,48 +61,57 @@ def reason(result: Result) -> str:
     return f"{result.trial.probes} seed {result.trial.seed}, {faults}: {why}{early}" + (f". Said: {said}" if said else "")
 
 
-def run(trials: Iterable[Trial], jobs: int) -> list[Result]:
-    """All trials, in their order."""
-    wanted = list(trials)
-    if jobs < 2:
-        return [run_trial(trial) for trial in wanted]
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(jobs, mp_context=context, initializer=_quiet) as pool:
-        return list(pool.map(run_trial, wanted))
-
-
-def _quiet() -> None:
+def of_seed(task: tuple[Probes, int, Sequence[Kind]]) -> list[Result]:
+    """Every kind with one seed: what is healthy is learned once."""
+    probes, seed, kinds = task
     log.configure(level="error")
+    with Learned(probes=probes, seed=seed) as learned:
+        return [learned.result(drawn(kind, seed)) for kind in kinds]
+
+
+def watched(task: tuple[Probes, int]) -> list[Result]:
+    """A stretch of health; it ends at its first blame."""
+    probes, seed = task
+    log.configure(level="error")
+    return [run_trial(Trial(faults=(), seed=seed, probes=probes, patience_s=_STRETCH_S))]
+
+
+def spread(work: Callable[[T], list[Result]], tasks: Sequence[T], jobs: int) -> list[list[Result]]:
+    """Do all tasks, so many at a time, and say how far it is."""
+    found = []
+    with concurrent.futures.ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for done, results in enumerate(pool.map(work, tasks), 1):
+            found.append(results)
+            sys.stderr.write(f"\r{done} of {len(tasks)} seeds")
+    sys.stderr.write("\n")
+    return found
 
 
 def table(probes: Probes, options: argparse.Namespace) -> list[Result]:
     """Print the table of a set of probes; gives the wrong runs."""
     form = DOCS if options.docs else PLAIN
+    kinds = options.kind or [Kind.NONE, *TRAITS]
+    tasks = [(probes, seed, kinds) for seed in range(options.first, options.first + options.seeds)]
+    by_seed = spread(of_seed, tasks, options.jobs)
     sys.stdout.write(f"\nprobes: {probes}\n\n" + form.format(*HEADER) + "\n")
     if options.docs:
         sys.stdout.write(DOCS.format(*["---"] * len(HEADER)) + "\n")
-    wrong: list[Result] = []
-    everything: list[Result] = []
-    for kind in options.kind or [Kind.NONE, *TRAITS]:
-        seeds = range(options.first, options.first + options.seeds)
-        results = run((Trial(faults=drawn(kind, seed), seed=seed, probes=probes) for seed in seeds), options.jobs)
-        everything += results
-        wrong += [result for result in results if not result.correct.everything]
-        sys.stdout.write(form.format(*Row(kind=kind, results=results).cells()) + "\n")
-        sys.stdout.flush()
+    for at, kind in enumerate(kinds):
+        row = Row(kind=kind, results=[results[at] for results in by_seed])
+        sys.stdout.write(form.format(*row.cells()) + "\n")
+    everything = [result for results in by_seed for result in results]
     counts = [sum(getattr(result.correct, what) for result in everything) for what in ("component", "owner", "mode")]
     sys.stdout.write(form.format("all", len(everything), *counts, "", "") + "\n")
+    sys.stdout.flush()
+    return [result for result in everything if not result.correct.everything]
+
+
+def healthy(minutes: float, probes: Probes, jobs: int) -> list[Result]:
+    """Watch a healthy network; gives the stretches in which something was blamed."""
+    tasks = [(probes, _HEALTHY_SEED + number) for number in range(max(1, round(minutes / 10)))]
+    wrong = [result for results in spread(watched, tasks, jobs) for result in results if result.said]
+    sys.stdout.write(f"\nhealthy, probes {probes}: {len(wrong)} of {len(tasks)} stretches of ten minutes blamed\n")
     return wrong
-
-
-def healthy(minutes: float, probes: Probes, jobs: int) -> tuple[str, list[Result]]:
-    """Watch a healthy network; a stretch ends at its first blame."""
-    count = max(1, round(minutes / 10))
-    trials = (
-        Trial(faults=(), seed=seed, probes=probes, patience_s=_STRETCH_S) for seed in range(_HEALTHY_SEED, _HEALTHY_SEED + count)
-    )
-    wrong = [result for result in run(trials, jobs) if result.said]
-    return f"healthy, probes {probes}: {len(wrong)} of {count} stretches of ten minutes blamed", wrong
 
 
 def main() -> None:
@@ -114,15 +125,12 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
     parser.add_argument("--docs", action="store_true", help="as the reference page has it")
     options = parser.parse_args()
-    _quiet()
     begun_s = time.monotonic()
     wrong: list[Result] = []
     for probes in [options.probes] if options.probes else list(Probes):
         wrong += table(probes, options)
         if options.healthy and not options.kind:
-            told, blamed = healthy(options.healthy, probes, options.jobs)
-            wrong += blamed
-            sys.stdout.write(f"\n{told}\n")
+            wrong += healthy(options.healthy, probes, options.jobs)
     if wrong:
         sys.stdout.write("\nWrong:\n\n" + "".join(f"- {reason(result)}\n" for result in wrong))
     sys.stdout.write(f"\n{time.monotonic() - begun_s:.0f} s\n")
