@@ -26,11 +26,9 @@ _POLL_S = 0.25
 VERDICT_FORMAT = "faultline-verdict/1"
 
 
-_USUALLY_S = 60.0
-_LONGER_S = {Kind.MTU: 90.0, Kind.SITE_DOWN: 90.0, Kind.SERVER_SLOW: 90.0, Kind.SERVER_STALLED: 90.0} | {
-    Kind.DNS_TIMEOUT: 90.0,
-    Kind.SERVICE_REFUSED: 90.0,
-}
+_USUALLY_S = 90.0
+_LONGER_S = 120.0
+_LONGER = {Kind.MTU, Kind.SITE_DOWN, Kind.SERVER_SLOW, Kind.SERVER_STALLED, Kind.DNS_TIMEOUT, Kind.SERVICE_REFUSED}
 """What is tried once in a while, or noticed by its silence, takes more windows to be sure of."""
 _ANOTHER_S = 30.0
 """A second fault may have to wait until the first is explained."""
@@ -48,7 +46,7 @@ class Patience:
     @staticmethod
     def with_faults(faults: Sequence[Fault]) -> Patience:
         """What these faults take."""
-        longest = max((_LONGER_S.get(fault.kind, _USUALLY_S) for fault in faults), default=_USUALLY_S)
+        longest = _LONGER_S if any(fault.kind in _LONGER for fault in faults) else _USUALLY_S
         # Traces come round a few times a minute: a path that changed is watched until they have told of it.
         return Patience(verdict_s=longest + _ANOTHER_S * max(0, len(faults) - 1), watch_s=60.0 if faults else 30.0)
 

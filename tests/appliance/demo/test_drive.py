@@ -151,7 +151,7 @@ def test_what_is_never_found_is_told_with_the_reason(drive: Callable[..., tuple[
     assert outcome.correct.document() == {"component": False, "owner": False, "mode": False}
     assert outcome.document["reasons"] == ["loss on loop-1: nothing is blamed"]
     assert "to_verdict" not in outcome.seconds
-    assert "no verdict within 60 s" in listening.told
+    assert "no verdict within 90 s" in listening.told
 
 
 @pytest.mark.parametrize("faults", [(), (CHANGE,)], ids=["none", "reroute"])
