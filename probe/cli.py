@@ -68,6 +68,25 @@ def doctor(
         raise typer.Exit(console.FAILED)
 
 
+@app.command()
+def ports(
+    config: _Config,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+) -> None:
+    """What firewalls must let through for this configuration: direction, protocol, other side, port, and what for."""
+    import attrs  # noqa: PLC0415
+
+    from probe.config import read_config  # noqa: PLC0415
+    from probe.firewall import openings, table  # noqa: PLC0415
+
+    found = openings(read_config(config))
+    if as_json:
+        typer.echo(json.dumps({"openings": [attrs.asdict(opening) for opening in found]}, indent=2, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(table(found)))
+
+
 def _show(finding: Finding) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.markup import escape  # noqa: PLC0415

@@ -73,6 +73,7 @@ def examine(config: ProbeConfig) -> Iterator[Finding]:
     for name in config.host.interfaces:
         yield watched_interface(name)
     yield from active_tests(config)
+    yield from dials_and_traces(config)
     yield spool(config.state_dir / "spool")
     yield identity(config.collector)
     yield reachability(config.collector)
@@ -162,6 +163,28 @@ def active_tests(config: ProbeConfig) -> Iterator[Finding]:
         yield examination.session(session)
     if config.reflector is not None:
         yield from examination.reflector(config.reflector)
+
+
+def dials_and_traces(config: ProbeConfig) -> Iterator[Finding]:
+    """Whether what is dialled answers, and whether paths can be traced."""
+    if config.dials:
+        from probe.dials.examination import dial_tests  # noqa: PLC0415 - it needs this module
+
+        yield from dial_tests(config.dials)
+    if config.traces or config.control.enabled:
+        yield trace_permission()
+
+
+def trace_permission() -> Finding:
+    """Whether this process may trace a flow by its own ports."""
+    if effective_capabilities() >> _CAP_NET_RAW & 1:
+        return Finding(check="trace permission", status=Status.OK, text="CAP_NET_RAW is there")
+    return Finding(
+        check="trace permission",
+        status=Status.WARNING,
+        text="CAP_NET_RAW is missing: no path can be traced, every trace counts as failed",
+        hint="run as root (sudo), or grant AmbientCapabilities=CAP_NET_RAW in the unit",
+    )
 
 
 def _offload(channel: socket.socket, request: bytes, command: int) -> bool | None:

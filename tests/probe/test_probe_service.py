@@ -288,6 +288,7 @@ def examine_and_judge(collector: Any, tmp_path: Path, silent: str) -> None:
         capture={"interfaces": [{"name": "lo"}, {"name": "nosuch0"}]},
         sessions=[{"id": "dark", "target": silent}, {"id": "lost", "target": "no.such.host.invalid"}],
         reflector={"listen": [silent]},
+        dials=[{"id": "shut", "protocol": "tcp", "target": f"127.0.0.1:{free_port()}"}],
         host={"interfaces": ["lo", "nosuch0"]},
     )
     done = run_cli("doctor", "-c", str(path), "--json")
@@ -299,6 +300,8 @@ def examine_and_judge(collector: Any, tmp_path: Path, silent: str) -> None:
     assert checks["watched interface nosuch0"]["status"] == "warning"
     assert (checks["session dark"]["status"], checks["session dark"]["received"]) == ("warning", 0)
     assert "has no address" in checks["session lost"]["text"]
+    assert (checks["dial shut"]["status"], "refuses" in checks["dial shut"]["text"]) == ("warning", True)
+    assert checks["trace permission"]["status"] in {"ok", "warning"}
     assert checks[f"reflector {silent}"]["status"] == "unknown"
     assert checks["identity"]["status"] == "ok"
     assert checks["spool"]["status"] in {"ok", "warning"}
