@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest
 ROOMS := faultline probe collector analyzer dashboards appliance
-# Arguments for the demo: make demo ARGS="--fault delay --segment core"
+# Arguments for the demo: make demo ARGS="--fault delay --segment pe1-p1"
 ARGS ?=
 
 help: ## this list

@@ -1,1 +1,1 @@
-"""The demonstration: one leased line with real packets, a fault that only the driver knows, and the verdict beside the truth."""
+"""The demonstration: a small bank's network with real packets, a fault only the driver knows, and the verdict beside the truth."""

@@ -1,1 +1,1 @@
-"""The demo line in network namespaces: real links, real processes, real faults."""
+"""The bank's network in network namespaces: real links, real processes, real faults."""
