@@ -121,7 +121,11 @@ def _traces(inventory: Inventory) -> Iterator[Errand]:
         known = _session_flows(trace, inventory)[: MOST_FLOWS - 1]
         more = MORE_PORTS[: max(1, ENOUGH_FLOWS - len(known))]
         flows = [*known, *([port, target.port] for port in more)]
-        document = {"kind": "trace", "protocol": protocol.value, "target": str(target), "flows": flows}
+        document: dict[str, Any] = {"kind": "trace", "protocol": protocol.value, "target": str(target), "flows": flows}
+        address = inventory.vantages[trace.sender].address
+        if address is not None:
+            # What answers a test is sent from the address that was tested, and the address is part of what routers hash.
+            document["source"] = address
         yield Errand(id=trace.id, line=trace.line, probe=probe, kind="trace", document=document)
 
 

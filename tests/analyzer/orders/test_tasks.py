@@ -45,11 +45,12 @@ def test_a_trace_follows_the_sessions_of_its_pair_and_a_few_flows_more(inventory
         "branch",
         {
             "id": "trace-fw", "kind": "trace", "protocol": "udp", "target": "10.8.0.2:862", "interval_s": 15.0,
+            "source": "10.8.1.1",
             "flows": [[41011, 862], [50_001, 862], [50_002, 862], [50_003, 862]],
         },
     )  # fmt: skip
     probe, back = tasks["trace-back"]
-    assert (probe, back["target"]) == ("dc", "10.8.1.1:862")
+    assert (probe, back["target"], back["source"]) == ("dc", "10.8.1.1:862", "10.8.0.2")
     assert back["flows"] == [[862, 41011], [50_001, 862], [50_002, 862], [50_003, 862]]
 
 
