@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from faultline.inference.crossing import Weights
 from faultline.inference.faults import CELL, DEAD, State
 from faultline.inference.likelihood import (
     CONGESTION_LOSS,
@@ -26,7 +27,6 @@ from faultline.inference.likelihood import (
     DelayRow,
     LossRow,
 )
-from faultline.inference.problem import Weights
 from faultline.records.terms import Mode
 
 Array = np.ndarray[Any, np.dtype[np.float64]]

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from faultline.inference.crossing import ONCE, Crossing, Ways, Weights
 from faultline.records.terms import ComponentKind, Mode
 
 DEAD = math.log(1e-6)
@@ -54,8 +55,8 @@ PLANNED_FACTOR = 1e3
 """On the prior of what a maintenance window names."""
 AGAIN = math.log(0.02)
 """Log prior of a second symptom where one fault is already found: no longer rare."""
-QUEUE_AND_DROPS = math.log(0.3)
-"""The same where the two are a queue and lost packets: a full queue drops."""
+AND_DROPS = math.log(0.3)
+"""The same for lost packets beside a queue or a narrow link: they drop."""
 LARGEST_PRIOR = 0.5
 CELL_PRICE = 1.5
 """Nats that not knowing the severity beforehand costs: a fault fits about a quarter of its grid."""
@@ -136,6 +137,9 @@ class State:
     mtu: float = math.inf
     """Largest packet that gets through, octets."""
     modes: frozenset[Mode] = frozenset()
+    ways: tuple[tuple[float, State], ...] = ()
+    """For one flow that takes one of several ways: the state of each, and how likely it is taken. The fields above are as if its
+    packets were spread over them."""
 
     @property
     def through(self) -> float:
@@ -146,8 +150,20 @@ class State:
 HEALTHY = State()
 
 
-def worsened(state: State, mode: Mode, severity: float, weights: Sequence[float]) -> State:  # noqa: PLR0911 - a case a mode
-    """The state with one more fault; a weight is the share of packets that cross it, one for each time they do.
+def worsened(state: State, mode: Mode, severity: float, crossing: Crossing) -> State:
+    """The state with one more fault that packets cross in that way."""
+    if not isinstance(crossing, Ways):
+        return _worse(state, mode, severity, crossing)
+    before = state.ways or tuple((chance, attrs.evolve(state, ways=())) for chance in crossing.chances)
+    after = tuple(
+        (chance, _worse(way, mode, severity, ONCE * times) if times else way)
+        for (chance, way), times in zip(before, crossing.times, strict=True)
+    )
+    return attrs.evolve(_worse(state, mode, severity, crossing.shares), ways=after)
+
+
+def _worse(state: State, mode: Mode, severity: float, weights: Weights) -> State:  # noqa: PLR0911 - a case a mode
+    """A weight is the share of packets that cross the fault, one for each time they do.
 
     Where a path is one of several, faults on different ones are treated as independent: exact for a single fault.
     """

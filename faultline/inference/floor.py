@@ -14,7 +14,17 @@ from typing import Any
 import attrs
 
 from faultline.inference.faults import CELL_PRICE, HEALTHY, State, worsened
-from faultline.inference.likelihood import Counts, DelayRow, FailureRow, LossRow, MtuRow, ResponseRow, Row, ZeroWindowRow
+from faultline.inference.likelihood import (
+    Counts,
+    DelayRow,
+    EitherWay,
+    FailureRow,
+    LossRow,
+    MtuRow,
+    ResponseRow,
+    Row,
+    ZeroWindowRow,
+)
 from faultline.inference.problem import Hypothesis, Problem
 from faultline.records.terms import Mode
 
@@ -100,6 +110,8 @@ def _surplus(problem: Problem, hypothesis: Hypothesis, severity: float, times: f
 def _expected(row: Row, state: State, times: float) -> tuple[float, float]:
     """Mean and variance of a row's log ratio when the fault is true."""
     match row:
+        case EitherWay():
+            return _expected(row.row, attrs.evolve(state, ways=()), times)
         case LossRow() | MtuRow() | FailureRow() | ZeroWindowRow():
             return _expected_counts(row, state, times)
         case DelayRow():

@@ -18,7 +18,7 @@ from typing import Protocol
 
 import attrs
 
-from faultline.inference.faults import CELL, DEAD, State
+from faultline.inference.faults import CELL, DEAD, HEALTHY, State
 from faultline.inference.observed import (
     Delay,
     Failure,
@@ -603,6 +603,36 @@ def mtu_row(observation: Mtu, seconds: float) -> MtuRow:
     trust = _trust(observation.quality, seconds)
     counts = Counts(total=observation.sent * trust, bad=observation.lost * trust, backgrounds=known_background(MTU_BACKGROUND))
     return MtuRow(counts=counts, size=observation.size)
+
+
+KEEPS = 0.9
+"""Chance that a test session's packets kept to one way all the window, and were not spread by a route that flapped."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class EitherWay:
+    """Test packets that took one of several ways, and nobody knows which."""
+
+    row: Row
+
+    @property
+    def modes(self) -> frozenset[Mode]:
+        """As the row."""
+        return self.row.modes
+
+    @property
+    def flat(self) -> frozenset[Mode]:
+        """As the row."""
+        return self.row.flat
+
+    def loglik(self, state: State) -> float:
+        """Mean over the ways; what no way is told for is as if nothing were wrong on it."""
+        spread = self.row.loglik(state)
+        if not state.ways:
+            return spread
+        ways = [(KEEPS * chance, self.row.loglik(way)) for chance, way in state.ways]
+        unknown = max(0.0, 1.0 - math.fsum(chance for chance, _ in state.ways))
+        return _log_mean([*ways, (KEEPS * unknown + TINY, self.row.loglik(HEALTHY)), (1 - KEEPS, spread)])
 
 
 def _log_mean(terms: list[tuple[float, float]]) -> float:

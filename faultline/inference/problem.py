@@ -12,10 +12,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import attrs
 
+from faultline.inference.crossing import ONCE, Crossing, crossings, either, is_one_flow, once, shares_of, together
 from faultline.inference.faults import (
     BOTH_WAYS,
     FAULT_RATES,
@@ -29,6 +30,7 @@ from faultline.inference.faults import (
     rate_of,
 )
 from faultline.inference.likelihood import (
+    EitherWay,
     Row,
     ToldRow,
     by_path,
@@ -61,12 +63,9 @@ from faultline.inference.observed import (
 )
 from faultline.records.terms import ComponentKind, Mode, Owner
 
-Weights = tuple[float, ...]
-"""Share of an observation's packets that cross a component, one for each time they do."""
-Column = tuple[tuple[int, Weights], ...]
-"""Rows, in order, with weights."""
+Column = tuple[tuple[int, Crossing], ...]
+"""Rows, in order, with how they cross."""
 
-ONCE: Weights = (1.0,)
 ROUTE_SENSITIVITY, ROUTE_FALSE = 0.99, 1e-8
 LINK_ENDS = 2
 CLOCK_MATCH = 0.3
@@ -186,7 +185,7 @@ class _Builder:
         self._evidence = evidence
         self._only = only
         self.components = list(evidence.components)
-        self._exposed: list[dict[int, Weights]] = [{} for _ in self.components]
+        self._exposed: list[dict[int, Crossing]] = [{} for _ in self.components]
         """By component: rows it is measured by, for any mode but `down`."""
         self._extra: dict[int, set[int]] = defaultdict(set)
         """What is down takes these with it."""
@@ -228,18 +227,11 @@ class _Builder:
             neighbours.add(via)
             for c in via:
                 row = exposed[c]
-                row[number] = (*row[number], 1.0) if number in row else ONCE
+                row[number] = together(row[number], ONCE) if number in row else ONCE
             return
-        times: dict[int, list[float]] = defaultdict(list)
-        for path in paths:
-            neighbours.add(path.via)
-            for c in set(path.via):
-                for crossing in range(path.via.count(c)):
-                    while len(times[c]) <= crossing:
-                        times[c].append(0.0)
-                    times[c][crossing] += path.weight
-        for c, weights in times.items():
-            exposed[c][number] = tuple(min(1.0, w) for w in weights)
+        neighbours.update(path.via for path in paths)
+        for c, crossing in crossings(paths, one_flow=is_one_flow(self._evidence.observations[number])).items():
+            exposed[c][number] = crossing
 
     def _endpoint(self, number: int, endpoint: int | None, *, zone_only: bool = False) -> None:
         """The end point, what it hosts and what hosts it; a name server's refusal speaks of its zone alone."""
@@ -341,7 +333,7 @@ class _Builder:
                 rows.append(delay_row(o, seconds, extra_us=clocks.get(number, 0.0), hosts_us=hosts_us, trust=trust))
             else:
                 rows.append(_row(o, seconds))
-        return rows
+        return [EitherWay(row=row) if is_one_flow(o) else row for row, o in zip(rows, self._evidence.observations, strict=True)]
 
     # ---- hypotheses ---------------------------------------------------------------------------------------------
     def hypotheses(self, rows: Sequence[Row], priors: Sequence[float]) -> list[Hypothesis]:
@@ -349,14 +341,17 @@ class _Builder:
         found: list[Hypothesis] = []
         modes_of_row = [row.modes for row in rows]
         for mode in Mode:
-            members: dict[tuple[Column, bool], list[int]] = defaultdict(list)
+            members: dict[Hashable, tuple[Column, list[int]]] = {}
             for number in self._candidates():
                 if mode in SHARES[self.components[number].kind]:
                     column = self._column(number, mode, modes_of_row)
                     if column and self._speaks(column, mode, rows):
-                        # Our own equipment is never one class with the network: the ones are blamed, the others not.
-                        members[column, self.components[number].kind in NEVER_BLAMED].append(number)
-            self._add_mode(found, mode, members, priors)
+                        # Our own equipment is never one class with the network: the ones are blamed, the others not. Of two ways
+                        # that are as likely a fault of the one looks like one of the other.
+                        alike = tuple((row, shares_of(crossing)) for row, crossing in column)
+                        key = (alike, self.components[number].kind in NEVER_BLAMED)
+                        members.setdefault(key, (column, []))[1].append(number)
+            self._add_mode(found, mode, members.values(), priors)
         return found
 
     def _candidates(self) -> Iterable[int]:
@@ -374,36 +369,38 @@ class _Builder:
     def _column(self, number: int, mode: Mode, modes_of_row: Sequence[frozenset[Mode]]) -> Column:
         exposed = self._exposed[number]
         if mode is Mode.DOWN:
-            exposed = self._taken(number) if self._extra.get(number) else {r: (max(w),) for r, w in exposed.items()}
-        column = tuple(sorted((row, weights) for row, weights in exposed.items() if mode in modes_of_row[row]))
+            exposed = self._taken(number) if self._extra.get(number) else {r: once(w) for r, w in exposed.items()}
+        column = tuple(
+            sorted(((row, crossing) for row, crossing in exposed.items() if mode in modes_of_row[row]), key=lambda item: item[0])
+        )
         times = {weights for _, weights in column}
-        if len(times) == 1 and len(next(iter(times))) > 1:
+        twice = next(iter(times)) if len(times) == 1 else ()
+        if isinstance(twice, tuple) and len(twice) > 1:
             # Crossed twice by everything that crosses it at all: half the severity does the same.
-            return tuple((row, (max(weights),)) for row, weights in column)
+            return tuple((row, once(weights)) for row, weights in column)
         return column
 
-    def _taken(self, number: int) -> dict[int, Weights]:
+    def _taken(self, number: int) -> dict[int, Crossing]:
         """Rows of a component and of all it takes along; a path through several of them is interrupted once."""
         taken = {number, *self._extra[number]}
         for c in tuple(taken):
             if c != number:
                 taken.update(self._extra.get(c, ()))
-        rows: dict[int, Weights] = {}
+        rows: dict[int, Crossing] = {}
         for c in taken:
-            for row, weights in self._exposed[c].items():
-                share = max(weights[0], rows[row][0] if row in rows else 0.0)
-                rows[row] = (min(1.0, share),)
+            for row, crossing in self._exposed[c].items():
+                rows[row] = either(rows[row], crossing) if row in rows else once(crossing)
         return rows
 
     def _add_mode(
         self,
         found: list[Hypothesis],
         mode: Mode,
-        members: Mapping[tuple[Column, bool], list[int]],
+        members: Iterable[tuple[Column, list[int]]],
         priors: Sequence[float],
     ) -> None:
         group_of: dict[int, tuple[tuple[int, ...], Column]] = {}
-        for (column, _), numbers in members.items():
+        for column, numbers in members:
             group = tuple(numbers)
             mass = {c: self._mass(c, mode, priors) for c in group}
             total = math.fsum(mass.values())
@@ -493,9 +490,9 @@ def _row(o: Observation, seconds: float) -> Row:  # noqa: PLR0911 - a case a kin
 
 def _union(one: Column, other: Column) -> Column:
     rows = dict(one)
-    for row, weights in other:
-        rows[row] = (*rows.get(row, ()), *weights)
-    return tuple(sorted(rows.items()))
+    for row, crossing in other:
+        rows[row] = together(rows[row], crossing) if row in rows else crossing
+    return tuple(sorted(rows.items(), key=lambda item: item[0]))
 
 
 def _is_stale(paths: Sequence[Path], change: RouteChange) -> bool:

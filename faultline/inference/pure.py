@@ -10,8 +10,9 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from faultline.inference.crossing import Crossing
 from faultline.inference.faults import HEALTHY, State, worsened
-from faultline.inference.problem import Column, Problem, Weights
+from faultline.inference.problem import Column, Problem
 from faultline.inference.solver import Fault, marginal, state_of
 from faultline.records.terms import Mode
 
@@ -24,10 +25,10 @@ class PureSolver:
         self._states: dict[int, State] = {}
         """Rows that are not healthy."""
         self._base: dict[int, float] = {}
-        self._worsened: dict[tuple[State, Mode, float, Weights], State] = {}
+        self._worsened: dict[tuple[State, Mode, float, Crossing], State] = {}
         """A state with one more fault: the same for every row."""
-        self._tables: dict[tuple[int, Mode, Weights], list[float]] = {}
-        self._by_row: dict[int, list[tuple[int, Mode, Weights]]] = defaultdict(list)
+        self._tables: dict[tuple[int, Mode, Crossing], list[float]] = {}
+        self._by_row: dict[int, list[tuple[int, Mode, Crossing]]] = defaultdict(list)
         self._scores: dict[int, float] = {}
         self._crossing: dict[int, list[int]] = defaultdict(list)
         for hypothesis in problem.hypotheses:
@@ -78,14 +79,14 @@ class PureSolver:
                 totals[k] += nats
         return totals
 
-    def _ratios(self, row: int, mode: Mode, weights: Weights, severities: Sequence[float]) -> list[float]:
+    def _ratios(self, row: int, mode: Mode, weights: Crossing, severities: Sequence[float]) -> list[float]:
         """Log ratio of one more fault against none, by severity, on one row."""
         likelihood, state, base = self._problem.rows[row], self._states.get(row, HEALTHY), self._base_of(row)
         if mode in likelihood.flat:
             return [likelihood.loglik(self._worse(state, mode, severities[0], weights)) - base] * len(severities)
         return [likelihood.loglik(self._worse(state, mode, severity, weights)) - base for severity in severities]
 
-    def _worse(self, state: State, mode: Mode, severity: float, weights: Weights) -> State:
+    def _worse(self, state: State, mode: Mode, severity: float, weights: Crossing) -> State:
         key = (state, mode, severity, weights)
         if key not in self._worsened:
             self._worsened[key] = worsened(state, mode, severity, weights)
@@ -108,7 +109,7 @@ class PureSolver:
             self._base[row] = self._problem.rows[row].loglik(self._states.get(row, HEALTHY))
         return self._base[row]
 
-    def _table(self, row: int, mode: Mode, weights: Weights) -> list[float]:
+    def _table(self, row: int, mode: Mode, weights: Crossing) -> list[float]:
         key = (row, mode, weights)
         if key not in self._tables:
             self._tables[key] = self._ratios(row, mode, weights, self._problem.grids[mode].values)

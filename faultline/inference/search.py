@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from faultline.inference.faults import AGAIN, ONE_EXTENT, QUEUE_AND_DROPS
+from faultline.inference.faults import AGAIN, AND_DROPS, ONE_EXTENT
 from faultline.inference.problem import Hypothesis, Problem
 from faultline.inference.solver import Fault, Solver, cell_widths, fault, finer, refined
 from faultline.records.terms import Mode
@@ -35,7 +35,7 @@ _EXCLUSIVE = (
     frozenset({Mode.SLOW, Mode.STALLED}),
     frozenset({Mode.FAILING, Mode.DOWN}),
 )
-_QUEUE = frozenset({Mode.CONGESTION, Mode.LOSS})
+_DROPPING = (frozenset({Mode.CONGESTION, Mode.LOSS}), frozenset({Mode.MTU, Mode.LOSS}))
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -123,7 +123,7 @@ def _again(hypothesis: Hypothesis, found: Sequence[Fault]) -> float | None:
         if len(modes) == 1 or any(modes <= family for family in _EXCLUSIVE):
             return None
         if members <= other.hypothesis.members:
-            bonus = max(bonus, (QUEUE_AND_DROPS if modes == _QUEUE else AGAIN) - hypothesis.log_prior)
+            bonus = max(bonus, (AND_DROPS if modes in _DROPPING else AGAIN) - hypothesis.log_prior)
     return bonus
 
 

@@ -13,8 +13,9 @@ from typing import Protocol
 
 import attrs
 
+from faultline.inference.crossing import Crossing
 from faultline.inference.faults import HEALTHY, State, worsened
-from faultline.inference.problem import Column, Hypothesis, Problem, Weights
+from faultline.inference.problem import Column, Hypothesis, Problem
 from faultline.records.terms import Mode
 
 
@@ -24,10 +25,10 @@ class Fault:
 
     hypothesis: Hypothesis
     severities: tuple[float, ...]
-    maps: tuple[Mapping[int, Weights], ...]
+    maps: tuple[Mapping[int, Crossing], ...]
     """Columns by row."""
 
-    def parts(self) -> Iterable[tuple[Mapping[int, Weights], float]]:
+    def parts(self) -> Iterable[tuple[Mapping[int, Crossing], float]]:
         """Columns with their severities."""
         return zip(self.maps, self.severities, strict=True)
 

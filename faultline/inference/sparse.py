@@ -18,9 +18,10 @@ import numpy as np
 from scipy import sparse
 
 from faultline.inference.bulk import DelayBulk, LossBulk
+from faultline.inference.crossing import Crossing, shares_of
 from faultline.inference.faults import HEALTHY, State, worsened
 from faultline.inference.likelihood import DelayRow, LossRow
-from faultline.inference.problem import Column, Problem, Weights
+from faultline.inference.problem import Column, Problem
 from faultline.inference.solver import Fault, state_of
 from faultline.records.terms import Mode
 
@@ -38,7 +39,7 @@ class _ModeTable:
     hypotheses: Index
     """Indexes of its hypotheses."""
     log_priors: Array
-    keys: list[tuple[int, Weights]]
+    keys: list[tuple[int, Crossing]]
     """Row and weights of each column of the incidence."""
     keys_of_row: dict[int, list[int]]
     incidence: Any
@@ -67,7 +68,7 @@ class SparseSolver:
         own = [h for h in self._problem.hypotheses if h.mode is mode]
         if not own:
             return None
-        number: dict[tuple[int, Weights], int] = {}
+        number: dict[tuple[int, Crossing], int] = {}
         rows, columns = [], []
         for k, hypothesis in enumerate(own):
             for key in hypothesis.column:
@@ -158,7 +159,7 @@ class SparseSolver:
         return [float(total) for total in self._ratios(mode, list(column), severities).sum(axis=0)]
 
     # ---- tables -------------------------------------------------------------------------------------------------
-    def _ratios(self, mode: Mode, keys: Sequence[tuple[int, Weights]], severities: Sequence[float]) -> Array:
+    def _ratios(self, mode: Mode, keys: Sequence[tuple[int, Crossing]], severities: Sequence[float]) -> Array:
         """Log ratio of one more fault against none: keys by severities."""
         table = np.zeros((len(keys), len(severities)))
         bulks: tuple[LossBulk | DelayBulk, ...] = (self._loss, self._delay)
@@ -167,14 +168,14 @@ class SparseSolver:
             own = [k for k in left if keys[k][0] in bulk]
             if len(own) >= BULK:
                 states = [self._states.get(keys[k][0], HEALTHY) for k in own]
-                table[own] = bulk.ratios(mode, [keys[k] for k in own], states, severities)
+                table[own] = bulk.ratios(mode, [(keys[k][0], shares_of(keys[k][1])) for k in own], states, severities)
                 taken = set(own)
                 left = [k for k in left if k not in taken]
         for k in left:
             table[k] = self._one(mode, *keys[k], severities)
         return table
 
-    def _one(self, mode: Mode, row: int, weights: Weights, severities: Sequence[float]) -> list[float]:
+    def _one(self, mode: Mode, row: int, weights: Crossing, severities: Sequence[float]) -> list[float]:
         likelihood, state = self._problem.rows[row], self._states.get(row, HEALTHY)
         base = likelihood.loglik(state)
         if mode in likelihood.flat:

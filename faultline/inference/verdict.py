@@ -152,18 +152,29 @@ def _as_told(mode: Mode, groups: int) -> list[tuple[int, ...]]:
 
 
 def _with_symptoms(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What a full queue drops is no fault of its own: it is told with the queue."""
-    queues = [e for e in entries if e["mode"] == Mode.CONGESTION and e["_settled"]]
+    """What a full queue drops, or a narrow link, is no fault of its own: it is told with the one that drops it."""
     kept = []
     for entry in entries:
-        places = set(entry["components"])
-        queue = next((q for q in queues if places <= set(q["components"])), None) if entry["mode"] == Mode.LOSS else None
-        if queue is None:
+        origin = next((e for e in entries if e["_settled"] and _drops(e, entry)), None)
+        if origin is None:
             kept.append(entry)
             continue
-        queue.setdefault("also", []).append({key: entry[key] for key in ("mode", "severity", "evidence")})
-        queue["text"] += f" {drops_text(entry)}"
+        origin.setdefault("also", []).append({key: entry[key] for key in ("mode", "severity", "evidence")})
+        origin["text"] += f" {drops_text(entry)}"
     return kept
+
+
+def _drops(origin: Mapping[str, Any], entry: Mapping[str, Any]) -> bool:
+    """Whether the losses of an entry are those that another one brings; a narrow link turns back what it does not pass."""
+    if entry["mode"] != Mode.LOSS:
+        return False
+    if origin["mode"] == Mode.MTU:
+        return {_base(c) for c in entry["components"]} <= {_base(c) for c in origin["components"]}
+    return origin["mode"] == Mode.CONGESTION and set(entry["components"]) <= set(origin["components"])
+
+
+def _base(component: str | int) -> str:
+    return str(component).rstrip("<>")
 
 
 def _entry(

@@ -16,6 +16,7 @@ from faultline.inference.pure import PureSolver
 from faultline.inference.search import explain
 from faultline.inference.sparse import SparseSolver
 from faultline.inference.verdict import verdict
+from tests.inference.bank import Bank
 from tests.inference.scenes import DemoLine, blamed, delay, document, hub, loss
 
 
@@ -64,6 +65,22 @@ def same(one: Any, other: Any) -> None:
 )
 def test_the_solvers_agree_on_the_demos_line(scene: DemoLine) -> None:
     """Scores to rounding, and the same verdict in every word."""
+    same(*both(scene.evidence()))
+
+
+@pytest.mark.parametrize(
+    "scene",
+    [
+        Bank(seed=1, loss={"p1-pe3>": 0.02}, traced=False),
+        Bank(seed=2, queue_ms={"loop-dc<": 20}, drops=0.03),
+        Bank(seed=3, narrow=frozenset({"loop-2>", "loop-2<"}), slow={"srv-2": 4.0}),
+        Bank(seed=4, probes="ends", down=frozenset({"loop-1>", "loop-1<"}), down_share=0.5),
+        Bank(seed=5, dark=frozenset({"branch-3"}), mute={"dns-1": 0.5}),
+        Bank(seed=6, rerouted={"pe2": "p1"}, reroute_ms=5, shift_ms={"dc-lan>": 7}),
+    ],
+)
+def test_the_solvers_agree_on_the_bank(scene: Bank) -> None:
+    """Every kind of observation, ways that are known and ways that are not."""
     same(*both(scene.evidence()))
 
 
