@@ -1,1 +1,1 @@
-"""The demonstration: a small bank's network with real packets, a fault only the driver knows, and the verdict beside the truth."""
+"""The demonstration: a small bank's network, real packets, a fault only the driver knows, and the verdict beside the truth."""
