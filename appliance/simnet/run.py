@@ -106,13 +106,14 @@ class SimulatedRun:
         self.clock = VirtualClock(scenario.begin_ns)
         self._on_upload = on_upload
         self._answer = answer
-        self._orders = standing_orders(scenario.inventory)
+        self.orders = standing_orders(scenario.inventory)
+        """What each probe was asked to do."""
         self._measuring = Measuring(
             inventory=scenario.inventory,
             plant=self.plant,
             traffic=scenario.traffic,
             pace=scenario.pace,
-            orders=self._orders,
+            orders=self.orders,
             seed=scenario.seed,
             begin_ns=scenario.begin_ns,
         )
@@ -266,7 +267,7 @@ class SimulatedRun:
     def _fetch_orders(self) -> None:
         """Every probe that can reach the collector asks what it is to do."""
         if self._answer:
-            for probe, orders in self._orders.items():
+            for probe, orders in self.orders.items():
                 if self._reporting.reaches(probe, self.now_ns):
                     orders.fetch(self._control, probe, self.now_ns)
 

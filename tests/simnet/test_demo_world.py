@@ -11,12 +11,12 @@ import pytest
 
 from appliance.demo.drive import Drive
 from appliance.demo.faults import Fault, Kind, Way
-from appliance.demo.line import Probes
+from appliance.demo.probing import Probes
 from appliance.demo.world import WorldError
 from appliance.simnet.demo import Simulated
 
 ROOT = Path(__file__).resolve().parents[2]
-FAULT = Fault(kind=Kind.LOSS, component="loop-z", way=Way.FORWARD, rate=0.02)
+FAULT = Fault(kind=Kind.LOSS, component="loop-dc", way=Way.FORWARD, rate=0.03)
 
 
 class Silent:
@@ -45,7 +45,7 @@ def test_the_driver_reaches_a_judged_verdict_and_leaves_nothing(tmp_path: Path) 
     document = outcome.document
     assert document["network"] == "simulated"
     assert document["correct"] == {"component": True, "owner": True, "mode": True}
-    assert document["fault"]["components"] == ["loop-z>"]
+    assert document["fault"]["components"] == ["loop-dc>"]
     assert document["seconds"]["to_verdict"] <= 60
     assert document["balance"] == {"lost": 0, "doubled": 0}
     assert outcome.balance.batches >= 48
@@ -65,11 +65,10 @@ def test_a_world_that_is_not_set_up_says_so() -> None:
 
 @pytest.mark.e2e
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("kind", [kind.value for kind in Kind])
+@pytest.mark.parametrize("kind", ["none", "loss", "link-down", "server-slow"])
 def test_the_command_over_the_simulated_network(tmp_path: Path, kind: str) -> None:
     """`faultline demo --network simulated --json`: one document on standard output, exit 0, the verdict is right."""
-    place = [] if kind == "none" else ["--segment", "loop-a"]
-    arguments = ["demo", "--network", "simulated", "--fault", kind, *place, "--seed", "5", "--json"]
+    arguments = ["demo", "--network", "simulated", "--fault", kind, "--seed", "5", "--json"]
     done = subprocess.run(
         [sys.executable, "-m", "appliance.cli", *arguments, "--report", str(tmp_path / "report.html")],
         cwd=ROOT, capture_output=True, check=False, text=True, timeout=150,
