@@ -8,7 +8,7 @@ so that a session's own path is known, answers on their way back included, and a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -18,7 +18,7 @@ from faultline.inventory import Dial, Inventory, Line, Trace
 from faultline.inventory.endpoints import Target, host_of, target_of
 from faultline.inventory.lines import LineState
 from faultline.inventory.model import DialProtocol, TransportProtocol
-from faultline.records.terms import LineCode, ProbeId
+from faultline.records.terms import LineCode, ProbeId, VantageId
 from faultline.store.control import Task
 
 STAMP_PORT = 862
@@ -39,6 +39,7 @@ DIALS_PER_S, FLOWS_PER_S = 18.0, 1.8
 _TESTED = frozenset({LineState.IN_SERVICE.value, LineState.COMMISSIONING.value, LineState.MAINTENANCE.value})
 
 Document = Mapping[str, Any]
+Pair = tuple[VantageId, VantageId]
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -112,13 +113,14 @@ def _dialled(dial: Dial, inventory: Inventory) -> Target | None:
 
 
 def _traces(inventory: Inventory) -> Iterator[Errand]:
+    ports = _session_ports(inventory)
     for trace in inventory.traces.values():
         probe = inventory.vantages[trace.sender].probe
         traced = _traced(trace, inventory)
         if probe is None or traced is None:
             continue
         protocol, target = traced
-        known = _session_flows(trace, inventory)[: MOST_FLOWS - 1]
+        known = _session_flows(trace, ports)[: MOST_FLOWS - 1]
         more = MORE_PORTS[: max(1, ENOUGH_FLOWS - len(known))]
         flows = [*known, *([port, target.port] for port in more)]
         document: dict[str, Any] = {"kind": "trace", "protocol": protocol.value, "target": str(target), "flows": flows}
@@ -152,12 +154,18 @@ def _endpoint_traced(trace: Trace, line: Line, inventory: Inventory) -> tuple[Tr
     return (TransportProtocol.UDP, attrs.evolve(bare, port=TRACED_PORT)) if bare else None
 
 
-def _session_flows(trace: Trace, inventory: Inventory) -> list[list[int]]:
-    """Ports of the sessions between the same two vantages: of packets sent this way, then of answers that come this way."""
-    ways = {(trace.sender, trace.target): False, (trace.target, trace.sender): True}
-    found = []
+def _session_ports(inventory: Inventory) -> dict[Pair, list[int]]:
+    """Source ports of the sessions of each pair of vantages that have one."""
+    found: dict[Pair, list[int]] = {}
     for session in inventory.sessions.values():
-        answers, port = ways.get((session.sender, session.reflector)), session.source_port
-        if answers is not None and port is not None:
-            found.append((answers, [STAMP_PORT, port] if answers else [port, STAMP_PORT]))
-    return [flow for _, flow in sorted(found)]
+        if session.source_port is not None:
+            found.setdefault((session.sender, session.reflector), []).append(session.source_port)
+    return found
+
+
+def _session_flows(trace: Trace, ports: Mapping[Pair, Sequence[int]]) -> list[list[int]]:
+    """Ports of the sessions between the same two vantages: of packets sent this way, then of answers that come this way."""
+    if trace.target is None:
+        return []
+    sent = [[port, STAMP_PORT] for port in sorted(ports.get((trace.sender, trace.target), ()))]
+    return sent + [[STAMP_PORT, port] for port in sorted(ports.get((trace.target, trace.sender), ()))]
