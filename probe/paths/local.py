@@ -47,7 +47,7 @@ def find_ends(host: str, *, version: int | None = None, source: str | None = Non
     """Addresses of a way to a host, from a local address or from the one the routes choose.
 
     Raises:
-        CommandError: the host has no such address, or there is no route to it.
+        CommandError: the host has no such address, there is no route to it, or the local address is not this host's.
     """
     families = {None: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
     try:
@@ -58,9 +58,8 @@ def find_ends(host: str, *, version: int | None = None, source: str | None = Non
         raise CommandError(f"{host} has no {kind}: {why}", hint="check the name, or give the address") from None
     family, _, _, _, address = found[0]
     with socket.socket(family, socket.SOCK_DGRAM) as channel:
+        _bind(channel, source)
         try:
-            if source is not None:
-                channel.bind((source, 0))
             channel.connect(address)
         except OSError as error:
             hint = "`ip route get` shows what the kernel knows; -4 and -6 choose the address family"
@@ -72,6 +71,16 @@ def find_ends(host: str, *, version: int | None = None, source: str | None = Non
     scope = int(cast("tuple[str, int, int, int]", address)[3]) if family == socket.AF_INET6 else 0
     destination = ip_address(str(address[0]).partition("%")[0])
     return Ends(source=local, destination=destination, scope=scope, link_mtu_octets=min(mtu, _LARGEST_OCTETS))
+
+
+def _bind(channel: socket.socket, source: str | None) -> None:
+    if source is None:
+        return
+    try:
+        channel.bind((source, 0))
+    except OSError as error:
+        hint = "an address of this host, of the target's family; `ip address` lists them"
+        raise CommandError(f"cannot send from {source}: {error.strerror}", hint=hint) from None
 
 
 def ends_of_flow(ends: Ends, *, protocol: int, ports: tuple[int, int], bound: bool) -> Ends:

@@ -162,3 +162,10 @@ def test_a_configuration_that_cannot_be_meant_is_named_by_its_key(key: str, valu
     """The key's path, and what is wrong."""
     with pytest.raises(ConfigError, match=said):
         structure({"id": "t", "target": "10.0.0.1:862", key: value}, TraceConfig, root="probe.traces[0]", where="probe.yaml")
+
+
+def test_an_address_that_is_not_this_hosts_is_said_so() -> None:
+    """The run fails with the address and what to look at, not with a missing route."""
+    with pytest.raises(CommandError, match="cannot send from 192.0.2.200") as caught:
+        follow_flow(Run(trace=TRACE, flow=(5001, 862), due_ns=0), Known(source="192.0.2.200"), lambda _: None)
+    assert caught.value.hint
