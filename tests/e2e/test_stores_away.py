@@ -123,7 +123,7 @@ def test_a_full_disk_drops_flows_first_and_says_so(small_disk: list[Path]) -> No
         time.sleep(3 * AWAY_S)
         (spool / "ballast").unlink()
         world.processes.start_again("collector")
-        world.processes.await_listening("collector", COLLECTOR_PORT, timeout_s=30)
+        world.processes.await_listening("collector", COLLECTOR_PORT, timeout_s=120)
         wait_until(world, final_after(world, world.now_ns(), windows=2), seconds=180)
         assert_everything_once(world)
         with open_store(world) as reader:

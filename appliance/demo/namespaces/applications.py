@@ -23,8 +23,9 @@ REQUEST = struct.Struct("!IHH")
 """Of a teller: number, octets that follow, octets wanted back."""
 ANSWER = struct.Struct("!II")
 """To a teller: number, octets that follow."""
-EXCHANGE, BACK_UP, RESTORE = b"E", b"B", b"R"
-"""First octet of a file connection: files both ways at an even pace, or one way as fast as the network takes them."""
+PUT, GET, BACK_UP, RESTORE = b"P", b"G", b"B", b"R"
+"""First octet of a file connection: a file there or back at an even pace; the same as fast as the network takes it. One way each:
+what comes back on the same connection would keep putting off the test of a closed window."""
 BLOCK_OCTETS = 2800
 """Two full segments."""
 BLOCK_EVERY_S = 0.06

@@ -25,9 +25,10 @@ from appliance.demo.namespaces.applications import (
     ANSWER,
     BACK_UP,
     DNS_PORT,
-    EXCHANGE,
     FILE,
+    GET,
     PORTS,
+    PUT,
     REQUEST,
     RESTORE,
     TELLER,
@@ -43,12 +44,15 @@ _USUAL_S = {TELLER: 0.008, WEB: 0.015}
 """What a service takes for a request itself: well above what the machine adds when it is busy."""
 _SPREAD = 0.15
 """Standard deviation of its logarithm."""
-_STALL_S = 2.0
+_STALL_S = 5.0
 """A service that does not read for a share of the time does so once in every such span."""
 _REFUSE_S = (0.2, 0.8)
 """One that refuses for a share of the time does so once in spans drawn from here: no dial test keeps step with it."""
-_WINDOW_OCTETS = 4096
-"""Receive buffer of an exchange (the kernel takes twice that): a tenth of a second of uploading fills it."""
+_FILLING_S = 0.7
+"""How long uploads need to fill the window once nobody reads."""
+_LITTLE_ROOM, _MUCH_ROOM = 16 << 10, 1 << 20
+"""Receive buffers, of which the kernel takes twice as much. Uploads fill the little one in no time; it is set where
+connections are accepted, because a window that was offered cannot be taken back. With it a backup would be its own queue."""
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER without time: closed with RST, as the kernel of a host does whose program has died."""
 
@@ -89,17 +93,16 @@ async def answer_browser(reader: asyncio.StreamReader, writer: asyncio.StreamWri
     await writer.drain()
 
 
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, conduct: Conduct) -> None:
-    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WINDOW_OCTETS)
-    await asyncio.gather(send_blocks(writer), _swallow_with_pauses(reader, writer, conduct))
+async def _give(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: Conduct) -> None:
+    await send_blocks(writer)
 
 
-async def _swallow_with_pauses(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, conduct: Conduct) -> None:
+async def _take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, conduct: Conduct) -> None:
     taking = asyncio.create_task(swallow(reader))
     connection = cast("asyncio.Transport", writer.transport)
     try:
         while not taking.done():
-            pause_s = conduct.stalled_share * _STALL_S
+            pause_s = min(_STALL_S, conduct.stalled_share * _STALL_S + _FILLING_S) if conduct.stalled_share else 0.0
             if pause_s:
                 connection.pause_reading()
                 await asyncio.sleep(pause_s)
@@ -109,7 +112,10 @@ async def _swallow_with_pauses(reader: asyncio.StreamReader, writer: asyncio.Str
         taking.cancel()
 
 
-async def _back_up(reader: asyncio.StreamReader, _: asyncio.StreamWriter, __: Conduct) -> None:
+async def _back_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, _: Conduct) -> None:
+    plain = writer.get_extra_info("socket")
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _MUCH_ROOM)
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, _MUCH_ROOM)
     await swallow(reader)
 
 
@@ -117,7 +123,7 @@ async def _restore(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: Co
     await send_bulk(writer)
 
 
-_WISHES: dict[bytes, Talk] = {EXCHANGE: _exchange, BACK_UP: _back_up, RESTORE: _restore}
+_WISHES: dict[bytes, Talk] = {PUT: _take, GET: _give, BACK_UP: _back_up, RESTORE: _restore}
 
 
 async def move_files(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, conduct: Conduct) -> None:
@@ -157,7 +163,8 @@ class Service:
         while refused_share < 1:
             span_s = random.uniform(*_REFUSE_S)  # noqa: S311 - no secret
             await asyncio.sleep(refused_share * span_s)
-            with contextlib.closing(await asyncio.start_server(self._serve, self._address, PORTS[self._name])):
+            with contextlib.closing(await asyncio.start_server(self._serve, self._address, PORTS[self._name])) as server:
+                server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _LITTLE_ROOM)
                 await (asyncio.sleep((1 - refused_share) * span_s) if refused_share else asyncio.Event().wait())
 
     def _drop_connections(self) -> None:

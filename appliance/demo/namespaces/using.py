@@ -23,9 +23,10 @@ from appliance.demo.namespaces.applications import (
     ANSWER,
     BACK_UP,
     DNS_PORT,
-    EXCHANGE,
     FILE,
+    GET,
     PORTS,
+    PUT,
     REQUEST,
     RESTORE,
     TELLER,
@@ -85,7 +86,8 @@ class Branch:
 
     async def work(self) -> None:
         """All users, until the process ends."""
-        for user in (*(self._telling() for _ in range(_TELLERS)), self._browsing(), self._filing(), self._looking_up()):
+        tellers = [self._telling() for _ in range(_TELLERS)]
+        for user in (*tellers, self._browsing(), self._filing(PUT), self._filing(GET), self._looking_up()):
             self._busy.add(asyncio.create_task(user))
         while True:
             await asyncio.sleep(1)
@@ -133,13 +135,13 @@ class Branch:
                 self._tally.note(begun_s)
             await asyncio.sleep(self._draw.uniform(0.5, 1.5) * _BROWSE_EVERY_S)
 
-    async def _filing(self) -> None:
-        """Files in both directions."""
+    async def _filing(self, wish: bytes) -> None:
+        """Files there, or back."""
         while True:
             with self._what_may_fail():
                 reader, writer = await self._connect(FILE)
-                writer.write(EXCHANGE)
-                await asyncio.gather(send_blocks(writer), swallow(reader))
+                writer.write(wish)
+                await (send_blocks(writer) if wish == PUT else swallow(reader))
             await asyncio.sleep(_RETRY_S)
 
     async def _looking_up(self) -> None:
