@@ -71,24 +71,27 @@ def keep(rows: Iterable[dict[str, Any]], *, mode: str) -> None:
 
 
 def run(case: Case) -> dict[str, Any]:
-    """One run, as it is kept: its document without what only the report shows."""
-    row: dict[str, Any] = {"case": attrs.asdict(case)}
+    """One run, as it is kept."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "appliance.cli", "demo", *case.options, "--json", "--report", f"{folder}/report.html"]
         try:
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=RUN_S, check=False)
         except subprocess.TimeoutExpired:
-            return row | {"failed": f"did not end within {RUN_S} s"}
+            return {"case": attrs.asdict(case), "failed": f"did not end within {RUN_S} s"}
     if not done.stdout:
         told = " ".join(line for line in done.stderr.splitlines() if line.startswith("error:"))
-        return row | {"failed": told or done.stderr.strip()[-300:]}
-    document: dict[str, Any] = json.loads(done.stdout)
+        return {"case": attrs.asdict(case), "failed": told or done.stderr.strip()[-300:]}
+    return row_of(case, json.loads(done.stdout))
+
+
+def row_of(case: Case, document: dict[str, Any]) -> dict[str, Any]:
+    """A run's document without what only its report shows."""
     kept = {key: document[key] for key in ("faults", "correct", "reasons", "seconds", "balance")}
     kept["said"] = [
         {key: entry[key] for key in ("components", "mode", "owner", "owners", "confidence", "blames") if key in entry}
         for entry in document["verdict"]["verdicts"]
     ]
-    return row | kept
+    return {"case": attrs.asdict(case)} | kept
 
 
 def is_right(row: dict[str, Any], answer: str) -> bool:
