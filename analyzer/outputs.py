@@ -30,7 +30,7 @@ def step_points(outcome: StepOutcome, network: Network) -> list[Point]:
 
 
 def _health(outcome: StepOutcome, facts: LineFacts) -> list[Point]:
-    mine = [i for i in outcome.touched if facts.card.code in i.lines]
+    mine = [i for i in outcome.touched if facts.card.code in i.lines and not i.informational]
     suspects = suspects_of([entry for i in mine for entry in (i.verdict, *i.further)])
     points = []
     for element in facts.path.every():

@@ -101,7 +101,8 @@ class StoredViews:
         until_ns = self._final_until_ns()
         rows = [self._row(facts, incidents, until_ns) for facts in self.network.lines.values()]
         rows.sort(key=lambda r: (-r.state.badness, -(r.loss_ratio or 0.0), r.card.code))
-        opened = [self.material(i.id, language) for i in incidents if i.state is IncidentState.OPEN]
+        faults_first = sorted(incidents, key=lambda i: (i.informational, i.planned))
+        opened = [self.material(i.id, language) for i in faults_first if i.state is IncidentState.OPEN]
         return LinesPage(
             rows=tuple(rows),
             open_incidents=tuple(m for m in opened if m is not None),
@@ -124,7 +125,7 @@ class StoredViews:
         return LinePage(
             row=row,
             path=self._path(facts, end_ns),
-            suspects=suspects_of([entry for i in row.incidents for entry in (i.verdict, *i.further)]),
+            suspects=suspects_of([entry for i in row.incidents if not i.informational for entry in (i.verdict, *i.further)]),
             plots=told.plots,
             sessions=told.sessions,
             traces=self._traces(facts, end_ns - TRACES_NS),
@@ -321,13 +322,16 @@ def _named(hops: Sequence[str | None], facts: LineFacts) -> tuple[str | None, ..
 
 
 def _state(open_incidents: Sequence[Incident], *, suspected: bool, measured_ns: int | None, until_ns: int | None) -> LineState:
-    if any(not incident.planned for incident in open_incidents):
+    telling = [incident for incident in open_incidents if not incident.informational]
+    if any(not incident.planned for incident in telling):
         return LineState.FAULT
-    if open_incidents:
+    if telling:
         return LineState.PLANNED
     if measured_ns is None or until_ns is None or until_ns - measured_ns >= SILENT_NS:
         return LineState.UNMEASURED
-    return LineState.SUSPICION if suspected else LineState.HEALTHY
+    if suspected:
+        return LineState.SUSPICION
+    return LineState.ROUTE if open_incidents else LineState.HEALTHY
 
 
 def _sum(points: Sequence[Point], name: str) -> float | None:

@@ -32,6 +32,8 @@ class LineState(StrEnum):
     SUSPICION = "suspicion"
     UNMEASURED = "unmeasured"
     PLANNED = "planned"
+    ROUTE = "route"
+    """A route changed: worth knowing, nobody's fault."""
     HEALTHY = "healthy"
 
     @property
@@ -61,8 +63,8 @@ class LineRow:
 
     @property
     def worst(self) -> Incident | None:
-        """The incident the list speaks of: the most certain one that is not planned."""
-        return min(self.incidents, key=lambda i: (i.planned, -i.confidence, i.onset_ns), default=None)
+        """The incident the list speaks of: the most certain one, a fault before planned work before a changed route."""
+        return min(self.incidents, key=lambda i: (i.informational, i.planned, -i.confidence, i.onset_ns), default=None)
 
 
 @attrs.frozen(slots=True, kw_only=True)

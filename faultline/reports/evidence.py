@@ -13,7 +13,7 @@ from faultline.reports.markup import Markup, tag, text
 from faultline.reports.material import FaultMaterial
 from faultline.reports.numbers import confidence
 from faultline.reports.observed import kind_word, observation_sentence
-from faultline.reports.sentences import Speaker, direction_words, doubt_sentences
+from faultline.reports.sentences import Speaker, direction_words, doubt_sentences, words_of_test
 
 STRONGEST = 12
 """Rows of evidence shown a side; the evidence document has all of them."""
@@ -102,8 +102,7 @@ def alternatives(speaker: Speaker, incident: Incident) -> Markup:
         parts.append(tag("p", speaker.word("report.else.none")))
     test = incident.context.get("next_test")
     if test and test.get("from") is not None:
-        first, last = speaker.name(str(test["from"])), speaker.name(str(test["to"]))
-        parts.append(tag("p", speaker.word("report.next_test", first=first, last=last)))
+        parts.append(tag("p", words_of_test(speaker, test, "report.next_test", "report.next_test.there")))
     return text(parts)
 
 

@@ -99,7 +99,7 @@ def verdict_card(speaker: Speaker, material: FaultMaterial, *, level: str = "h1"
     """The verdict in plain words, what it cannot tell, and the facts beside it. `level` is the heading's element."""
     incident, tz = material.incident, zone_of(material)
     over = incident.state is IncidentState.CLEARED
-    kind = "over" if over else ("planned" if incident.planned else "fault")
+    kind = "over" if over else ("planned" if incident.planned or incident.informational else "fault")
     end_ns = incident.ended_ns if incident.ended_ns is not None else incident.updated_ns
     facts = [
         ("report.owner", tag("span", speaker.owner(incident.owner.value), class_="big")),
@@ -115,6 +115,7 @@ def verdict_card(speaker: Speaker, material: FaultMaterial, *, level: str = "h1"
         tag(level, verdict_sentence(speaker, incident.verdict, further=incident.further), class_="verdict"),
         doubts(speaker, incident),
         tag("p", speaker.word("planned"), class_="notice") if incident.planned else None,
+        tag("p", speaker.word("informational"), class_="notice") if incident.informational else None,
         tag("dl", [tag("div", tag("dt", speaker.word(key)), tag("dd", value)) for key, value in facts], class_="facts"),
         tag("p", tag("b", speaker.word("report.next")), ": ", next_step(speaker, incident), class_="next"),
         _learning(speaker, incident),
@@ -129,8 +130,9 @@ def verdict_card(speaker: Speaker, material: FaultMaterial, *, level: str = "h1"
 
 
 def path_of(speaker: Speaker, material: FaultMaterial) -> Markup:
-    """The line with the suspect on it."""
-    suspects = suspects_of([material.incident.verdict, *material.incident.further])
+    """The line with the suspect on it; a changed route has none."""
+    incident = material.incident
+    suspects = {} if incident.informational else suspects_of([incident.verdict, *incident.further])
     return path_figure(speaker, material.path, suspects=suspects)
 
 

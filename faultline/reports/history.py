@@ -16,6 +16,7 @@ from faultline.reports.words import Language
 BECAUSE = " because "
 """Between what changed and the strongest observation, in a revision's reason."""
 PLANNED, OUTLIVED = "found during planned work", "outlived its planned window"
+ROUTE = "a route changed: nobody is at fault"
 """Reasons of raises that are worth telling."""
 
 
@@ -53,7 +54,7 @@ def said_words(speaker: Speaker, incident: Incident, said: Revision, before: Rev
         place=place(speaker, said.components),
         confidence=confidence(said.confidence),
     )
-    why = {PLANNED: "event.in_window", OUTLIVED: "event.outlived"}.get(said.reason)
+    why = {PLANNED: "event.in_window", OUTLIVED: "event.outlived", ROUTE: "event.route"}.get(said.reason)
     return f"{became}; {speaker.word(why)}" if why else became
 
 

@@ -13,6 +13,10 @@ from faultline.reports.sentences import Speaker, listed
 from faultline.reports.words import CATALOGUE
 
 _US_NS = 1000
+SENT_OVER = frozenset({"loss", "delay", "failure", "mtu"})
+"""Kinds whose packets took a path."""
+SEEN_FROM = frozenset({"zero_window", "response"})
+"""Kinds that speak of a host as a vantage sees it."""
 _CLEAR = 1.2
 """A statistic this many times its usual value is said to have moved."""
 
@@ -43,10 +47,20 @@ def observation_where(speaker: Speaker, observation: Mapping[str, Any]) -> str:
 
 
 def _paths(speaker: Speaker, observation: Mapping[str, Any]) -> str:
-    """That its packets took one of several paths, or that it stands for several."""
+    """That its packets took one of several paths, or that it stands for several; where a host was seen from."""
+    if observation["kind"] in SEEN_FROM:
+        return _seen_at(speaker, observation)
+    if observation["kind"] not in SENT_OVER:
+        return ""
     paths, more = observation.get("paths") or (), observation.get("more_paths")
     said = speaker.word("seen.paths", n=len(paths)) if len(paths) > 1 else ""
     return said + (speaker.word("seen.more_paths", n=more) if more else "")
+
+
+def _seen_at(speaker: Speaker, observation: Mapping[str, Any]) -> str:
+    """Several vantages see the same host: each row says which one it is from."""
+    words = str(observation.get("view", "")).split()
+    return speaker.word("seen.at", vantage=words[1], line=words[2]) if len(words) > 2 and words[0] == "vantage" else ""  # noqa: PLR2004
 
 
 def _loss(speaker: Speaker, observation: Mapping[str, Any]) -> str:

@@ -16,6 +16,9 @@ from faultline.records.terms import Direction, Mode, Owner
 from faultline.reports.numbers import confidence, severity
 from faultline.reports.words import Language, say
 
+OUR_PROBE = "probe:"
+"""In evidence the probes themselves are components, so that they can be silent for reasons of their own."""
+
 
 @attrs.frozen(slots=True, kw_only=True)
 class Speaker:
@@ -30,9 +33,9 @@ class Speaker:
         return say(key, self.language, **values)
 
     def name(self, component: str) -> str:
-        """A component's name without its direction."""
+        """A component's name without its direction; of our own probes, the probe's."""
         base = base_of(component)
-        return self.names.get(base, base)
+        return self.names.get(base, base.removeprefix(OUR_PROBE))
 
     def owner(self, owner: str) -> str:
         """An owner in words."""
@@ -152,12 +155,17 @@ def rivals(speaker: Speaker, entry: Mapping[str, Any], own: Sequence[str]) -> li
 def what_would_tell(speaker: Speaker, names: Sequence[str], next_test: Mapping[str, Any] | None) -> str | None:
     """The test that was worked out; else a probe in the middle of the class; None when neither is known."""
     if next_test and next_test.get("from") is not None:
-        first, last = speaker.name(str(next_test["from"])), speaker.name(str(next_test["to"]))
-        return speaker.word("doubt.test", first=first, last=last)
+        return words_of_test(speaker, next_test, "doubt.test", "doubt.there")
     if len(names) > 1:
         middle = len(names) // 2
         return speaker.word("doubt.probe", first=names[middle - 1], last=names[middle])
     return None
+
+
+def words_of_test(speaker: Speaker, test: Mapping[str, Any], between: str, there: str) -> str:
+    """A test from one place to another, in `between`; from a place to itself it is a probe there, in `there`."""
+    first, last = speaker.name(str(test["from"])), speaker.name(str(test["to"]))
+    return speaker.word(there, place=first) if first == last else speaker.word(between, first=first, last=last)
 
 
 def listed(speaker: Speaker, names: Sequence[str]) -> str:

@@ -165,6 +165,22 @@ def test_lines_come_worst_first() -> None:
     ]
 
 
+def test_a_changed_route_is_nobodys_fault() -> None:
+    """The line says so, its path suspects nobody, and an open fault goes before it."""
+    changed = attrs.evolve(
+        make_incident("L1"), verdict={"components": ["loop>"], "mode": "route", "owner": "access", "confidence": 1.0}
+    )
+    stored = StoredRows(rows=[make_session("L1", 1)], all_incidents=[changed])
+    page = make_views(stored, "L1").line_page(LineCode("L1"), Language.EN)
+    assert page is not None
+    assert (page.row.state, dict(page.suspects)) == (LineState.ROUTE, {})
+    stored.all_incidents.append(attrs.evolve(make_incident("L1"), id=IncidentId("F-2")))
+    (row,) = make_views(stored, "L1").lines_page(Language.EN).rows
+    assert row.state is LineState.FAULT
+    assert row.worst is not None
+    assert row.worst.id == "F-2"
+
+
 def test_a_suspicion_shows_without_being_an_incident() -> None:
     """What the newest step suspects colours the lines that cross it."""
     stored = StoredRows(rows=[make_session("L1", 1)])

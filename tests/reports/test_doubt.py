@@ -44,6 +44,12 @@ def test_the_test_that_was_worked_out_comes_first(speaker: Speaker) -> None:
     ]
 
 
+def test_a_test_from_a_place_to_itself_is_a_probe_there(speaker: Speaker) -> None:
+    """Both directions of a segment are one place to stand at."""
+    said = doubt_sentences(speaker, make_entry("ce", "loop>"), next_test={"from": "loop>", "to": "loop<"})
+    assert said[-1] == "A probe at Loop would tell."
+
+
 @pytest.mark.parametrize("language", sorted(Language))
 def test_rivals_and_owners_that_cannot_be_told_are_named_with_their_shares(speaker: Speaker, language: Language) -> None:
     """In either language."""

@@ -76,6 +76,16 @@ CASES: list[tuple[dict[str, Any], str]] = [
         {"kind": "mtu", "via": ["pe1", "core>"], "size": 1500, "sent": 20, "lost": 20},
         "20 of 20 packets of 1500 octets lost from Pe1 to Core",
     ),
+    (
+        {
+            "kind": "zero_window",
+            "endpoint": "srv",
+            "seconds": 30,
+            "closed_seconds": 3,
+            "view": "vantage ce-wan L-1 srv zero_window",
+        },
+        "Srv kept its receive window closed 3 s of 30 s (10 %), seen at ce-wan on L-1",
+    ),
     ({"kind": "counter", "component": "loop", "name": "if_in_errors", "raised": True}, "Loop reports damaged packets received"),
     ({"kind": "counter", "component": "loop", "name": "unheard_of", "raised": False}, "Loop was asked and reports no unheard_of"),
     (
@@ -83,7 +93,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
         "Loop: LOS, told by an SNMP trap",
     ),
     (
-        {"kind": "silence", "probe": "ce-1", "site": "branch", "missed": 6, "expected": 6},
+        {"kind": "silence", "probe": "probe:ce-1", "site": "branch", "missed": 6, "expected": 6, "paths": [{}, {}]},
         "probe ce-1 in Branch was silent: 6 of 6 reports missing",
     ),
     (
