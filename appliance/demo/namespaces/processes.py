@@ -126,7 +126,7 @@ def ask(child: subprocess.Popen[str], line: str) -> str:
     Raises:
         WorldError: it does not listen.
     """
-    if child.stdin is None or child.stdout is None:
+    if child.stdin is None or child.stdout is None or child.stdin.closed:
         raise WorldError(f"process {child.pid} does not listen")
     try:
         child.stdin.write(line + "\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.demo.namespaces.processes import Processes, listens
+from appliance.demo.namespaces.processes import Processes, ask, hear, listens, tell
 from appliance.demo.world import WorldError
 
 
@@ -65,3 +65,23 @@ def test_listening_is_seen_by_process() -> None:
         assert not listens(os.getpid(), port)
         server.listen()
         assert listens(os.getpid(), port)
+
+
+TALKER = (
+    "import sys\n"
+    "print('ready', flush=True)\n"
+    "for line in sys.stdin: print('set' if line == 'do\\n' else f'no {line.strip()}', flush=True)\n"
+)
+
+
+def test_a_child_that_talks_confirms_what_it_is_told(processes: Processes, tmp_path: Path) -> None:
+    """It is heard, told and asked line by line; what it does not understand, and its death, are told as such."""
+    child = processes.start("talker", python(TALKER), log=tmp_path / "log", talk=True)
+    hear(child, "ready")
+    tell(child, "do")
+    assert ask(child, "what") == "no what"
+    with pytest.raises(WorldError, match="was told 'sing' and said 'no sing'"):
+        tell(child, "sing")
+    processes.kill("talker")
+    with pytest.raises(WorldError, match="does not listen"):
+        tell(child, "do")
