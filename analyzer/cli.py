@@ -52,7 +52,7 @@ def run(
 
     settings = read_config(config)
     if check:
-        from analyzer.inventory_file import InventoryFile  # noqa: PLC0415
+        from faultline.inventory.file import InventoryFile  # noqa: PLC0415
         from faultline.runtime.counters import Counters  # noqa: PLC0415
 
         InventoryFile(settings.inventory, counters=Counters()).first()

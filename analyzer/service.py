@@ -12,7 +12,6 @@ from contextlib import contextmanager
 import attrs
 
 from analyzer.config import AnalyzerConfig
-from analyzer.inventory_file import InventoryFile
 from analyzer.judge import InventoryJudge
 from analyzer.loop import Loop
 from analyzer.network import network_of
@@ -26,6 +25,7 @@ from analyzer.views import Belief, StoredViews
 from analyzer.web.app import make_app
 from analyzer.web.server import WebServer
 from faultline.inventory import Inventory
+from faultline.inventory.file import InventoryFile
 from faultline.records.terms import SECOND_NS
 from faultline.runtime.clock import Clock, SystemClock
 from faultline.runtime.console import BAD_USAGE, CommandError

@@ -49,7 +49,7 @@ class CollectorConfig:
     data: Path = Path("/var/lib/faultline/collector")
     """Folder of payloads, quarantine and TLS files."""
     inventory: Path = Path("/etc/faultline/inventory.yaml")
-    """What the operator knows of lines, vantages and sessions. The same file the analyzer reads."""
+    """What the operator knows of lines, vantages and sessions. The same file the analyzer reads; read again when it changes."""
     store: StoreConfig = attrs.field(factory=StoreConfig)
     """State, roll-ups and flows. The analyzer's configuration must say the same."""
     listen: str = attrs.field(default="0.0.0.0:8443")

@@ -115,6 +115,10 @@ class Pipeline:
         """Number of the last batch of the ledger that was decoded."""
         return self._worked_upto
 
+    def adopt(self, places: Places) -> None:
+        """Go on with another inventory's places. Call it from the thread that steps."""
+        self._places = places
+
     def recover(self, now_ns: int) -> None:
         """Take up where an earlier life stopped: the first batch that is not done or not archived is worked through again."""
         self._archived_upto = self._archive.archived_upto()

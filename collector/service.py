@@ -15,12 +15,13 @@ from collector.collector import Collector, open_collector
 from collector.config import CollectorConfig
 from collector.control.desk import OrderDesk
 from collector.control.watch import VersionWatch
-from collector.enrich.from_inventory import read_places
+from collector.enrich.from_inventory import places_of
 from collector.enrich.places import Places
 from collector.intake.authority import Authority
 from collector.intake.edge import Door, HttpsServer, make_app
 from collector.intake.tokens import Tokens
 from collector.steady_clock import SteadyClock
+from faultline.inventory.file import InventoryFile
 from faultline.records.terms import SECOND_NS
 from faultline.runtime.clock import Clock, SystemClock
 from faultline.runtime.counters import Counters
@@ -35,11 +36,21 @@ RENEW_NS = 3600 * SECOND_NS
 
 
 class Worker:
-    """A component: the one thread that works through batches. An error is logged, counted, shown in /healthz and tried again."""
+    """A component: the one thread that works through batches. An error is logged, counted, shown in /healthz and tried again.
 
-    def __init__(self, collector: Collector, *, clock: Clock, hourly: Callable[[], None]) -> None:
+    Args:
+        collector: what works.
+        clock: real time.
+        hourly: called every hour, in the same thread.
+        before: called before each turn, in the same thread.
+    """
+
+    def __init__(
+        self, collector: Collector, *, clock: Clock, hourly: Callable[[], None], before: Callable[[], None] = lambda: None
+    ) -> None:
         self._collector = collector
         self._clock = clock
+        self._before = before
         self._hourly = hourly
         self._hourly_ns = clock.monotonic_ns()
         self._turned_ns = clock.monotonic_ns()
@@ -74,13 +85,17 @@ class Worker:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            more = self._surely(lambda: self._collector.advance(self._clock.wall_ns()))
+            more = self._surely(self._turn)
             self._turned_ns = self._clock.monotonic_ns()
             if self._turned_ns - self._hourly_ns >= RENEW_NS:
                 self._hourly_ns = self._turned_ns
                 self._surely(self._hour)
             if not more:
                 self._stopping.wait(TURN_S)
+
+    def _turn(self) -> bool:
+        self._before()
+        return self._collector.advance(self._clock.wall_ns())
 
     def _hour(self) -> bool:
         self._hourly()
@@ -117,7 +132,10 @@ def build(config: CollectorConfig, *, places: Places | None = None, clock: Clock
     """
     steady = SteadyClock(clock or SystemClock())
     counters = Counters()
-    places = places or read_places(config.inventory)
+    file = None
+    if places is None:
+        file = InventoryFile(config.inventory, counters=counters)
+        places = places_of(file.first())
 
     authority = Authority(config.data / "tls", [*config.names, socket.gethostname(), "localhost", "127.0.0.1", "::1"])
     authority.ensure(dt.datetime.now(tz=dt.UTC))
@@ -127,7 +145,12 @@ def build(config: CollectorConfig, *, places: Places | None = None, clock: Clock
         if authority.ensure(dt.datetime.now(tz=dt.UTC)):
             server.reload()
 
-    worker = Worker(collector, clock=steady, hourly=hourly)
+    def take_up_changes() -> None:
+        changed = file.changed() if file else None
+        if changed is not None:
+            collector.pipeline.adopt(places_of(changed))
+
+    worker = Worker(collector, clock=steady, hourly=hourly, before=take_up_changes)
     door = Door(
         intake=collector.intake,
         tokens=Tokens({probe.id: probe.token_sha256 for probe in config.probes}),
@@ -142,7 +165,11 @@ def build(config: CollectorConfig, *, places: Places | None = None, clock: Clock
 
     watch = VersionWatch(config.store.state_file)
     desk = OrderDesk(control=collector.control, version=watch.version, clock=steady, counters=counters)
-    app = make_app(door, desk=desk, counters=counters, problems=problems)
+
+    def warnings() -> list[str]:
+        return [file.problem] if file and file.problem else []
+
+    app = make_app(door, desk=desk, counters=counters, problems=problems, warnings=warnings)
     server = HttpsServer(app, listen=Address.parse(config.listen), tls=authority.files)
     # What is joined first stops last: questions that are held are answered before the server waits for their end, and nothing
     # is acknowledged any more when the worker works through the rest.

@@ -7,8 +7,9 @@ from pathlib import Path
 from collector.enrich.places import Directory, Endpoint, EndpointFinder, LinePlace, VantagePlace
 from faultline import inventory
 from faultline.inventory.endpoints import DNS_PORT, Endpoints
+from faultline.inventory.file import InventoryFile
 from faultline.records.terms import ComponentKind, TenantId
-from faultline.runtime.console import BAD_USAGE, CommandError
+from faultline.runtime.counters import Counters
 
 _TRANSPORTS = {6: inventory.TransportProtocol.TCP, 17: inventory.TransportProtocol.UDP}
 
@@ -19,12 +20,7 @@ def read_places(path: Path) -> Directory:
     Raises:
         CommandError: the file cannot be used; the message names every mistake.
     """
-    try:
-        return places_of(inventory.read(path))
-    except inventory.InventoryError as error:
-        raise CommandError(
-            str(error), hint=f"correct it until `faultline inventory check {path}` is content", code=BAD_USAGE
-        ) from None
+    return places_of(InventoryFile(path, counters=Counters()).first())
 
 
 def places_of(found: inventory.Inventory) -> Directory:

@@ -112,7 +112,14 @@ class Door:
         return self._intake.take(body, probe, now_ns)
 
 
-def make_app(door: Door, *, desk: OrderDesk, counters: Counters, problems: Callable[[], Sequence[str]]) -> FastAPI:
+def make_app(
+    door: Door,
+    *,
+    desk: OrderDesk,
+    counters: Counters,
+    problems: Callable[[], Sequence[str]],
+    warnings: Callable[[], Sequence[str]] = tuple,
+) -> FastAPI:
     """The routes."""
     app = FastAPI(title="Faultline collector", docs_url=None, redoc_url=None, openapi_url=None)
 
@@ -143,7 +150,7 @@ def make_app(door: Door, *, desk: OrderDesk, counters: Counters, problems: Calla
 
     @app.get("/healthz")
     def healthz() -> Response:
-        status, body = health_document(problems())
+        status, body = health_document(problems(), warnings())
         return Response(body, status_code=status, media_type=JSON_TYPE)
 
     @app.get("/metrics")

@@ -292,3 +292,36 @@ def test_the_authority_is_made_once_and_the_server_certificate_renewed(tmp_path:
     assert Authority(tmp_path / "tls", ["a.example", "b.example"]).ensure(now + dt.timedelta(days=251))
     assert authority.files.authority.read_bytes() == pem
     assert SECOND_NS == 10**9
+
+
+def test_a_changed_inventory_is_taken_up_while_it_runs(tmp_path: Path) -> None:
+    """A new line's sessions find it without a restart; a file with a mistake is warned of, and the one before stays in use."""
+    config = read_config(write_config(tmp_path))
+    service, server = build(config)
+    collector = service._components[0][1]._collector  # type: ignore[attr-defined]
+    trust = ssl.create_default_context(cafile=str(config.data / "tls" / "authority.pem"))
+
+    def eventually(condition: Callable[[], bool]) -> None:
+        deadline_s = time.monotonic() + 15
+        while not condition():
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+
+    def line_of(source: str) -> str | None:
+        return collector.pipeline._places.place("p", "wan", source, "10.2.0.1").line  # type: ignore[no-any-return]
+
+    service.start()
+    try:
+        assert line_of("10.7.0.1") is None
+        more = json.loads(json.dumps(INVENTORY))
+        more["lines"].append(more["lines"][0] | {"code": "L2", "a_end": {"name": "B", "prefixes": ["10.7.0.0/16"]}})
+        write_config(tmp_path, more)
+        eventually(lambda: line_of("10.7.0.1") == "L2")
+        write_config(tmp_path, changed(colour="red"))
+        with httpx.Client(verify=trust, trust_env=False, timeout=10) as client:
+            health = f"https://{server.address}/healthz"
+            eventually(lambda: "colour" in str(client.get(health).json().get("warnings")))
+            assert client.get(health).status_code == 200
+        assert line_of("10.7.0.1") == "L2"
+    finally:
+        service.stop()

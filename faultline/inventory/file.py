@@ -1,4 +1,4 @@
-"""The inventory file as the running analyzer sees it: read at the start, and again whenever it changes.
+"""The inventory file as a running service sees it: read at the start, and again whenever it changes.
 
 Goes in: a path. Comes out: inventories, each already checked. A changed file that cannot be used is logged once and said until it
 can; the inventory before it stays. It does not know what an inventory is used for.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from faultline.inventory import Inventory, InventoryError, read
+from faultline.inventory.model import Inventory
+from faultline.inventory.problems import InventoryError
+from faultline.inventory.reading import read
 from faultline.runtime.console import BAD_USAGE, CommandError
 from faultline.runtime.counters import Counters
 from faultline.runtime.log import logger
@@ -41,7 +43,7 @@ class InventoryFile:
         except InventoryError as error:
             raise CommandError(
                 str(error),
-                hint="`faultline inventory check` says more; analyzer.inventory must name the file the collector reads",
+                hint=f"correct it until `faultline inventory check {self._path}` is content; every service reads the same file",
                 code=BAD_USAGE,
             ) from None
 
