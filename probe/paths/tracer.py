@@ -4,7 +4,7 @@ Edge around `trace_book`. A flow that a test session uses is traced with its ver
 so its path is the session's. That must not touch the session: the ports are not taken; a probe's payload of eight octets is
 shorter than the shortest test packet, so a reflector that it reaches drops it without a change of its state; the session's
 socket takes what routers say of these packets for what it is (`active.sockets`); and where the session tells how far the
-reflector is, no packet goes further than the last router before it.
+reflector is, no packet goes further than the last router before it. Where no session tells, a port at which nobody listens does.
 
 Counter stage `traces`, in runs (one flow traced once): out are those that found a route; dropped are `failed_` and `skipped_`.
 """
@@ -25,7 +25,7 @@ from faultline.runtime.log import QuietBursts, logger
 from probe.paths.config import TraceConfig
 from probe.paths.local import find_ends
 from probe.paths.terms import Method
-from probe.paths.trace_book import Flow, Route, Run, TraceBook
+from probe.paths.trace_book import DEFAULT_SOURCE_PORT, Flow, Route, Run, TraceBook
 from probe.paths.tracing import Traced, Wanted, trace
 from probe.paths.wire import PROTOCOLS
 
@@ -35,6 +35,10 @@ _RUN_S = 8.0
 """What one flow may take."""
 _PAUSE_S = 0.05
 """Between two flows: a trace is never in a hurry, and the sessions are."""
+_NOBODYS_PORT = 33_434
+"""Traceroute's own: a host that is asked there says that nobody listens, and so how far it is."""
+_RANGED_S, _NOT_RANGED_S = 300.0, 60.0
+"""How long a distance that was asked for is believed, and how long a host that did not answer is left alone."""
 _LONGEST_WAIT_S = 60.0
 _JOIN_S = 5.0
 
@@ -91,6 +95,8 @@ class Tracer:
             own.setdefault(session.address, []).append(session.flow)
         self._book = TraceBook(own)
         self._distance: dict[tuple[str, Flow], int] = {}
+        self._ranged: dict[str, tuple[int | None, float]] = {}
+        """By address: hops, and until when that is believed."""
         self._counters = counters
         self._stage = counters.stage("traces")
         self._follow = follow or follow_flow
@@ -133,6 +139,7 @@ class Tracer:
         """The path of a session seems to have changed."""
         found = self._sessions.get(session)
         if found is not None:
+            self._ranged.pop(found.address, None)
             self._change(
                 lambda: self._book.look_again(found.address, found.flow, now_ns=time.monotonic_ns(), wall_ns=time.time_ns())
             )
@@ -207,9 +214,22 @@ class Tracer:
             return Known(distance=distance, source=run.trace.source)
         return Known(distance=distance, source=session.source, bound=session.source is not None)
 
+    def _ranged_for(self, run: Run, known: Known) -> Known:
+        """With the distance, when only the host itself can tell it: else every flow waits for a reflector that is silent."""
+        if known.distance is not None or run.trace.protocol != Method.UDP or run.flow[1] == _NOBODYS_PORT:
+            return known
+        address, now_s = str(run.trace.where.address), time.monotonic()
+        distance, until_s = self._ranged.get(address, (None, 0.0))
+        if now_s >= until_s:
+            asked = attrs.evolve(run, flow=(DEFAULT_SOURCE_PORT, _NOBODYS_PORT))
+            route = self._follow(asked, attrs.evolve(known, bound=True), self._look_up)
+            distance = len(route.hops) if route.reached else None
+            self._ranged[address] = (distance, now_s + (_NOT_RANGED_S if distance is None else _RANGED_S))
+        return attrs.evolve(known, distance=distance)
+
     def _make(self, run: Run, known: Known) -> None:
         try:
-            route = self._follow(run, known, self._look_up)
+            route = self._follow(run, self._ranged_for(run, known), self._look_up)
         except CommandError as error:
             self._fail(run, "refused", error.message)
             return

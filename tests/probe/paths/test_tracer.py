@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import attrs
 import pytest
 
 from faultline.native import encode_records
@@ -19,8 +20,8 @@ from probe.paths.config import TraceConfig
 from probe.paths.trace_book import Route, Run
 from probe.paths.tracer import Known, SessionFlow, Tracer, follow_flow
 
-TRACE = TraceConfig(id="to-pe", target="127.0.0.9:862", flows=[[5001, 862]], interval_s=3600)
-SESSION = SessionFlow(session="ce-pe", address="127.0.0.9", flow=(5001, 862))
+TRACE = TraceConfig(id="to-pe", target="127.0.0.9:33434", flows=[[5001, 33_434]], interval_s=3600)
+SESSION = SessionFlow(session="ce-pe", address="127.0.0.9", flow=(5001, 33_434))
 Follow = Callable[[Run, Known, Callable[[str], None]], Route]
 
 
@@ -121,6 +122,23 @@ def test_a_session_tells_how_far_its_reflector_is_and_when_to_look_again() -> No
     assert distances == [None, 7, None]
 
 
+def test_how_far_a_silent_target_is_is_asked_once_of_a_port_where_nobody_listens() -> None:
+    """One packet train more for the first flow; the others know, and stop before the target. That train is no record."""
+    asked: list[tuple[tuple[int, int], int | None]] = []
+
+    def follow(run: Run, known: Known, _: Callable[[str], None]) -> Route:
+        asked.append((run.flow, known.distance))
+        ranging = run.flow == (33_434, 33_434)
+        return attrs.evolve(found(run, "127.0.0.2", *(["127.0.0.9"] if ranging else [])), reached=True)
+
+    silent = TraceConfig(id="silent", target="127.0.0.9:862", flows=[[862, 7001], [862, 7002]])
+    with running(follow, silent) as (tracer, counters):
+        eventually(lambda: counters.stage("traces").snapshot().out == 2)
+        records = tracer.collect(0, time.time_ns() + SECOND_NS)
+    assert asked == [((33_434, 33_434), None), ((862, 7001), 2), ((862, 7002), 2)]
+    assert [(row["source_port"], row["hops"]) for row in records["path"]] == [(862, "127.0.0.2"), (862, "127.0.0.2")]
+
+
 def test_a_stop_does_not_wait_for_a_long_trace() -> None:
     """The trace looks up at each of its turns; it is given up and counted as such."""
     begun = threading.Event()
@@ -166,6 +184,6 @@ def test_a_configuration_that_cannot_be_meant_is_named_by_its_key(key: str, valu
 
 def test_an_address_that_is_not_this_hosts_is_said_so() -> None:
     """The run fails with the address and what to look at, not with a missing route."""
-    with pytest.raises(CommandError, match="cannot send from 192.0.2.200") as caught:
+    with pytest.raises(CommandError, match=r"cannot send from 192\.0\.2\.200") as caught:
         follow_flow(Run(trace=TRACE, flow=(5001, 862), due_ns=0), Known(source="192.0.2.200"), lambda _: None)
     assert caught.value.hint
