@@ -162,32 +162,36 @@ def worsened(state: State, mode: Mode, severity: float, crossing: Crossing) -> S
     return attrs.evolve(_worse(state, mode, severity, crossing.shares), ways=after)
 
 
-def _worse(state: State, mode: Mode, severity: float, weights: Weights) -> State:  # noqa: PLR0911 - a case a mode
+def _worse(state: State, mode: Mode, severity: float, weights: Weights) -> State:
     """A weight is the share of packets that cross the fault, one for each time they do.
 
     Where a path is one of several, faults on different ones are treated as independent: exact for a single fault.
     """
+    survive, cut, answer, slow, opened = state.survive, state.cut, state.answer, state.slow, state.open
+    shift_ms, shift_var, queue_ms, mtu = state.shift_ms, state.shift_var, state.queue_ms, state.mtu
+    match mode:
+        case Mode.LOSS:
+            survive += _survival(severity, weights)
+        case Mode.DOWN:
+            cut = _interrupted(cut, severity, weights)
+        case Mode.DELAY:
+            shift_ms += sum(weights) * severity
+            shift_var += sum(w * (1 - w) for w in weights) * severity * severity
+        case Mode.CONGESTION:
+            queue_ms += sum(weights) * severity
+        case Mode.FAILING:
+            answer = max(DEAD, answer + _survival(severity, weights))
+        case Mode.SLOW:
+            slow += math.log(severity)
+        case Mode.STALLED:
+            opened += _survival(severity, weights)
+        case Mode.MTU:
+            mtu = min(mtu, severity)
+        case Mode.ROUTE:
+            pass
+    # Written out: this is the innermost of all loops, and a generic copy costs several times as much.
     modes = state.modes | {mode}
-    if mode is Mode.LOSS:
-        return attrs.evolve(state, survive=state.survive + _survival(severity, weights), modes=modes)
-    if mode is Mode.DOWN:
-        return attrs.evolve(state, cut=_interrupted(state.cut, severity, weights), modes=modes)
-    if mode is Mode.DELAY:
-        spread = sum(w * (1 - w) for w in weights) * severity * severity
-        return attrs.evolve(
-            state, shift_ms=state.shift_ms + sum(weights) * severity, shift_var=state.shift_var + spread, modes=modes
-        )
-    if mode is Mode.CONGESTION:
-        return attrs.evolve(state, queue_ms=state.queue_ms + sum(weights) * severity, modes=modes)
-    if mode is Mode.FAILING:
-        return attrs.evolve(state, answer=max(DEAD, state.answer + _survival(severity, weights)), modes=modes)
-    if mode is Mode.SLOW:
-        return attrs.evolve(state, slow=state.slow + math.log(severity), modes=modes)
-    if mode is Mode.STALLED:
-        return attrs.evolve(state, open=state.open + _survival(severity, weights), modes=modes)
-    if mode is Mode.MTU:
-        return attrs.evolve(state, mtu=min(state.mtu, severity), modes=modes)
-    return attrs.evolve(state, modes=modes)
+    return State(survive, cut, shift_ms, shift_var, queue_ms, answer, slow, opened, mtu, modes, state.ways)
 
 
 def _interrupted(cut: float, severity: float, weights: Sequence[float]) -> float:

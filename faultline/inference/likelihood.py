@@ -288,7 +288,7 @@ def loss_row(observation: Loss, seconds: float, *, witnesses: int = 1, answered:
 
 def is_tail(observation: Loss) -> bool:
     """Packets of which none came back, lost nobody knows on which way: the newest ones of a session."""
-    return observation.round_trip and observation.sent > 0 and observation.lost == observation.sent
+    return observation.source == "active" and observation.round_trip and 0 < observation.sent == observation.lost
 
 
 @attrs.frozen(slots=True, kw_only=True)

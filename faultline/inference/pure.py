@@ -24,11 +24,14 @@ class PureSolver:
         self._problem = problem
         self._states: dict[int, State] = {}
         """Rows that are not healthy."""
-        self._base: dict[int, float] = {}
+        self._same: dict[State, State] = {HEALTHY: HEALTHY}
+        """Each state once: what is the same object is found without comparing it."""
         self._worsened: dict[tuple[State, Mode, float, Crossing], State] = {}
         """A state with one more fault: the same for every row."""
-        self._tables: dict[tuple[int, Mode, Crossing], list[float]] = {}
-        self._by_row: dict[int, list[tuple[int, Mode, Crossing]]] = defaultdict(list)
+        self._known: dict[tuple[int, State], float] = {}
+        """Log-likelihoods by row and state."""
+        self._tables: dict[tuple[int, Mode, Crossing, State], list[float]] = {}
+        """Kept when other faults are supposed: the same ones come back."""
         self._scores: dict[int, float] = {}
         self._crossing: dict[int, list[int]] = defaultdict(list)
         for hypothesis in problem.hypotheses:
@@ -40,19 +43,14 @@ class PureSolver:
         touched = {row for fault in faults for row in fault.rows}
         for row in touched | set(self._states):
             state = state_of(row, faults)
-            if state != self._states.get(row, HEALTHY):
-                self._forget(row)
-                if state == HEALTHY:
+            state = self._same.setdefault(state, state)
+            if state is not self._states.get(row, HEALTHY):
+                for index in self._crossing[row]:
+                    self._scores.pop(index, None)
+                if state is HEALTHY:
                     del self._states[row]
                 else:
                     self._states[row] = state
-
-    def _forget(self, row: int) -> None:
-        self._base.pop(row, None)
-        for key in self._by_row.pop(row, ()):
-            self._tables.pop(key, None)
-        for index in self._crossing[row]:
-            self._scores.pop(index, None)
 
     def top(self, number: int) -> list[tuple[float, int]]:
         """The best hypotheses."""
@@ -81,16 +79,26 @@ class PureSolver:
 
     def _ratios(self, row: int, mode: Mode, weights: Crossing, severities: Sequence[float]) -> list[float]:
         """Log ratio of one more fault against none, by severity, on one row."""
-        likelihood, state, base = self._problem.rows[row], self._states.get(row, HEALTHY), self._base_of(row)
-        if mode in likelihood.flat:
-            return [likelihood.loglik(self._worse(state, mode, severities[0], weights)) - base] * len(severities)
-        return [likelihood.loglik(self._worse(state, mode, severity, weights)) - base for severity in severities]
+        state = self._states.get(row, HEALTHY)
+        base = self._loglik(row, state)
+        if mode in self._problem.rows[row].flat:
+            return [self._loglik(row, self._worse(state, mode, severities[0], weights)) - base] * len(severities)
+        return [self._loglik(row, self._worse(state, mode, severity, weights)) - base for severity in severities]
+
+    def _loglik(self, row: int, state: State) -> float:
+        key = (row, state)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._problem.rows[row].loglik(state)
+        return known
 
     def _worse(self, state: State, mode: Mode, severity: float, weights: Crossing) -> State:
         key = (state, mode, severity, weights)
-        if key not in self._worsened:
-            self._worsened[key] = worsened(state, mode, severity, weights)
-        return self._worsened[key]
+        found = self._worsened.get(key)
+        if found is None:
+            found = worsened(state, mode, severity, weights)
+            found = self._worsened[key] = self._same.setdefault(found, found)
+        return found
 
     # ---- tables -------------------------------------------------------------------------------------------------
     def _score(self, index: int) -> float:
@@ -104,14 +112,9 @@ class PureSolver:
         tables = [self._table(row, mode, weights) for row, weights in column]
         return [math.fsum(column) for column in zip(*tables, strict=True)]
 
-    def _base_of(self, row: int) -> float:
-        if row not in self._base:
-            self._base[row] = self._problem.rows[row].loglik(self._states.get(row, HEALTHY))
-        return self._base[row]
-
     def _table(self, row: int, mode: Mode, weights: Crossing) -> list[float]:
-        key = (row, mode, weights)
-        if key not in self._tables:
-            self._tables[key] = self._ratios(row, mode, weights, self._problem.grids[mode].values)
-            self._by_row[row].append(key)
-        return self._tables[key]
+        key = (row, mode, weights, self._states.get(row, HEALTHY))
+        table = self._tables.get(key)
+        if table is None:
+            table = self._tables[key] = self._ratios(row, mode, weights, self._problem.grids[mode].values)
+        return table
