@@ -60,6 +60,8 @@ class Traffic:
         self._log = log
         self._servers: dict[str, subprocess.Popen[str]] = {}
         self._people: dict[int, _People] = {}
+        self._bulk = 0
+        """Transfers so far: each has a port of its own."""
 
     def serve(self) -> None:
         """Start the servers."""
@@ -107,9 +109,10 @@ class Traffic:
                 branch,
                 server=_server_of(FILE),
                 middle=_middle_of(segment),
-                source_port=_BULK_PORTS[direction] + number,
+                source_port=_BULK_PORTS[direction] + self._bulk,
                 destination_port=PORTS[FILE],
             )
+            self._bulk += 1
             yield branch, self._ground.source_ports([flow])[flow.id]
 
     def tally(self) -> Tally:
