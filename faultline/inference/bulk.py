@@ -10,7 +10,9 @@ import numpy as np
 
 from faultline.inference.crossing import Weights
 from faultline.inference.faults import CELL, DEAD, State
-from faultline.inference.likelihood import (
+from faultline.inference.likelihood import STUDENT_NU, TINY
+from faultline.inference.likelihood_delay import QUEUES, DelayRow
+from faultline.inference.likelihood_loss import (
     CONGESTION_LOSS,
     CUT_DROPS,
     CUT_LOSS,
@@ -20,11 +22,7 @@ from faultline.inference.likelihood import (
     NARROW_DROPS,
     NARROW_LOSS,
     QUEUE_DROPS,
-    QUEUES,
-    STUDENT_NU,
     TAIL_SLACK,
-    TINY,
-    DelayRow,
     LossRow,
 )
 from faultline.records.terms import Mode

@@ -14,17 +14,10 @@ from typing import Any
 import attrs
 
 from faultline.inference.faults import CELL_PRICE, HEALTHY, State, worsened
-from faultline.inference.likelihood import (
-    Counts,
-    DelayRow,
-    EitherWay,
-    FailureRow,
-    LossRow,
-    MtuRow,
-    ResponseRow,
-    Row,
-    ZeroWindowRow,
-)
+from faultline.inference.likelihood import Counts, EitherWay, Row
+from faultline.inference.likelihood_delay import DelayRow, ResponseRow
+from faultline.inference.likelihood_loss import LossRow, MtuRow
+from faultline.inference.likelihood_requests import FailureRow, ZeroWindowRow
 from faultline.inference.problem import Hypothesis, Problem
 from faultline.records.terms import Mode
 

@@ -29,23 +29,11 @@ from faultline.inference.faults import (
     mtu_grid,
     rate_of,
 )
-from faultline.inference.likelihood import (
-    EitherWay,
-    Row,
-    ToldRow,
-    by_path,
-    delay_row,
-    failure_row,
-    is_tail,
-    loss_row,
-    mtu_row,
-    response_row,
-    silence_row,
-    told_modes,
-    told_row,
-    yes_or_no,
-    zero_window_row,
-)
+from faultline.inference.likelihood import EitherWay, Row
+from faultline.inference.likelihood_delay import delay_row, response_row
+from faultline.inference.likelihood_loss import is_tail, loss_row, mtu_row
+from faultline.inference.likelihood_requests import by_path, failure_row, zero_window_row
+from faultline.inference.likelihood_told import ToldRow, silence_row, told_modes, told_row, yes_or_no
 from faultline.inference.observed import (
     Component,
     Delay,

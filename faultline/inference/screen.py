@@ -23,7 +23,8 @@ import numpy as np
 
 from faultline.inference.bulk import DelayBulk, LossBulk
 from faultline.inference.faults import GRIDS, HEALTHY, NEVER_BLAMED, SHARES, State, worsened
-from faultline.inference.likelihood import ACTIVE_BACKGROUND, delay_row, loss_row
+from faultline.inference.likelihood_delay import delay_row
+from faultline.inference.likelihood_loss import ACTIVE_BACKGROUND, loss_row
 from faultline.inference.observed import (
     NO_QUALITY,
     Component,

@@ -20,7 +20,8 @@ from scipy import sparse
 from faultline.inference.bulk import DelayBulk, LossBulk
 from faultline.inference.crossing import Crossing, shares_of
 from faultline.inference.faults import HEALTHY, State, worsened
-from faultline.inference.likelihood import DelayRow, LossRow
+from faultline.inference.likelihood_delay import DelayRow
+from faultline.inference.likelihood_loss import LossRow
 from faultline.inference.problem import Column, Problem
 from faultline.inference.solver import Fault, state_of
 from faultline.records.terms import Mode

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from faultline.inference.faults import NEVER_BLAMED
-from faultline.inference.likelihood import ACTIVE_BACKGROUND
+from faultline.inference.likelihood_loss import ACTIVE_BACKGROUND
 from faultline.inference.observed import Component, Loss, Observation, Told
 from faultline.inference.problem import Problem
 from faultline.records.terms import Mode, Owner
