@@ -6,6 +6,7 @@ import zoneinfo
 from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 
+from faultline.inventory.components import MEMBERS
 from faultline.inventory.endpoints import HOSTS
 from faultline.inventory.entry import Entry
 from faultline.inventory.extent import everything_on
@@ -98,12 +99,13 @@ def _end(
     site = inner.reference("site", sites, "site")
     prefixes = inner.prefixes("prefixes")
     hosts = inner.references("hosts", known, "component")
+    all_known = len(hosts) == len(inner.texts("hosts"))
     for at, text in hosts:
         component = components.get(Base(text))
         if component is not None and component.kind not in HOSTS:
             inner.wrong("hosts", f"{text!r} is a {component.kind}", "servers and resolvers live behind an end", at=at)
     bases = tuple(Base(text) for _, text in hosts)
-    return LineEnd(name=name, prefixes=prefixes, site=site, hosts=bases) if name and prefixes else None
+    return LineEnd(name=name, prefixes=prefixes, site=site, hosts=bases) if name and prefixes and all_known else None
 
 
 def _path(entry: Entry, components: Mapping[Base, Component], known: Collection[str]) -> tuple[Base, ...] | None:
@@ -168,7 +170,9 @@ def _refuse_second_places(
     entry: Entry, a_end: LineEnd, z_end: LineEnd, path: tuple[Base, ...], components: Mapping[Base, Component]
 ) -> None:
     """A component has one place on a line: on its path, inside one bundle of it, or behind one of its ends."""
-    inside = {m: b for b in path if b in components for members in components[b].paths for m in members}
+    bundles = [components[b] for b in path if b in components]
+    inside = {m: bundle.id for bundle in bundles for members in bundle.paths for m in members if m != bundle.id}
+    inside = {m: b for m, b in inside.items() if m in components and components[m].kind in MEMBERS}
     for at, base in enumerate(path):
         if base in inside:
             wrong = f"{base!r} is inside {inside[base]!r}, which is on the path too"
@@ -181,13 +185,18 @@ def _refuse_second_places(
         entry.wrong("z_end", f"{', '.join(both)} is behind both ends", "list it where it is")
 
 
-def refuse_shared_addresses(made: Iterable[tuple[Entry, Line]], components: Mapping[Base, Component]) -> None:
-    """Refuse an address that two components of one tenant's lines have: a trace could not tell which of them answered."""
+def refuse_shared_addresses(lines: Iterable[Line], components: Mapping[Base, Component], entries: Mapping[str, Entry]) -> None:
+    """Refuse an address that two components of one tenant's lines have: a trace could not tell which of them answered.
+
+    `entries` are the components' own, where the mistake is.
+    """
     owners: dict[tuple[TenantId, str], Base] = {}
-    for entry, line in made:
+    for line in lines:
         for base in everything_on(line, components):
             for address in components[base].addresses:
                 first = owners.setdefault((line.tenant, address), base)
                 if first != base:
-                    remedy = "an address is one component's: correct one of them"
-                    entry.wrong(None, f"{first!r} and {base!r} on it both have the address {address}", remedy)
+                    # The one further down the file is the one to look at.
+                    at, other = sorted((base, first), key=lambda b: entries[b].line_of() or 0, reverse=True)
+                    wrong = f"{address} is also an address of {other!r}"
+                    entries[at].wrong("addresses", wrong, "an address is one component's: correct one of them")

@@ -185,7 +185,7 @@ class _Reader:
     def _read_lines(self, tenants: Mapping[TenantId, Tenant], components: Mapping[Base, Component]) -> Iterable[Line]:
         entries = list(self._root.entries("lines", required=True, remedy="list the lines"))
         codes = [(entry, self._lines.admit(entry, "line", "code")) for entry in entries]
-        made: list[tuple[Entry, Line]] = []
+        made: list[Line] = []
         for entry, code in codes:
             line = line_of(
                 entry,
@@ -198,9 +198,9 @@ class _Reader:
                 lines=self._lines.seen,
             )
             if line is not None:
-                made.append((entry, line))
+                made.append(line)
                 yield line
-        refuse_shared_addresses(made, components)
+        refuse_shared_addresses(made, components, self._components.seen)
 
     def _read_vantages(self, lines: Mapping[LineCode, Line]) -> Iterable[Vantage]:
         points: dict[str, Entry] = {}

@@ -10,8 +10,9 @@ import yaml
 
 from faultline import inventory
 from faultline.inventory import InventoryError
+from faultline.inventory.endpoints import Endpoints
 from faultline.inventory.problems import MOST_SHOWN
-from faultline.records.terms import ComponentKind, LineCode, Owner
+from faultline.records.terms import ComponentKind, LineCode, Owner, TenantId
 
 
 def problems_of(text: str) -> list[inventory.Problem]:
@@ -269,6 +270,100 @@ MISTAKES: dict[str, tuple[str, str, str, str, str]] = {
         "did you",
     ),
     "interface twice": ("probe: dc, interface", "probe: branch, interface", "interfaces[1].interface", "already in", "its own"),
+    "unknown member": (
+        "[pe1-p2, p2, p2-pe2]]",
+        "[pe1-p2, p2, p2-pe9]]",
+        "components[4].paths[1]",
+        "no component 'p2-pe9'",
+        "did you",
+    ),
+    "a host as member": (
+        "[pe1-p2, p2, p2-pe2]]",
+        "[pe1-p2, server]]",
+        "components[4].paths[1]",
+        "'server' is a server",
+        "made of",
+    ),
+    "a bundle in itself": ("[pe1-p2, p2, p2-pe2]]", "[core]]", "components[4].paths[1]", "inside itself", "made of"),
+    "the same path twice": ("[pe1-p2, p2, p2-pe2]]", "[pe1-p1, p1, p1-pe2]]", "components[4].paths[1]", "the same path", "keep"),
+    "a member twice": ("[pe1-p2, p2, p2-pe2]]", "[p2, pe1-p2, p2]]", "components[4].paths[1]", "a loop", "once"),
+    "paths without members": ("[pe1-p2, p2, p2-pe2]]", "pe1-p2]", "components[4].paths[1]", "where a list", "[[one, two]"),
+    "a device of alternatives": (
+        "name: PE1}",
+        "name: PE1, paths: [[p1]]}",
+        "components[3].paths",
+        "no alternatives",
+        "kind segment",
+    ),
+    "bundle and member on a path": ("pe1, core, pe2,", "pe1, core, p1, pe2,", "lines[0].path[5]", "is inside 'core'", "not both"),
+    "address": ("[172.20.0.2]", "[172.20.0.2/30]", "components[13].addresses[0]", "not an address", "leave the length out"),
+    "address twice": ("[172.20.0.2]", "[172.20.0.2, 172.20.0.2]", "components[13].addresses[1]", "there twice", "keep one"),
+    "address of two": ("[172.20.0.6]", "[172.20.0.2]", "components[16].addresses", "172.20.0.2 is also", "one component's"),
+    "port": ("ports: [tcp/8200]", "ports: [tcp/8200, 8200]", "components[10].ports[1]", "'8200' is not a port", "e.g. tcp/8200"),
+    "ports of a server": (
+        "addresses: [10.9.0.11]}",
+        "addresses: [10.9.0.11], ports: [tcp/1]}",
+        "components[9].ports",
+        "nowhere",
+        "service",
+    ),
+    "unknown host behind an end": (
+        "hosts: [dns-1]}",
+        "hosts: [dns-2]}",
+        "lines[0].z_end.hosts[0]",
+        "no component",
+        "did you mean",
+    ),
+    "a device behind an end": (
+        "hosts: [dns-1]}",
+        "hosts: [dns-1, p1]}",
+        "lines[0].z_end.hosts[1]",
+        "'p1' is a device",
+        "servers and",
+    ),
+    "on the path and behind it": ("hosts: [dns-1]}", "hosts: [dns-1, server]}", "lines[0].path[9]", "behind an end", "keep one"),
+    "reports to nowhere": (
+        "    grade: AA",
+        "    reports_to: z",
+        "lines[0].reports_to",
+        "not one of a_end, z_end",
+        "name the end",
+    ),
+    "session's port": ("source_port: 49152", "source_port: 70000", "sessions[1].source_port", "not between 1 and 65535", "49152"),
+    "session's size": ("packet_octets: 1500", "packet_octets: 20", "sessions[4].packet_octets", "not between 72", "1500"),
+    "dial of nothing": ("endpoint: teller}", "endpoint: tellar}", "dials[0].endpoint", "no component", "did you mean 'teller'"),
+    "dial to a router": ("endpoint: teller}", "endpoint: pe1}", "dials[0].endpoint", "'pe1' is a device", "name a server"),
+    "name asked of a server": (
+        "endpoint: dns-1, query",
+        "endpoint: server, query",
+        "dials[1].endpoint",
+        "answers no names",
+        "resolver",
+    ),
+    "dns without a name": (", query: teller.bank.example", "", "dials[1]", "'query' is missing", "what to ask for"),
+    "tcp with a name": (
+        "endpoint: teller}",
+        "endpoint: teller, query: x}",
+        "dials[0].query",
+        "asks for no name",
+        "protocol: dns",
+    ),
+    "protocol of a dial": ("protocol: tcp,", "protocol: http,", "dials[0].protocol", "is not one of tcp, dns", "choose"),
+    "trace to nowhere": ("target: fw-lan}", "target: fw-lam}", "traces[0].target", "no vantage and no component", "did you mean"),
+    "trace to a vantage without address": (
+        "target: fw-lan}",
+        "target: fw-wan}",
+        "traces[0].target",
+        "has no address",
+        "`address`",
+    ),
+    "duplicate trace": (
+        "{id: trace-teller,",
+        "{id: trace-ce-fw,",
+        "traces[1].id",
+        "a trace 'trace-ce-fw' is already",
+        "its own name",
+    ),
     "work on nothing": (
         "{components: [loop-a]",
         "{components: [loop-b]",
@@ -332,6 +427,30 @@ def test_one_systematic_mistake_does_not_fill_the_terminal(example_text: str) ->
     assert len(caught.value.problems) == 200
     assert str(caught.value).count("\n") == MOST_SHOWN
     assert str(caught.value).endswith("and 150 more")
+
+
+def test_a_dial_to_a_service_without_address_says_whose_address_is_missing(example_text: str) -> None:
+    """The server's: a service has its address. The trace to it says the same; a port only the dial needs."""
+    found = problems_of(example_text.replace(", addresses: [10.9.0.11]", ""))
+    assert [problem.key for problem in found] == ["dials[0].endpoint", "traces[1].target"]
+    assert all("give 'server' its `addresses`" in problem.remedy for problem in found)
+    (unheard,) = problems_of(example_text.replace(", ports: [tcp/8200]", ""))
+    assert (unheard.key, unheard.wrong) == ("dials[0].endpoint", "'teller' has no tcp port")
+
+
+def test_tenants_may_use_the_same_addresses(example_text: str) -> None:
+    """Every bank uses 10/8: an address is one component's within one tenant's lines only."""
+    document = yaml.safe_load(example_text)
+    document["tenants"].append({"id": "other"})
+    document["components"].append({"id": "theirs", "kind": "server", "owner": "destination", "addresses": ["10.9.0.11"]})
+    line = {**document["lines"][0], "code": "X", "tenant": "other", "path": ["loop-a", "pe1"]}
+    document["lines"].append({**line, "z_end": {"name": "Z", "prefixes": ["10.8.0.0/24"], "hosts": ["theirs"]}})
+    known = inventory.parse(document, "made")
+    endpoints = Endpoints(known)
+    port = inventory.ServicePort(protocol=inventory.TransportProtocol.TCP, number=8200)
+    assert endpoints.find(TenantId("bank"), "10.9.0.11", port) == "teller"
+    assert endpoints.find(TenantId("other"), "10.9.0.11", port) == "theirs"
+    assert endpoints.find(TenantId("bank"), "10.9.0.99", port) is None
 
 
 def two_lines(**second: Any) -> dict[str, Any]:
