@@ -16,22 +16,19 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import attrs
 
+from faultline.inference.beside import busy_hosts_us, clock_steps, is_stale, tails_of
 from faultline.inference.crossing import ONCE, Crossing, crossings, either, is_one_flow, once, shares_of, together
 from faultline.inference.faults import (
     BOTH_WAYS,
-    FAULT_RATES,
     GRIDS,
-    LARGEST_PRIOR,
     NEVER_BLAMED,
-    PLANNED_FACTOR,
     SHARES,
     Grid,
     mtu_grid,
-    rate_of,
 )
 from faultline.inference.likelihood import EitherWay, Row
 from faultline.inference.likelihood_delay import delay_row, response_row
-from faultline.inference.likelihood_loss import is_tail, loss_row, mtu_row
+from faultline.inference.likelihood_loss import loss_row, mtu_row
 from faultline.inference.likelihood_requests import by_path, failure_row, zero_window_row
 from faultline.inference.likelihood_told import ToldRow, silence_row, told_modes, told_row, yes_or_no
 from faultline.inference.observed import (
@@ -49,6 +46,7 @@ from faultline.inference.observed import (
     Told,
     ZeroWindow,
 )
+from faultline.inference.priors import component_priors, is_work
 from faultline.records.terms import ComponentKind, Mode, Owner
 
 Column = tuple[tuple[int, Crossing], ...]
@@ -56,8 +54,6 @@ Column = tuple[tuple[int, Crossing], ...]
 
 ROUTE_SENSITIVITY, ROUTE_FALSE = 0.99, 1e-8
 LINK_ENDS = 2
-CLOCK_MATCH = 0.3
-"""Two directions that moved by opposite amounts to within this part of the larger one moved as a clock does."""
 
 
 @attrs.frozen(slots=True, kw_only=True, eq=False)
@@ -134,38 +130,6 @@ def build(evidence: Evidence, *, only: frozenset[int] | None = None, beside: flo
     )
 
 
-def component_priors(components: Sequence[Component], evidence: Evidence) -> list[float]:
-    """Probability of a fault in the window, by component."""
-    hours = evidence.seconds / 3600
-    planned = {str(o.raw.get("component")) for o in evidence.observations if _announces_work(o)}
-    priors = [rate_of(c.kind, evidence.fault_rates) * hours for c in components]
-    if evidence.expected_faults is not None:
-        total = math.fsum(p for p, c in zip(priors, components, strict=True) if c.kind not in NEVER_BLAMED)
-        if total <= 0:  # rates of zero leave nothing to share the expected faults by
-            priors = [FAULT_RATES[c.kind] for c in components]
-            total = math.fsum(priors)
-        factor = evidence.expected_faults / total if total else 0.0
-        priors = [p * factor if c.kind not in NEVER_BLAMED else p for p, c in zip(priors, components, strict=True)]
-    return [
-        min(LARGEST_PRIOR, p * (PLANNED_FACTOR if number in evidence.maintenance or str(c.id) in planned else 1.0))
-        for number, (p, c) in enumerate(zip(priors, components, strict=True))
-    ]
-
-
-def _announces_work(observation: Observation) -> bool:
-    return isinstance(observation, Told) and observation.raised and _is_work(observation.name)
-
-
-def _is_work(name: str) -> bool:
-    return any(word in name.lower() for word in ("planned", "maintenance"))
-
-
-def planned_components(evidence: Evidence) -> frozenset[int]:
-    """Components in a declared maintenance window, by the file's list or by an event that announces one."""
-    told = {o.component for o in evidence.observations if isinstance(o, Told) and _announces_work(o)}
-    return evidence.maintenance | {c for c in told if c is not None}
-
-
 class _Builder:
     """Exposures of components, gathered in one pass over the observations."""
 
@@ -200,7 +164,7 @@ class _Builder:
                 case ZeroWindow():
                     self._endpoint(number, observation.endpoint)
                 case Told():
-                    if observation.component is not None and not _is_work(observation.name):
+                    if observation.component is not None and not is_work(observation.name):
                         self._exposed[observation.component][number] = ONCE
                 case Silence():
                     self._silence(number, observation, neighbours)
@@ -297,9 +261,9 @@ class _Builder:
     def rows(self) -> list[Row]:
         """One likelihood an observation."""
         seconds = self._evidence.seconds
-        clocks, hosts_us = _clock_steps(self._evidence), _busy_hosts_us(self._evidence)
+        clocks, hosts_us = clock_steps(self._evidence), busy_hosts_us(self._evidence)
         moved = [o for o in self._evidence.observations if isinstance(o, RouteChange)]
-        tails = _tails(self._evidence.observations)
+        tails = tails_of(self._evidence.observations)
         witnesses = Counter(
             c
             for o in self._evidence.observations
@@ -317,7 +281,7 @@ class _Builder:
             elif isinstance(o, Told):
                 rows.append(told_row(o, alike=clean[self._poll(o)]))
             elif isinstance(o, Delay):
-                trust = 0.0 if any(_is_stale(o.paths, route) for route in moved) else 1.0
+                trust = 0.0 if any(is_stale(o.paths, route) for route in moved) else 1.0
                 rows.append(delay_row(o, seconds, extra_us=clocks.get(number, 0.0), hosts_us=hosts_us, trust=trust))
             else:
                 rows.append(_row(o, seconds))
@@ -481,101 +445,3 @@ def _union(one: Column, other: Column) -> Column:
     for row, crossing in other:
         rows[row] = together(rows[row], crossing) if row in rows else crossing
     return tuple(sorted(rows.items(), key=lambda item: item[0]))
-
-
-def _is_stale(paths: Sequence[Path], change: RouteChange) -> bool:
-    """Whether the way is another one than that of the baseline: where it differs is told, or the whole of it is the one."""
-    if change.changed:
-        return any(not set(change.changed).isdisjoint(path.via) for path in paths)
-    route = set(change.components)
-    return any(set(path.via) <= route for path in paths)
-
-
-@attrs.frozen(slots=True, kw_only=True)
-class _Tails:
-    """Sessions whose newest packets are all unanswered."""
-
-    heads: frozenset[tuple[Path, ...]]
-    """Ways of those of their packets whose fate is known."""
-    answered: Mapping[int, float]
-    """Packets before each tail, by the tail's row."""
-
-
-def _tails(observations: Sequence[Observation]) -> _Tails:
-    """A tail's session is the two ways whose known packets together cross what the tail does, but for who reflects it."""
-    tails = [o for o in observations if isinstance(o, Loss) and is_tail(o)]
-    sent: dict[tuple[Path, ...], float] = {}
-    by_component: dict[int, set[tuple[Path, ...]]] = defaultdict(set)
-    for o in observations if tails else ():
-        if isinstance(o, Loss) and o.source == "active" and not o.round_trip:
-            sent[o.paths] = max(sent.get(o.paths, 0.0), o.sent)
-            for c in _crossed(o.paths):
-                by_component[c].add(o.paths)
-    heads: set[tuple[Path, ...]] = set()
-    answered: dict[int, float] = {}
-    numbers = {o.number: k for k, o in enumerate(observations)}
-    for tail in tails:
-        whole = _crossed(tail.paths)
-        near = {ways for c in whole for ways in by_component[c] if _crossed(ways) < whole}
-        for there, home in itertools.combinations(near, 2):
-            if len(whole - _crossed(there) - _crossed(home)) <= 1:
-                heads |= {there, home}
-                answered[numbers[tail.number]] = max(sent[there], sent[home])
-    return _Tails(heads=frozenset(heads), answered=answered)
-
-
-def _crossed(paths: Iterable[Path]) -> frozenset[int]:
-    return frozenset(c for path in paths for c in path.via)
-
-
-def _clock_steps(evidence: Evidence) -> dict[int, float]:
-    """Delay observations that moved as a clock moves them, with by how much.
-
-    The two directions of a path moved by opposite amounts: a step of one end's clock does that, the network never does.
-    """
-    directed: dict[tuple[int, ...], tuple[int, float]] = {}
-    for number, o in enumerate(evidence.observations):
-        if isinstance(o, Delay) and not o.round_trip and not o.passive and len(o.paths) == 1:  # noqa: SIM102 - two questions
-            if o.baseline is not None and o.median_us is not None:
-                directed[o.paths[0].via] = (number, o.median_us - o.baseline.median_us)
-    steps: dict[int, float] = {}
-    for via, (number, shift) in directed.items():
-        back = tuple(_backwards(evidence.components, via))
-        if back in directed and back != via:
-            opposite = directed[back][1]
-            larger = max(abs(shift), abs(opposite))
-            if shift * opposite < 0 and abs(shift + opposite) <= CLOCK_MATCH * larger:
-                steps[number] = larger
-    return steps
-
-
-FEWEST_VIEWS, MANY_VIEWS = 3, 6
-
-
-def _busy_hosts_us(evidence: Evidence) -> float:
-    """How much the slowest packets of all delay tests rose at once; 0 where one place could have done it.
-
-    A fault has a place. When tests that share no component all rise, what they share is the hosts that measure. With many tests
-    one may be spared.
-    """
-    rises: list[float] = []
-    common: set[int] | None = None
-    for o in evidence.observations:
-        if not isinstance(o, Delay) or o.passive or o.baseline is None or o.median_us is None:
-            continue
-        shift = o.median_us - o.baseline.median_us
-        if o.p90_us is not None and o.baseline.p90_us is not None:
-            shift = max(shift, o.p90_us - o.baseline.p90_us)
-        rises.append(max(0.0, shift))
-        crossed = {c for path in o.paths for c in path.via}
-        crossed |= {back for c in crossed if (back := evidence.components[c].reverse) is not None}
-        common = crossed if common is None else common & crossed
-    if len(rises) < FEWEST_VIEWS or common:
-        return 0.0
-    return sorted(rises)[1 if len(rises) >= MANY_VIEWS else 0]
-
-
-def _backwards(components: Sequence[Component], via: tuple[int, ...]) -> Iterable[int]:
-    for c in reversed(via):
-        back = components[c].reverse
-        yield c if back is None else back

@@ -41,7 +41,7 @@ from faultline.inference.observed import (
     Told,
     ZeroWindow,
 )
-from faultline.inference.problem import component_priors
+from faultline.inference.priors import component_priors
 from faultline.inference.search import MOST_FAULTS
 from faultline.records.terms import ComponentKind, Mode
 

@@ -16,7 +16,8 @@ import attrs
 from faultline.inference.faults import NEVER_BLAMED, ONE_EXTENT
 from faultline.inference.floor import floor_rows
 from faultline.inference.further import next_test
-from faultline.inference.problem import Hypothesis, Problem, planned_components
+from faultline.inference.priors import planned_components
+from faultline.inference.problem import Hypothesis, Problem
 from faultline.inference.search import Block, Explanation
 from faultline.inference.solver import Fault, fault, state_of
 from faultline.inference.wording import cause, drops_text, entry_text, next_step, observation_text
