@@ -5,15 +5,15 @@ It reads for each request and keeps nothing; access control will stand here, bef
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import attrs
 
+from analyzer.figures import loss_ratio, quality_row, rate_bps, round_trip_ns
 from analyzer.network import LineFacts, Network
-from analyzer.plots import STEP_NS, bits_per_second, busiest_vantage, line_plots, session_views
+from analyzer.plots import STEP_NS, line_plots, session_views
 from analyzer.web.models import LinePage, LineRow, LinesPage, LineState, WindowNote
 from faultline.records.incident import Base, Incident, IncidentState
 from faultline.records.points import Point
@@ -238,9 +238,9 @@ class StoredViews:
                 mine, suspected=not facts.bases.isdisjoint(belief.suspected), measured_ns=measured_ns, until_ns=until_ns
             ),
             incidents=mine,
-            loss_ratio=_loss_ratio(points),
-            round_trip_ns=_round_trip_ns(points),
-            rate_bps=_rate_bps(points),
+            loss_ratio=loss_ratio(points),
+            round_trip_ns=round_trip_ns(points),
+            rate_bps=rate_bps(points),
             measured_ns=measured_ns,
             learning_until_ns=belief.learning.get(code),
         )
@@ -262,7 +262,7 @@ class StoredViews:
             for point in points:
                 if point.measurement == measurement:
                     groups.setdefault(point.tags.get(tag, ""), []).append(point)
-            rows += [_quality_row(name, group, expected) for name, group in sorted(groups.items())]
+            rows += [quality_row(name, group, expected) for name, group in sorted(groups.items())]
         clocks = self._clocks(facts, start_ns, end_ns)
         return tuple(attrs.evolve(row, clock_class=clocks[row.name]) if row.name in clocks else row for row in rows)
 
@@ -332,61 +332,3 @@ def _state(open_incidents: Sequence[Incident], *, suspected: bool, measured_ns: 
     if suspected:
         return LineState.SUSPICION
     return LineState.ROUTE if open_incidents else LineState.HEALTHY
-
-
-def _sum(points: Sequence[Point], name: str) -> float | None:
-    values = [float(v) for p in points if isinstance(v := p.fields.get(name), (int, float))]
-    return sum(values) if values else None
-
-
-def _worst(points: Sequence[Point], name: str) -> float | None:
-    return max((float(v) for p in points if isinstance(v := p.fields.get(name), (int, float))), default=None)
-
-
-def _loss_ratio(points: Sequence[Point]) -> float | None:
-    """The worst of all sessions and directions."""
-    sessions: dict[str, list[Point]] = {}
-    for point in points:
-        if point.measurement == "session":
-            sessions.setdefault(point.tags.get("session", ""), []).append(point)
-    ratios = []
-    for group in sessions.values():
-        sent = _sum(group, "sent")
-        for name in ("lost_forward", "lost_reverse"):
-            lost = _sum(group, name)
-            if sent and lost is not None:
-                ratios.append(lost / sent)
-    return max(ratios, default=None)
-
-
-def _round_trip_ns(points: Sequence[Point]) -> int | None:
-    """The longest session's median: end to end."""
-    sessions: dict[str, list[float]] = {}
-    for point in points:
-        value = point.fields.get("rtt_p50")
-        if point.measurement == "session" and isinstance(value, (int, float)):
-            sessions.setdefault(point.tags.get("session", ""), []).append(float(value))
-    return max((int(statistics.median(values)) for values in sessions.values()), default=None)
-
-
-def _rate_bps(points: Sequence[Point]) -> float | None:
-    """Both directions together, at the busiest vantage, over the windows that have a row."""
-    vantage = busiest_vantage(points)
-    mine = [p for p in points if p.measurement == "line_traffic" and p.tags.get("vantage") == vantage]
-    windows = len({p.time_ns for p in mine})
-    return sum(bits_per_second(p) or 0.0 for p in mine) / windows if windows else None
-
-
-def _quality_row(name: str, points: Sequence[Point], expected: int) -> QualityRow:
-    clock = _worst(points, "clock_error_ns")
-    suspect = _sum(points, "suspect")
-    classes = [str(p.fields["clock_class"]) for p in points if "clock_class" in p.fields]
-    return QualityRow(
-        name=name,
-        clock_class=classes[-1] if classes else None,
-        clock_error_ns=int(clock) if clock is not None else None,
-        capture_loss_ratio=_worst(points, "capture_loss_ratio"),
-        one_sided_ratio=_worst(points, "one_sided_ratio"),
-        suspect=int(suspect) if suspect is not None else None,
-        missing_windows=max(0, expected - len({p.time_ns for p in points})),
-    )

@@ -6,13 +6,14 @@ Both directions have a lane of their own on every link. The suspect is told by w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
 from faultline.records.incident import Base
 from faultline.records.terms import ComponentKind
+from faultline.reports.lettering import LETTER, cut, text_width, two_lines
 from faultline.reports.markup import Markup, tag
-from faultline.reports.material import LinePath, PathElement, PathHost, PathVantage, Suspect
+from faultline.reports.material import LinePath, PathElement, PathHost, Suspect
 from faultline.reports.numbers import confidence
+from faultline.reports.path_foot import owner_bands, vantage_marks
 from faultline.reports.path_layout import (
     FORK,
     HOST_FORK,
@@ -31,11 +32,6 @@ from faultline.reports.suspicion import WEAK, arrow_of, suspicion_words
 
 LANE = 4
 """From the middle of a link to each of its lanes: A to Z runs above, Z to A below."""
-LETTER = 6.4
-"""Width of a letter of a name, as wide as fonts commonly make it."""
-WIDE_LETTER = 0x2E7F
-"""Letters beyond are ideographs: twice as wide."""
-PROBE_ROW = 13
 
 
 def path_svg(speaker: Speaker, path: LinePath, *, suspects: Mapping[Base, Suspect] | None = None) -> Markup:
@@ -45,11 +41,11 @@ def path_svg(speaker: Speaker, path: LinePath, *, suspects: Mapping[Base, Suspec
     return tag(
         "svg",
         tag("title", speaker.word("report.path")),
-        _owner_bands(speaker, path, frame),
+        owner_bands(speaker, path, frame),
         _sites(speaker, path, frame, suspects),
         [_station(speaker, e, p, frame, suspects) for e, p in zip(path.elements, frame.elements, strict=True)],
         [_host(speaker, h, p, frame, suspects) for h, p in zip(path.hosts, frame.hosts, strict=True)],
-        _vantages(speaker, path.vantages, frame),
+        vantage_marks(speaker, path.vantages, frame),
         _end("A", frame.ends[0] - MARGIN / 2, frame.line_y + 5),
         _end("Z", frame.ends[1] - 9, frame.line_y - 12) if path.hosts else _end("Z", frame.width - MARGIN / 2, frame.line_y + 5),
         class_="path",
@@ -293,61 +289,6 @@ def _beside(element: PathElement, x: float, y: float, suspect: Suspect | None, r
     )
 
 
-# ---- below the path ------------------------------------------------------------------------------------------------
-def _owner_bands(speaker: Speaker, path: LinePath, frame: Layout) -> Markup:
-    """One band below each run of elements of one owner; a dashed line where responsibility changes hands."""
-    runs = [(element.owner, place.left, place.right) for element, place in zip(path.elements, frame.elements, strict=True)]
-    runs += [(host.element.owner, place.left, place.right) for host, place in zip(path.hosts, frame.hosts, strict=True)]
-    bands = []
-    for number, (owner, group) in enumerate(groupby(runs, key=lambda run: run[0])):
-        places = list(group)
-        left, right = places[0][1], max(place[2] for place in places)
-        band = tag(
-            "rect", x=left + 2, y=frame.band_y, width=right - left - 4, height=5, rx=2.5, class_=f"band owner-{owner.value}"
-        )
-        label = tag(
-            "text",
-            cut(speaker.owner(owner.value), right - left),
-            x=(left + right) / 2,
-            y=frame.band_y + 20,
-            text_anchor="middle",
-            class_="owner",
-        )
-        edge = tag("line", x1=left, x2=left, y1=frame.line_y + 12, y2=frame.band_y + 5, class_="demarcation") if number else None
-        bands.append(tag("g", edge, band, label))
-    return tag("g", bands)
-
-
-def _vantages(speaker: Speaker, vantages: Sequence[PathVantage], frame: Layout) -> Markup:
-    """A triangle where a probe looks, and its name; a name that would touch its neighbour's goes one row down."""
-    marks, taken = [], [float("-inf")] * 2
-    for vantage in sorted(vantages, key=lambda v: (v.position, v.name)):
-        x, y = frame.x_of(vantage.position), frame.band_y + 27
-        half = text_width(vantage.name) / 2
-        row = next((n for n, until in enumerate(taken) if x - half > until), 0 if taken[0] <= taken[1] else 1)
-        taken[row] = x + half + 4
-        silent = f", {speaker.word('probe.silent')}" if vantage.silent else ""
-        shift = max(0.0, half + 2 - x) - max(0.0, x + half + 2 - frame.width)
-        marks.append(
-            tag(
-                "g",
-                tag("title", f"{speaker.word('probe')} {vantage.name}{silent}"),
-                tag("path", d=f"M{x:g} {y:g}l6 9h-12z", class_="probe silent" if vantage.silent else "probe"),
-                tag(
-                    "text",
-                    vantage.name,
-                    x=x + shift,
-                    y=y + 20 + PROBE_ROW * row,
-                    text_anchor="middle",
-                    class_="probe-name",
-                ),
-                data_vantage=vantage.name,
-            ),
-        )
-    return tag("g", marks)
-
-
-# ---- text ----------------------------------------------------------------------------------------------------------
 def _short(member: PathElement) -> str:
     """A member of a bundle by what it joins: there is room for no more."""
     return "\u2013".join(member.between) if member.between else member.name
@@ -358,29 +299,5 @@ def _name(name: str, place: Place, room: float) -> list[Markup]:
     down = 34 if place.right - place.left >= NODE_WIDTH else 29
     return [
         tag("text", cut(line, room), x=place.middle, y=place.y + down + 14 * number, text_anchor="middle", class_="name")
-        for number, line in enumerate(_lines(name, room))
+        for number, line in enumerate(two_lines(name, room))
     ]
-
-
-def text_width(text: str) -> float:
-    """About how wide a text is drawn."""
-    return LETTER * sum(2 if ord(letter) > WIDE_LETTER else 1 for letter in text)
-
-
-def cut(name: str, room: float) -> str:
-    """As much of a name as fits, and a sign that there is more."""
-    if text_width(name) <= room:
-        return name
-    shown = name
-    while len(shown) > 1 and text_width(shown) + LETTER > room:
-        shown = shown[:-1]
-    return shown.rstrip() + "…"
-
-
-def _lines(name: str, room: float) -> list[str]:
-    """At most two, broken at the space nearest to the middle."""
-    spaces = [at for at, letter in enumerate(name) if letter == " "]
-    if text_width(name) <= room or not spaces:
-        return [name]
-    at = min(spaces, key=lambda space: abs(space - len(name) / 2))
-    return [name[:at], name[at + 1 :]]

@@ -8,11 +8,12 @@ from collections.abc import Callable
 import attrs
 import pytest
 
+from faultline.reports.lettering import text_width
 from faultline.reports.material import LinePath
 from faultline.reports.path_figure import path_figure
 from faultline.reports.path_layout import SEGMENT_WIDTH, layout
 from faultline.reports.path_list import path_list
-from faultline.reports.path_picture import path_svg, text_width
+from faultline.reports.path_picture import path_svg
 from faultline.reports.sentences import Speaker
 from faultline.reports.suspicion import arrow_of, suspects_of
 

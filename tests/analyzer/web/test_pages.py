@@ -25,6 +25,8 @@ from faultline.store.metrics import MetricsUnavailableError
 
 NOW_NS = 1_767_225_600 * SECOND_NS
 STEP_NS = 10 * SECOND_NS
+PATIENCE_S = 60.0
+"""A busy machine answers late, not wrongly."""
 CARD = LineCard(code=LineCode("L/1"), customer="Bank <b>of</b> X", a_end="Harbin", z_end="Beijing")
 PATH = LinePath(
     elements=(
@@ -135,7 +137,7 @@ def client() -> Iterator[Client]:
         )
         server = WebServer(Address(host="127.0.0.1", port=0), app)
         server.start()
-        api = httpx.Client(base_url=f"http://{server.address}")
+        api = httpx.Client(base_url=f"http://{server.address}", timeout=PATIENCE_S)
         made.extend((server, api))
         return api
 
