@@ -9,8 +9,8 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
-from faultline.inventory import Inventory, Line, PlannedWork, Vantage, positions
-from faultline.records.incident import base_of
+from faultline.inventory import Inventory, Line, LineEnd, PlannedWork, Vantage, positions
+from faultline.records.incident import Base, base_of
 from faultline.records.terms import SECOND_NS
 from faultline.reports.numbers import zone
 
@@ -31,6 +31,7 @@ def draw(line: Line, inventory: Inventory) -> list[str]:
         drawn += [f"  ◆    {_looks(vantage)} (at it)" for vantage in _vantages(line, inventory, float(at))]
     drawn += [f"  ◆    {_looks(vantage)}" for vantage in _vantages(line, inventory, len(line.path) - 0.5)]
     drawn.append(f"  Z  {line.z_end.name}  {', '.join(line.z_end.prefixes)}")
+    drawn += _behind(line, inventory)
     tests = _tests(line, inventory)
     if tests:
         drawn += [
@@ -38,6 +39,9 @@ def draw(line: Line, inventory: Inventory) -> list[str]:
             "tests",
             *(f"  {t['id']}: {t['sender']} → {t['reflector']}, over {' - '.join(t['crosses'])}" for t in tests),
         ]
+    asked = [*_dials(line, inventory), *_traces(line, inventory)]
+    if asked:
+        drawn += ["", "dial tests and traces", *(f"  {one['id']}: {one['sender']} → {one['target']}" for one in asked)]
     planned = [work for work in inventory.planned if not set(work.components).isdisjoint(line.path)]
     if planned:
         drawn += ["", "planned work", *(f"  {_planned(work, line)}" for work in planned)]
@@ -53,8 +57,8 @@ def document(line: Line, inventory: Inventory) -> dict[str, Any]:
         "customer": line.customer,
         "state": line.state,
         **_known(facts),
-        "a_end": _known({"name": line.a_end.name, "site": line.a_end.site, "prefixes": list(line.a_end.prefixes)}),
-        "z_end": _known({"name": line.z_end.name, "site": line.z_end.site, "prefixes": list(line.z_end.prefixes)}),
+        "a_end": _end(line.a_end),
+        "z_end": _end(line.z_end),
         "path": [_path_entry(line, inventory, at) for at in range(len(line.path))],
         "vantages": [
             _known({"id": v.id, "probe": v.probe, "observation_point": v.observation_point})
@@ -62,14 +66,50 @@ def document(line: Line, inventory: Inventory) -> dict[str, Any]:
             for v in _vantages(line, inventory, None)
         ],
         "sessions": _tests(line, inventory),
+        "dials": _dials(line, inventory),
+        "traces": _traces(line, inventory),
     }
+
+
+def _end(end: LineEnd) -> dict[str, Any]:
+    hosts = list(end.hosts) or None
+    return _known({"name": end.name, "site": end.site, "prefixes": list(end.prefixes), "hosts": hosts})
+
+
+def _behind(line: Line, inventory: Inventory) -> list[str]:
+    """Servers and resolvers behind the ends, with what runs on them."""
+    drawn = []
+    for end in (line.a_end, line.z_end):
+        for host in (inventory.components[base] for base in end.hosts):
+            services = [inventory.components[Base(name)] for name in host.hosts]
+            runs = ", ".join(" ".join([service.name, *map(str, service.ports)]) for service in services)
+            facts = [host.kind.value, ", ".join(host.addresses), f"runs {runs}" if runs else ""]
+            drawn.append(f"     {host.name} ({host.id}), {', '.join(fact for fact in facts if fact)}, behind {end.name}")
+    return drawn
+
+
+def _dials(line: Line, inventory: Inventory) -> list[dict[str, Any]]:
+    return [
+        {"id": dial.id, "sender": dial.sender, "protocol": dial.protocol.value, "target": dial.endpoint}
+        for dial in inventory.dials.values()
+        if dial.line == line.code
+    ]
+
+
+def _traces(line: Line, inventory: Inventory) -> list[dict[str, Any]]:
+    return [
+        {"id": trace.id, "sender": trace.sender, "target": trace.target or trace.endpoint}
+        for trace in inventory.traces.values()
+        if trace.line == line.code
+    ]
 
 
 def _path_entry(line: Line, inventory: Inventory, at: int) -> dict[str, Any]:
     component = inventory.components[line.path[at]]
     joins = list(component.between) if component.between else None
     entry = {"id": component.id, "name": component.name, "kind": component.kind.value, "owner": component.owner.value}
-    return entry | _known({"site": component.site, "between": joins, "hosts": list(component.hosts) or None})
+    more = {"hosts": list(component.hosts), "addresses": list(component.addresses), "paths": [list(p) for p in component.paths]}
+    return entry | _known({"site": component.site, "between": joins, **{key: value or None for key, value in more.items()}})
 
 
 def _known(values: dict[str, Any]) -> dict[str, Any]:
@@ -79,6 +119,8 @@ def _known(values: dict[str, Any]) -> dict[str, Any]:
 def _element(line: Line, inventory: Inventory, at: int) -> tuple[str, str, str, str]:
     component = inventory.components[line.path[at]]
     joins = " \u2013 ".join(component.between or ()) or (f"runs {', '.join(component.hosts)}" if component.hosts else "")
+    if component.paths:
+        joins = f"{joins}, over {' or '.join(' - '.join(path) for path in component.paths)}".removeprefix(", ")
     name = component.name if component.name == component.id else f"{component.name} ({component.id})"
     return name, component.kind.value, component.owner.value, joins
 

@@ -105,11 +105,15 @@ def test_the_path_is_shown_from_a_to_z_with_owners_and_vantages(capsys: pytest.C
         "■  PE1 (pe1)",
         "■  Application server (server)",
         "Z  Shanghai  10.9.0.0/24",
+        "Resolver (dns-1), resolver, 10.9.0.53, behind Shanghai",
         "ce-pe1: ce-wan → pe1, over loop-a",
+        "dial-teller: ce-lan → teller",
+        "trace-ce-fw: ce-wan → fw-lan",
         "loop-a, 2026-12-01 02:00 to 2026-12-01 04:00 CST: cut-over",
     ]
     places = [next(n for n, line in enumerate(shown) if line.startswith(begin)) for begin in order]
     assert places == sorted(places)
+    assert any("over pe1-p1 - p1 - p1-pe2 or pe1-p2 - p2 - p2-pe2" in line for line in shown)
     assert "access" in shown[places[5]]
     assert "customer" in shown[places[1]]
 
@@ -132,6 +136,9 @@ def test_the_path_as_json_has_no_null(capsys: pytest.CaptureFixture[str]) -> Non
     assert [entry["owner"] for entry in told["path"]][:3] == ["customer", "customer", "access"]
     assert told["vantages"][0] == {"id": "ce-lan", "probe": "branch", "observation_point": "lan", "between": ["branch-lan", "ce"]}
     assert told["sessions"][0]["crosses"] == ["loop-a"]
+    assert told["z_end"]["hosts"] == ["dns-1"]
+    assert told["path"][4]["paths"] == [["pe1-p1", "p1", "p1-pe2"], ["pe1-p2", "p2", "p2-pe2"]]
+    assert [entry["target"] for entry in (*told["dials"], *told["traces"])] == ["teller", "dns-1", "fw-lan", "teller"]
     assert "null" not in json.dumps(told)
     assert "backup" not in told
 
