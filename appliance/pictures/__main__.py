@@ -5,10 +5,11 @@ The run is the same every time, to the octet; how letters are drawn is the machi
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -46,6 +47,7 @@ def pictures(
     folder: Annotated[Path, typer.Argument(help="Where the pictures go.")] = Path("docs/pictures"),
 ) -> None:
     """Make README's pictures: the verdict in a terminal, and the pages, light and dark, at a desk and on a phone."""
+    signal.signal(signal.SIGTERM, _ended)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         world = Simulated(faults=[FAULT], probes=Probes.FULL, seed=SEED, faster=AT_ONCE)
@@ -74,6 +76,11 @@ def _run(world: Simulated, folder: Path, report: Path) -> None:
                 look = Look(width=width, height=height, dark=dark, scale=scale, phone=scale > 1)
                 browser.open(f"{address}{path.format(incident=incident)}", look)
                 _keep(folder / f"{name}-{'dark' if dark else 'light'}.webp", browser.picture(most_height=height, form="webp"))
+
+
+def _ended(*_: object) -> NoReturn:
+    """Leave the way out to whoever must clean up."""
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def _keep(path: Path, octets: bytes) -> None:

@@ -36,7 +36,7 @@ ARGUMENTS = (
     "--font-render-hinting=none",
     "--remote-debugging-pipe",
 )
-PATIENCE_S = 30.0
+PATIENCE_S = 90.0
 QUALITY = 88
 """Of WebP, in per cent: letters stay sharp."""
 _A4_INCHES = {"paperWidth": 8.27, "paperHeight": 11.69}
