@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 import time
@@ -106,11 +107,11 @@ def test_source_ports_choose_the_path_there_and_back(build: Build) -> None:
     flows = {flow.id: flow for flow in crossings.of_sessions(Probes.FULL)}
     ports = ground.source_ports(flows.values())
     for id_ in ("pe1-pe3-1", "pe1-pe3-2", "ce-1-fw", "fw-ce-1"):
-        middle, (near, far) = flows[id_].middle, _nodes(id_)
-        _, seen = during(ground, lambda port=ports[id_], id_=id_: _converse(ground, *_nodes(id_), port))
+        middle = flows[id_].middle
+        _, seen = during(ground, functools.partial(_converse, ground, *_nodes(id_), ports[id_]))
         for way in ("forward", "reverse"):
-            assert seen[f"pe1-p{middle}-{way}"].arrived >= 20, (id_, near, far)
-            assert seen[f"pe1-p{3 - middle}-{way}"].arrived < 5, (id_, near, far)
+            assert seen[f"pe1-p{middle}-{way}"].arrived >= 20, id_
+            assert seen[f"pe1-p{3 - middle}-{way}"].arrived < 5, id_
 
 
 def _nodes(session: str) -> tuple[tuple[str, str], tuple[str, str]]:
