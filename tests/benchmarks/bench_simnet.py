@@ -1,11 +1,11 @@
 """How often component, owner and mode are named rightly in the simulated bank's network, how soon; how often health is blamed.
 
     .venv/bin/python tests/benchmarks/bench_simnet.py [--seeds N] [--first SEED] [--kind KIND]... [--probes full|ends]
-                                                      [--healthy MINUTES] [--jobs N] [--docs]
+                                                      [--healthy MINUTES] [--jobs N] [--write]
 
 Twenty seeds a kind and set of probes: each draws the place, the direction, how bad it is, and all noise. The verdict counts that
-is said first, by the rule of the demonstration. Every wrong run is listed with its reason. `--docs` prints the tables as they
-stand in docs/reference/accuracy.md.
+is said first, by the rule of the demonstration. Every wrong run is listed with its reason. `--write` puts the tables into
+`docs/reference/accuracy.md`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import attrs
@@ -28,8 +29,9 @@ from appliance.simnet.trial import Learned, Result, Trial, drawn, run_trial
 from faultline.runtime import log
 
 T = TypeVar("T")
-PLAIN = "{:16} {:>5} {:>10} {:>7} {:>6} {:>7} {:>30}"
-DOCS = "| {} | {} | {} | {} | {} | {} | {} |"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs/reference/accuracy.md"
+BEGIN, END = "<!-- bench_simnet begins -->", "<!-- bench_simnet ends -->"
 HEADER = ("fault", "runs", "component", "owner", "mode", "silent", "seconds: least, median, most")
 _STRETCH_S = 540.0
 """Health is watched in stretches of ten minutes with the minute of learning."""
@@ -87,31 +89,36 @@ def spread(work: Callable[[T], list[Result]], tasks: Sequence[T], jobs: int) -> 
     return found
 
 
-def table(probes: Probes, options: argparse.Namespace) -> list[Result]:
-    """Print the table of a set of probes; gives the wrong runs."""
-    form = DOCS if options.docs else PLAIN
-    kinds = options.kind or [Kind.NONE, *TRAITS]
-    tasks = [(probes, seed, kinds) for seed in range(options.first, options.first + options.seeds)]
-    by_seed = spread(of_seed, tasks, options.jobs)
-    sys.stdout.write(f"\nprobes: {probes}\n\n" + form.format(*HEADER) + "\n")
-    if options.docs:
-        sys.stdout.write(DOCS.format(*["---"] * len(HEADER)) + "\n")
-    for at, kind in enumerate(kinds):
-        row = Row(kind=kind, results=[results[at] for results in by_seed])
-        sys.stdout.write(form.format(*row.cells()) + "\n")
+def table(probes: Probes, by_seed: Sequence[Sequence[Result]], kinds: Sequence[Kind]) -> list[str]:
+    """Counts of a set of probes."""
     everything = [result for results in by_seed for result in results]
     counts = [sum(getattr(result.correct, what) for result in everything) for what in ("component", "owner", "mode")]
-    sys.stdout.write(form.format("all", len(everything), *counts, "", "") + "\n")
-    sys.stdout.flush()
-    return [result for result in everything if not result.correct.everything]
+    rows = [Row(kind=kind, results=[results[at] for results in by_seed]).cells() for at, kind in enumerate(kinds)]
+    lines = [HEADER, ("---",) * len(HEADER), *rows, ("all", str(len(everything)), *map(str, counts), "", "")]
+    return [f"Probes `{probes}`:", "", *(f"| {' | '.join(cells)} |" for cells in lines), ""]
 
 
-def healthy(minutes: float, probes: Probes, jobs: int) -> list[Result]:
-    """Watch a healthy network; gives the stretches in which something was blamed."""
-    tasks = [(probes, _HEALTHY_SEED + number) for number in range(max(1, round(minutes / 10)))]
-    wrong = [result for results in spread(watched, tasks, jobs) for result in results if result.said]
-    sys.stdout.write(f"\nhealthy, probes {probes}: {len(wrong)} of {len(tasks)} stretches of ten minutes blamed\n")
-    return wrong
+def measured(options: argparse.Namespace, probes: Probes) -> tuple[list[str], list[Result]]:
+    """Lines of a set of probes, and the wrong runs."""
+    kinds = options.kind or [Kind.NONE, *TRAITS]
+    seeds = range(options.first, options.first + options.seeds)
+    by_seed = spread(of_seed, [(probes, seed, kinds) for seed in seeds], options.jobs)
+    lines = table(probes, by_seed, kinds)
+    wrong = [result for results in by_seed for result in results if not result.correct.everything]
+    if options.healthy and not options.kind:
+        tasks = [(probes, _HEALTHY_SEED + number) for number in range(max(1, round(options.healthy / 10)))]
+        blamed = [result for results in spread(watched, tasks, options.jobs) for result in results if result.said]
+        lines += [f"Health: {len(blamed)} of {len(tasks)} stretches of ten minutes blamed.", ""]
+        wrong += blamed
+    return lines, wrong
+
+
+def write(lines: Sequence[str], command: str) -> None:
+    """Put the tables where the page has its marks."""
+    text = PAGE.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    told = f"Written by `{command} --write`."
+    PAGE.write_text(before + "\n".join([BEGIN, told, "", *lines, END]) + rest.split(END)[1], encoding="utf-8")
 
 
 def main() -> None:
@@ -123,17 +130,21 @@ def main() -> None:
     parser.add_argument("--probes", type=Probes, default=None, help="this set of probes only")
     parser.add_argument("--healthy", type=float, default=60.0, help="minutes of healthy time")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes at a time")
-    parser.add_argument("--docs", action="store_true", help="as the reference page has it")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
     begun_s = time.monotonic()
+    lines: list[str] = []
     wrong: list[Result] = []
     for probes in [options.probes] if options.probes else list(Probes):
-        wrong += table(probes, options)
-        if options.healthy and not options.kind:
-            wrong += healthy(options.healthy, probes, options.jobs)
-    if wrong:
-        sys.stdout.write("\nWrong:\n\n" + "".join(f"- {reason(result)}\n" for result in wrong))
-    sys.stdout.write(f"\n{time.monotonic() - begun_s:.0f} s\n")
+        told, missed = measured(options, probes)
+        sys.stdout.write("\n".join(told) + "\n")
+        sys.stdout.flush()
+        lines += told
+        wrong += missed
+    told = ["Wrong:", "", *(f"- {reason(result)}" for result in wrong)] if wrong else ["Nothing was wrong."]
+    sys.stdout.write("\n".join(told) + f"\n\n{time.monotonic() - begun_s:.0f} s\n")
+    if options.write:
+        write([*lines, *told], f"python tests/benchmarks/bench_simnet.py --seeds {options.seeds}")
 
 
 if __name__ == "__main__":
