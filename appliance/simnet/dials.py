@@ -13,9 +13,10 @@ import numpy as np
 
 from appliance.simnet import noise
 from appliance.simnet.noise import Flags, Times
-from appliance.simnet.plant import Packets, Plant, lot
+from appliance.simnet.plant import Plant
 from appliance.simnet.traffic import SYN_OCTETS, TCP, UDP
 from appliance.simnet.turns import due
+from appliance.simnet.ways import Packets, lot
 from faultline.inventory import Inventory
 from faultline.inventory.endpoints import host_of, target_of
 from faultline.inventory.model import Dial, DialProtocol

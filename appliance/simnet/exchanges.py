@@ -14,9 +14,10 @@ import numpy as np
 from appliance.simnet import noise, tcp
 from appliance.simnet.effects import DEAD
 from appliance.simnet.noise import Flags, Ratios, Times
-from appliance.simnet.plant import Packets, Plant
+from appliance.simnet.plant import Plant
 from appliance.simnet.tcp import Lines, Segments, Sending
 from appliance.simnet.traffic import ACK_OCTETS, Connection, Traffic, endpoints, long_connections, short_connection
+from appliance.simnet.ways import Packets
 from faultline.inventory import Inventory, Line
 from faultline.records.terms import SECOND_NS, Direction
 

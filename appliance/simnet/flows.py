@@ -15,8 +15,9 @@ import numpy as np
 from appliance.simnet import noise
 from appliance.simnet.exchanges import Exchanges, Moment
 from appliance.simnet.metering import FRAME_OCTETS, Metering
-from appliance.simnet.plant import Plant, lot, packets
+from appliance.simnet.plant import Plant
 from appliance.simnet.traffic import UDP, Endpoint, Traffic, host_address, resolvers
+from appliance.simnet.ways import lot, packets
 from faultline.inventory import Inventory, Line, Position, Vantage
 from faultline.records.terms import SECOND_NS, Direction, LineCode
 

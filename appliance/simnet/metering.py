@@ -14,9 +14,10 @@ import numpy as np
 from appliance.simnet import noise
 from appliance.simnet.exchanges import Moment
 from appliance.simnet.noise import Times
-from appliance.simnet.plant import Packets, Plant, Way
+from appliance.simnet.plant import Plant
 from appliance.simnet.tcp import Sending
 from appliance.simnet.traffic import ACK_OCTETS, SYN_OCTETS, TCP
+from appliance.simnet.ways import Packets, Way
 from faultline.inventory import Position, Vantage
 from faultline.native import histogram_encode
 from faultline.records.terms import Direction

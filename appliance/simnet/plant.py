@@ -10,20 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
-import attrs
 import numpy as np
 
 from appliance.simnet import noise, processes
 from appliance.simnet.effects import MILLISECOND_NS, Disturbance
 from appliance.simnet.noise import Flags, Ratios, Times
+from appliance.simnet.ways import Hop, Packets, Way
 from faultline.inventory import Inventory, Line, Position
 from faultline.records.incident import Base
-from faultline.records.terms import SECOND_NS, ComponentKind, Direction, LineCode
+from faultline.records.terms import SECOND_NS, ComponentKind, Direction
 
 USUAL_LOSS = 5e-6
 """Of a healthy segment in one direction; five of them are the 2.5e-5 of a clean leased line."""
-SMALL_OCTETS = 128
-"""A packet that no narrow link stops."""
 _DEVICE_NS = 30_000
 _SHORTEST_MS, _LONGEST_MS = 0.2, 6.0
 """Usual one-way delays of segments: a campus link to a few hundred kilometres of fibre."""
@@ -31,53 +29,6 @@ _MEMBER_MS, _MEMBER_SPREAD_MS = 1.5, 0.1
 """Links of equal cost are about equally long: the alternatives of a bundle differ by some tens of microseconds."""
 _CONVERGES_NS = SECOND_NS
 """Routers take so long to send over another alternative when a link of a bundle goes down."""
-
-
-@attrs.frozen(slots=True)
-class Hop:
-    """A component on the way of a packet, with its place on the line; members of a bundle are around the bundle's place."""
-
-    base: Base
-    direction: Direction
-    place: float
-    bundle: Base | None = None
-
-
-@attrs.frozen(slots=True)
-class Way:
-    """A slice of a line in one direction: everything between two places."""
-
-    line: LineCode
-    direction: Direction
-    low: float
-    high: float
-
-
-@attrs.frozen(slots=True)
-class Packets:
-    """Packets of any flows, as arrays of equal length."""
-
-    at_ns: Times
-    octets: Times
-    lots: Times
-    """Of each packet's flow: see `lot`."""
-
-    def __len__(self) -> int:
-        return len(self.at_ns)
-
-    def of(self, chosen: Flags) -> Packets:
-        """Some of them."""
-        return Packets(self.at_ns[chosen], self.octets[chosen], self.lots[chosen])
-
-
-def packets(at_ns: Times, *, octets: int, lot: int) -> Packets:
-    """Packets of one flow and size."""
-    return Packets(at_ns, np.full(at_ns.shape, octets, np.int64), np.full(at_ns.shape, lot, np.int64))
-
-
-def lot(protocol: int, source: str, source_port: int, destination: str, destination_port: int) -> int:
-    """What a router's choice among alternatives of equal cost depends on: neighbouring ports take different ones."""
-    return noise.hashed(protocol, source, destination) + source_port + destination_port
 
 
 class Plant:

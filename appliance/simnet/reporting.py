@@ -9,8 +9,9 @@ import attrs
 import numpy as np
 
 from appliance.simnet.effects import DEAD
-from appliance.simnet.plant import Plant, lot, packets
+from appliance.simnet.plant import Plant
 from appliance.simnet.traffic import TCP
+from appliance.simnet.ways import lot, packets
 from faultline.inventory import Inventory, Position, Vantage
 from faultline.records.terms import Direction
 

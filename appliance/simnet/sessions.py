@@ -13,8 +13,9 @@ import numpy as np
 
 from appliance.simnet import noise
 from appliance.simnet.noise import Flags, Times
-from appliance.simnet.plant import Packets, Plant, Way, lot
+from appliance.simnet.plant import Plant
 from appliance.simnet.traffic import UDP
+from appliance.simnet.ways import Packets, Way, lot
 from faultline.inventory import Inventory, TestSession
 from faultline.inventory.positions import direction_of
 from faultline.native import histogram_encode

@@ -14,8 +14,9 @@ import numpy as np
 
 from appliance.simnet.effects import DEAD
 from appliance.simnet.noise import Flags, Ratios, Times
-from appliance.simnet.plant import Packets, Plant, Way
+from appliance.simnet.plant import Plant
 from appliance.simnet.traffic import SYN_OCTETS
+from appliance.simnet.ways import Packets, Way
 from faultline.records.terms import SECOND_NS, Direction
 
 _MOST_ROUNDS = 6

@@ -13,10 +13,11 @@ import attrs
 import numpy as np
 
 from appliance.simnet import noise
-from appliance.simnet.plant import Packets, Plant, lot
+from appliance.simnet.plant import Plant
 from appliance.simnet.sessions import SMALL_OCTETS
 from appliance.simnet.traffic import UDP
 from appliance.simnet.turns import due
+from appliance.simnet.ways import Packets, lot
 from faultline.inventory import Inventory, Position
 from faultline.inventory.endpoints import host_of
 from faultline.inventory.model import Trace

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from appliance.simnet.plant import lot
+from appliance.simnet.ways import lot
 from faultline.inventory import Inventory, Line
 from faultline.inventory.endpoints import DNS_PORT, end_of, hosts_of
 from faultline.inventory.model import TransportProtocol
