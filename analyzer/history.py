@@ -1,7 +1,9 @@
 """The newest windows as rows in memory, and their sums over suffix spans.
 
-Goes in: final windows. Comes out: one row a measurement and tag set, added up over a span: counts and histograms add, quality
-takes the worst, as `faultline.store.schema` says of each field. Knows nothing of what the rows mean.
+Goes in: final windows. Comes out: one row a measurement and tag set, added up over a span: counts add, quality takes the worst,
+as `faultline.store.schema` says of each field. Distributions are those of the newest windows that hold enough samples: what is
+slow now is told by few, and a step of delay that is mixed with the time before it looks like a queue (the fastest as ever, the
+slowest slower). Knows nothing of what the rows mean.
 """
 
 from __future__ import annotations
@@ -19,6 +21,10 @@ WORST = frozenset({"capture_loss_ratio", "one_sided_ratio"})
 GAP = "gap_seconds"
 """Seconds of a span that a session did not measure: made here, because the mask it comes from means something in 10 s only."""
 GAP_MASK = "unmeasured_mask"
+NEWEST_WINDOWS = 2
+"""A distribution is made of at least so many windows, where the span has them."""
+ENOUGH_SAMPLES = 100
+"""And of older ones until it has so many: median and p90 of a hundred are known to a tenth of the spread."""
 
 RowKey = tuple[str, tuple[tuple[str, str], ...]]
 
@@ -106,7 +112,6 @@ def summed(windows: Iterable[Window], *, distributions: bool = True) -> list[Row
 def _added(rows: Sequence[Row], *, distributions: bool) -> Row:
     spec = MEASUREMENTS[rows[0].measurement].fields
     fields: dict[str, FieldValue] = {}
-    histograms: dict[str, Histogram] = {}
     for row in rows:
         for name, value in row.fields.items():
             joined = _join(name, spec[name].adding if name in spec else Adding.NEWEST, fields.get(name), value)
@@ -115,9 +120,21 @@ def _added(rows: Sequence[Row], *, distributions: bool) -> Row:
         mask = row.count(GAP_MASK)
         if mask is not None:
             fields[GAP] = int(fields.get(GAP, 0)) + mask.bit_count()
-        for name, histogram in row.histograms.items() if distributions else ():
-            histograms.setdefault(name, Histogram()).merge(histogram)
+    histograms = _newest(rows) if distributions else {}
     return Row(measurement=rows[0].measurement, tags=rows[0].tags, fields=fields, histograms=histograms)
+
+
+def _newest(rows: Sequence[Row]) -> dict[str, Histogram]:
+    """Each distribution over the newest windows that hold enough of it; `rows` are the oldest first."""
+    merged: dict[str, Histogram] = {}
+    windows: dict[str, int] = {}
+    for row in reversed(rows):
+        for name, histogram in row.histograms.items():
+            taken = merged.setdefault(name, Histogram())
+            if windows.get(name, 0) < NEWEST_WINDOWS or taken.n < ENOUGH_SAMPLES:
+                taken.merge(histogram)
+                windows[name] = windows.get(name, 0) + 1
+    return merged
 
 
 def _join(name: str, adding: Adding, before: FieldValue | None, value: FieldValue) -> FieldValue | None:

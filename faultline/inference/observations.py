@@ -18,12 +18,12 @@ from faultline.inference.observations_endpoints import endpoint_observations
 from faultline.inference.observations_ends import Elsewhere, end_observations
 from faultline.inference.observations_hosts import interface_observations, silence_observations
 from faultline.inference.observations_routes import TracedRoute, moved, passages
-from faultline.inference.observations_rows import Ground, Observation, SeenRow, UsualOf
+from faultline.inference.observations_rows import Ground, Observation, SeenRow, UsualOf, crossed
 from faultline.inference.observations_sessions import session_observations
 from faultline.inference.observations_tcp import sight_of, tcp_losses
 from faultline.inference.observations_ways import Ways
 from faultline.inventory.model import Inventory
-from faultline.records.terms import SECOND_NS, ComponentId, ComponentKind, LineCode, ProbeId
+from faultline.records.terms import SECOND_NS, ComponentKind, LineCode, ProbeId
 
 FORMAT = "faultline-evidence/1"
 RATE_SHARES: Mapping[ComponentKind, float] = {
@@ -106,12 +106,6 @@ def observations(rows: list[SeenRow], ground: Ground, *, distributions: bool) ->
     found += dial_observations(of("dial"), ground, tested=elsewhere.tested)
     found += interface_observations(of("interface"), ground.inventory)
     return found
-
-
-def crossed(observations: Iterable[Observation]) -> frozenset[ComponentId]:
-    """Components that the observations' packets crossed."""
-    vias = [via for o in observations for via in (o.get("via", ()), *(path["via"] for path in o.get("paths", ())))]
-    return frozenset(component for via in vias for component in via)
 
 
 class _CountsOnly:

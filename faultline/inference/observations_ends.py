@@ -14,6 +14,7 @@ import attrs
 from faultline.inference.observations_rows import (
     Ground,
     Observation,
+    crossed,
     delay_numbers,
     response_numbers,
     seconds,
@@ -58,19 +59,24 @@ def _first(found: Iterable[Observation | None]) -> Iterator[Observation]:
 
 
 def _round_trips(nearest: list[Sight], ground: Ground, elsewhere: Elsewhere) -> Iterator[Observation]:
-    """From the nearest vantage; where no session tests the line, from the farthest too, for all that lies between."""
+    """From the nearest vantage; where no session tests the line, from the farthest too, for all that lies between.
+
+    Where test packets time all of the way from the nearest, they have the word: an acknowledgement that waited for a slow answer
+    is not the way's, and from farther off it would only be laid on more of it.
+    """
     whole = nearest[0].line.code not in elsewhere.tested
-    seen = [(sight, made) for sight in nearest if (made := _round_trip(sight, ground, elsewhere)) is not None]
+    seen = [(sight, made) for sight in nearest if (made := _round_trip(sight, ground)) is not None]
+    if seen and crossed([seen[0][1]]) <= elsewhere.timed:
+        return
     for sight, observation in [*seen[:1], *(seen[-1:] if whole and len(seen) > 1 else [])]:
         yield with_quality(observation, capture_quality(sight))
 
 
-def _round_trip(sight: Sight, ground: Ground, elsewhere: Elsewhere) -> Observation | None:
+def _round_trip(sight: Sight, ground: Ground) -> Observation | None:
     """From the vantage to the end and back, the receiver's own delay included.
 
     Because of that share, a median that rose while the minimum stayed is another mix of traffic as likely as the line (longer
-    think times, delayed acknowledgements of RFC 1122), and is no evidence. And where test packets time all of the way they have
-    the word: an acknowledgement that waited for a slow answer is not the way's.
+    think times, delayed acknowledgements of RFC 1122), and is no evidence.
     """
     histogram = sight.row.histograms.get("data_rtt")
     usual = ground.usual(line=sight.line.code, name=sight.vantage, direction=sight.direction.value, metric="data_rtt")
@@ -81,12 +87,11 @@ def _round_trip(sight: Sight, ground: Ground, elsewhere: Elsewhere) -> Observati
     if median_rise > usual.mad_ns and minimum_rise < median_rise / 2:
         return None
     ways = ground.ways.to_end_and_back(sight.line, sight.position, sight.direction)
-    crossed = {component for way in ways for component in way.via}
-    if not crossed or crossed <= elsewhere.timed:
+    way = told(ways)
+    if not way:
         return None
     view = sight.view("data_rtt")
-    numbers = delay_numbers(histogram, usual)
-    return {"kind": "delay", "source": "passive", "view": view, **told(ways), **numbers, "round_trip": True}
+    return {"kind": "delay", "source": "passive", "view": view, **way, **delay_numbers(histogram, usual), "round_trip": True}
 
 
 def _response(sight: Sight, ground: Ground) -> Observation | None:
@@ -100,8 +105,8 @@ def _response(sight: Sight, ground: Ground) -> Observation | None:
     usual = ground.usual(line=sight.line.code, name=sight.vantage, direction=sight.direction.value, metric="application_response")
     if server is None or histogram is None or histogram.n < FEWEST_SAMPLES or usual is None:
         return None
-    crossed = told(ground.ways.to_end_and_back(sight.line, sight.position, sight.direction))
-    way: Observation = {**crossed, "round_trip": True} if crossed else {}
+    there_and_back = told(ground.ways.to_end_and_back(sight.line, sight.position, sight.direction))
+    way: Observation = {**there_and_back, "round_trip": True} if there_and_back else {}
     view = sight.view("application_response")
     observation = {"kind": "response", "view": view, "endpoint": server, **way, **response_numbers(histogram, usual)}
     return with_quality(observation, capture_quality(sight))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import attrs
@@ -14,7 +14,7 @@ from faultline.inference.observations_ways import Ways
 from faultline.inventory.model import Inventory
 from faultline.records.histogram import Histogram
 from faultline.records.points import FieldValue
-from faultline.records.terms import SECOND_NS
+from faultline.records.terms import SECOND_NS, ComponentId
 
 Observation = dict[str, Any]
 """One observation of `faultline-evidence/1`."""
@@ -109,6 +109,12 @@ def ratio(row: SeenRow, name: str) -> float | None:
     """A ratio field; None when it was not measured."""
     value = row.fields.get(name)
     return float(value) if isinstance(value, (int, float)) else None
+
+
+def crossed(observations: Iterable[Observation]) -> frozenset[ComponentId]:
+    """Components that the observations' packets crossed."""
+    vias = [via for o in observations for via in (o.get("via", ()), *(path["via"] for path in o.get("paths", ())))]
+    return frozenset(component for via in vias for component in via)
 
 
 def with_quality(observation: Observation, quality: Mapping[str, float | None]) -> Observation:

@@ -30,6 +30,22 @@ def test_counts_and_distributions_add_up() -> None:
     assert summed(windows, distributions=False)[0].histograms == {}
 
 
+def test_a_distribution_is_of_the_newest_windows_that_hold_enough() -> None:
+    """A step of delay is not mixed with the time before it; of what comes rarely the whole span is needed."""
+    dense = [
+        make_window(
+            n,
+            Row(measurement="session", tags={"session": "s"}, fields={"sent": 1000}, histograms={"rtt": Histogram([ms] * 1000)}),
+        )
+        for n, ms in enumerate((1, 1, 1, 13, 13))
+    ]
+    (row,) = summed(dense)
+    assert row.fields == {"sent": 5000}
+    assert row.histograms["rtt"].n == 2000
+    assert row.histograms["rtt"].min == 13
+    assert summed([make_window(n, make_row(sent=10)) for n in range(6)])[0].histograms["rtt"].n == 30
+
+
 def test_quality_takes_the_worst_window() -> None:
     """The largest clock error and loss of capture, and the newest clock."""
     windows = [
