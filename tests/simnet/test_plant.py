@@ -10,7 +10,8 @@ import pytest
 
 from appliance.demo.kinds import Kind
 from appliance.simnet.effects import KINDS, disturbance
-from appliance.simnet.plant import Packets, Plant, lot
+from appliance.simnet.plant import Plant
+from appliance.simnet.ways import Packets, lot
 from faultline.inventory import Inventory
 from faultline.records.histogram import Histogram
 from faultline.records.terms import SECOND_NS, Direction, LineCode
