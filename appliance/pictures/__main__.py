@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from appliance.demo import remains
 from appliance.demo.drive import Drive
 from appliance.demo.faults import Fault, Way
 from appliance.demo.kinds import Kind
@@ -48,6 +49,7 @@ def pictures(
 ) -> None:
     """Make README's pictures: the verdict in a terminal, and the pages, light and dark, at a desk and on a phone."""
     signal.signal(signal.SIGTERM, _ended)
+    remains.clean_crashed_runs()  # now, so that no picture tells of them
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         world = Simulated(faults=[FAULT], probes=Probes.FULL, seed=SEED, faster=AT_ONCE)
