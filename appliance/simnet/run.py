@@ -173,8 +173,9 @@ class SimulatedRun:
     def branch(self, folder: Path) -> SimulatedRun:
         """Another run that goes on from here, with stores of its own in `folder`; this one stays as it is.
 
-        Its collector and analyzer begin as after a restart: from what the stores hold.
+        Its collector and analyzer begin as after a stop and a start: from what the stores hold.
         """
+        self.analyzer.keep()
         shutil.copytree(self._folder, folder)
         other = SimulatedRun.__new__(SimulatedRun)
         mine = (self.collector, self.analyzer, self.views, self.stored, self.counters, self._control)
