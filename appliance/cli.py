@@ -36,6 +36,7 @@ PARTS = {
     "collector": Part(module="collector.cli", help="At the centre: take in, decode, enrich, roll up, store."),
     "analyzer": Part(module="analyzer.cli", help="The answer: baselines, evidence, localisation, incidents, alarms, pages."),
     "inventory": Part(module="analyzer.planning.cli", help="What the operator knows of lines, components and vantages."),
+    "plan": Part(module="analyzer.planning.works.cli", help="Planned work: windows, freezes, and whom they hit."),
     "dashboards": Part(module="dashboards.cli", help="Grafana as code: build the boards, check them, push them."),
 }
 

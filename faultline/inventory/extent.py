@@ -15,11 +15,12 @@ def everything_on(line: Line, components: Mapping[Base, Component]) -> dict[Base
     """Components of the line; those that are not declared are left out."""
     found: dict[Base, None] = {}
     for base in (*line.a_end.hosts, *line.path, *line.z_end.hosts):
-        found.update((inner, None) for inner in _with_parts(base, components))
+        found.update((inner, None) for inner in with_parts(base, components))
     return found
 
 
-def _with_parts(base: Base, components: Mapping[Base, Component]) -> Iterator[Base]:
+def with_parts(base: Base, components: Mapping[Base, Component]) -> Iterator[Base]:
+    """A component and what it is made of: of a bundle its members, of a server its services."""
     component = components.get(base)
     if component is None:
         return

@@ -5,7 +5,7 @@ Plain data, already checked by `faultline.inventory.reading`. Where things are a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 import attrs
@@ -223,6 +223,23 @@ class PlannedWork:
 
 
 @attrs.frozen(slots=True, kw_only=True)
+class Freeze:
+    """A time in which nothing may be worked on: the end of a year, an election. Planning asks for it; verdicts do not."""
+
+    start_ns: int
+    end_ns: int
+    reason: str = ""
+    tenants: tuple[TenantId, ...] = ()
+    lines: tuple[LineCode, ...] = ()
+    """Neither tenants nor lines: it holds for all lines."""
+
+    def holds_for_any(self, lines: Iterable[Line]) -> bool:
+        """Whether one of the lines is frozen."""
+        everybody = not self.tenants and not self.lines
+        return any(everybody or line.tenant in self.tenants or line.code in self.lines for line in lines)
+
+
+@attrs.frozen(slots=True, kw_only=True)
 class Inventory:
     """Everything, by id, in the order of the file."""
 
@@ -234,5 +251,6 @@ class Inventory:
     sessions: Mapping[SessionId, TestSession]
     interfaces: tuple[ProbeInterface, ...] = ()
     planned: tuple[PlannedWork, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
     dials: Mapping[DialId, Dial] = attrs.field(factory=dict)
     traces: Mapping[TraceId, Trace] = attrs.field(factory=dict)

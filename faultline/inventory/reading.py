@@ -20,6 +20,7 @@ from faultline.inventory.lines import line_of, refuse_shared_addresses
 from faultline.inventory.model import (
     Component,
     Dial,
+    Freeze,
     Inventory,
     Line,
     PlannedWork,
@@ -48,6 +49,7 @@ SECTIONS = (
     "traces",
     "interfaces",
     "planned",
+    "freezes",
 )
 
 
@@ -149,6 +151,7 @@ class _Reader:
             sessions=sessions,
             interfaces=tuple(self._read_interfaces()),
             planned=tuple(self._read_planned()),
+            freezes=tuple(self._read_freezes()),
             dials=dials,
             traces=traces,
         )
@@ -260,11 +263,27 @@ class _Reader:
         for entry in self._root.entries("planned"):
             entry.only("components", "start", "end", "reason")
             named = entry.references("components", self._components.seen, "component", required=True)
-            start_ns, end_ns, reason = entry.instant_ns("start"), entry.instant_ns("end"), entry.text("reason")
-            if start_ns is None or end_ns is None:
-                continue
-            if end_ns <= start_ns:
-                entry.wrong("end", "not after its start", "swap them, or correct the date")
-                continue
-            bases = tuple(Base(text) for _, text in named)
-            yield PlannedWork(components=bases, start_ns=start_ns, end_ns=end_ns, reason=reason or "")
+            reason, span = entry.text("reason"), _span(entry)
+            if span is not None:
+                bases = tuple(Base(text) for _, text in named)
+                yield PlannedWork(components=bases, start_ns=span[0], end_ns=span[1], reason=reason or "")
+
+    def _read_freezes(self) -> Iterable[Freeze]:
+        for entry in self._root.entries("freezes"):
+            entry.only("tenants", "lines", "start", "end", "reason")
+            tenants = tuple(TenantId(text) for _, text in entry.references("tenants", self._tenants.seen, "tenant"))
+            lines = tuple(LineCode(text) for _, text in entry.references("lines", self._lines.seen, "line"))
+            reason, span = entry.text("reason"), _span(entry)
+            if span is not None:
+                yield Freeze(start_ns=span[0], end_ns=span[1], reason=reason or "", tenants=tenants, lines=lines)
+
+
+def _span(entry: Entry) -> tuple[int, int] | None:
+    """Start and end; None when they are none, with the reason noted."""
+    start_ns, end_ns = entry.instant_ns("start"), entry.instant_ns("end")
+    if start_ns is None or end_ns is None:
+        return None
+    if end_ns <= start_ns:
+        entry.wrong("end", "not after its start", "swap them, or correct the date")
+        return None
+    return start_ns, end_ns

@@ -506,3 +506,20 @@ def test_a_file_that_cannot_be_opened_is_a_problem_of_its_own(tmp_path: Path) ->
         with pytest.raises(InventoryError, match="cannot be read") as caught:
             inventory.read(path)
         assert len(caught.value.problems) == 1
+
+
+def test_freezes_name_tenants_or_lines_that_exist(example: inventory.Inventory, example_text: str) -> None:
+    """One that names nobody holds for everybody; an unknown tenant and an end before its start are mistakes."""
+    lines = list(example.lines.values())
+    assert example.freezes[0].tenants == (TenantId("bank"),)
+    assert example.freezes[0].holds_for_any(lines)
+    assert (
+        inventory.parse(example_text.replace("tenants: [bank], reason: year", "reason: year"), "x")
+        .freezes[0]
+        .holds_for_any(lines)
+    )
+    for old, new, key in (
+        ("tenants: [bank], reason: year", "tenants: [bnak], reason: year", "freezes[0].tenants[0]"),
+        ("2027-01-02", "2026-01-02", "freezes[0].end"),
+    ):
+        assert [problem.key for problem in problems_of(example_text.replace(old, new))] == [key]

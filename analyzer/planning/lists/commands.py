@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import attrs
 import typer
 
+from analyzer.planning.changing import present, replace
 from analyzer.planning.lists import plain
 from analyzer.planning.lists.applying import Applied
 from analyzer.planning.lists.columns import Attribute, Profile, ProfileError, map_columns, read_profile, write_profile
@@ -19,7 +20,6 @@ from analyzer.planning.lists.differences import Change, differences
 from analyzer.planning.lists.history import Delta, History
 from analyzer.planning.lists.importing import Imported, run_import
 from analyzer.planning.lists.sheet import SheetError, read_sheet
-from faultline import inventory
 from faultline.inventory.problems import Problem
 from faultline.runtime.console import BAD_USAGE, CommandError, say
 
@@ -55,7 +55,7 @@ def import_command(
     Every mistake is told with its file, row and column, and then nothing is imported. What an import replaces is kept.
     """
     wanted = _profile(profile, sheet)
-    present = _present(file)
+    was = present(file).document if file.exists() else plain.empty()
     history = History(file)
     if save_profile is not None:
         _save_profile(files, wanted, save_profile)
@@ -64,17 +64,13 @@ def import_command(
     chosen = [path for path in files if path not in deltas] + [path for path, _ in pending]
     for path in sorted(set(deltas) - set(chosen)):
         say(f"{path}: applied before; nothing to do")
-    found = run_import(chosen, present, profile=wanted, remove_missing=remove_missing, progress=_progress)
+    found = run_import(chosen, was, profile=wanted, remove_missing=remove_missing, progress=_progress)
     _progress("")
     if found.problems:
         _refuse(found, as_json=as_json)
-    changes = list(differences(present, found.document))
+    changes = list(differences(was, found.document))
     if not dry_run and changes:
-        now_ns = time.time_ns()
-        kept = history.keep(now_ns)
-        plain.write(file, plain.dump(found.document))
-        if kept is not None:
-            say(f"kept what it was: {kept}")
+        replace(file, found.document, time.time_ns())
     if not dry_run:
         for _, delta in pending:
             history.note(delta, time.time_ns())
@@ -88,7 +84,7 @@ def diff_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """What was added, removed and changed between two inventory files. Exit 0 also when they differ."""
-    changes = list(differences(_sound(before), _sound(after)))
+    changes = list(differences(present(before).document, present(after).document))
     if as_json:
         typer.echo(json.dumps({"changes": [change.document() for change in changes]}, ensure_ascii=False))
         return
@@ -101,19 +97,6 @@ def _profile(path: Path | None, sheet: str | None) -> Profile:
     except ProfileError as error:
         raise CommandError(str(error), hint="--save-profile writes one to begin with", code=BAD_USAGE) from None
     return attrs.evolve(found, sheet=sheet) if sheet is not None else found
-
-
-def _present(file: Path) -> plain.Document:
-    return _sound(file) if file.exists() else plain.empty()
-
-
-def _sound(file: Path) -> plain.Document:
-    try:
-        inventory.read(file)
-    except inventory.InventoryError as error:
-        hint = f"correct it until `faultline inventory check {file}` is content"
-        raise CommandError(str(error), hint=hint, code=BAD_USAGE) from None
-    return plain.load(file)
 
 
 def _is_delta(path: Path, profile: Profile) -> bool:

@@ -59,7 +59,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
         for name, entry in new.items():
             if name not in old:
                 yield Change(section=section, name=name, before=None, after=entry)
-    for section in ("interfaces", "planned"):
+    for section in ("interfaces", "planned", "freezes"):
         yield from _unnamed(section, before.get(section) or (), after.get(section) or ())
 
 

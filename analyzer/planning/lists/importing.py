@@ -95,7 +95,7 @@ def _take_yaml(found: Imported, path: Path) -> None:
                 (applied.changed if entry[key] in entries else applied.added).append(str(entry[key]))
             entries[str(entry[key])] = entry
         document[section] = list(entries.values())
-    for section in ("interfaces", "planned"):
+    for section in ("interfaces", "planned", "freezes"):
         known = list(document.get(section, ()))
         document[section] = known + [entry for entry in came.get(section, ()) if entry not in known]
     found.applied.append((str(path), applied))

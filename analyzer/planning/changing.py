@@ -1,0 +1,69 @@
+"""Changing an inventory file: read it soundly, replace it as a whole, keep what it was.
+
+Every command that writes the file goes this way.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from analyzer.planning.lists import plain
+from analyzer.planning.lists.history import History
+from faultline import inventory
+from faultline.runtime.console import BAD_USAGE, CommandError, say
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Present:
+    """A file as it is now."""
+
+    file: Path
+    octets: bytes
+    document: plain.Document
+    """As plain data, for changing."""
+    inventory: inventory.Inventory
+    """The same as records, for looking things up."""
+
+    def replace(self, document: dict[str, Any], now_ns: int) -> None:
+        """Write what it is to be; what it was goes into its history.
+
+        Raises:
+            CommandError: somebody else has written it meanwhile, or it cannot be written.
+        """
+        if self.file.read_bytes() != self.octets:
+            raise CommandError(f"{self.file} was changed meanwhile", hint="nothing was written; do it again")
+        replace(self.file, document, now_ns)
+
+
+def present(file: Path) -> Present:
+    """The file, checked.
+
+    Raises:
+        CommandError: it cannot be used.
+    """
+    found = checked(file)
+    return Present(file=file, octets=file.read_bytes(), document=plain.load(file), inventory=found)
+
+
+def checked(file: Path) -> inventory.Inventory:
+    """Its records.
+
+    Raises:
+        CommandError: it cannot be used.
+    """
+    try:
+        return inventory.read(file)
+    except inventory.InventoryError as error:
+        hint = f"correct it until `faultline inventory check {file}` is content"
+        raise CommandError(str(error), hint=hint, code=BAD_USAGE) from None
+
+
+def replace(file: Path, document: dict[str, Any], now_ns: int) -> None:
+    """Write the file, and keep the version before it."""
+    kept = History(file).keep(now_ns)
+    plain.write(file, plain.dump(document))
+    if kept is not None:
+        say(f"kept what it was: {kept}")
