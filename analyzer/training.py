@@ -108,14 +108,19 @@ class Trainer:
         return trained
 
     def learning_until_ns(self, line: LineCode, window: Window) -> int | None:
-        """When the line's first delay baseline can stand if all stays clean.
+        """When the line's delay baselines can stand if all stays clean.
 
-        None when one stands already, or when the line shows no delays at all.
+        Delays are what test sessions measure: the line waits for every one of them that measures well, for one without a
+        baseline sees only the losses of a queue. A line without sessions waits for its first baseline. None when what it waits
+        for stands already, or when it shows no delays at all.
         """
-        views = [view for row in window.rows if row.tags.get("line") == line for view in views_of(row)]
+        rows = [row for row in window.rows if row.tags.get("line") == line]
+        tested = [view for row in rows if row.measurement == "session" and is_good(row) for view in views_of(row)]
+        views = tested or [view for row in rows for view in views_of(row)]
         if not views:
             return None
-        learned = max(self._baselines.windows(view) for view in views)
+        of_views = [self._baselines.windows(view) for view in views]
+        learned = min(of_views) if tested else max(of_views)
         if learned >= FEWEST_WINDOWS:
             return None
         return window.end_ns + (FEWEST_WINDOWS - learned + LAG_WINDOWS - 1) * (window.end_ns - window.start_ns)

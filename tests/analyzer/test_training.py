@@ -9,6 +9,7 @@ import pytest
 from analyzer.baselines import Baselines, View
 from analyzer.history import Row, Window
 from analyzer.training import LAG_WINDOWS, Trainer, ratios_of
+from faultline.records.histogram import Histogram
 from faultline.records.terms import SECOND_NS, LineCode
 
 LINE = LineCode("L1")
@@ -55,3 +56,35 @@ def test_rows_without_judged_segments_have_no_loss() -> None:
     """No traffic is no lossless traffic."""
     assert ratios_of(make_row(tcp_segments=0)) == []
     assert ratios_of(Row(measurement="session", tags={"line": "L1", "session": "s"}, fields={"sent": 10})) == []
+
+
+def make_timed(measurement: str, *, suspect: int = 0, **tags: str) -> Row:
+    """A row with round trips: of a session, or of the traffic at a vantage."""
+    histogram = Histogram()
+    histogram.add(5_000_000, 500)
+    metric = "rtt" if measurement == "session" else "data_rtt"
+    fields = {"sent": 500, "suspect": suspect} if measurement == "session" else {}
+    return Row(measurement=measurement, tags={"line": "L1", **tags}, fields=fields, histograms={metric: histogram})
+
+
+def test_a_line_is_still_learning_while_one_of_its_sessions_has_no_baseline() -> None:
+    """A session starved in the first window needs one more than the traffic does; without it a queue would look like loss."""
+    trainer = Trainer(Baselines())
+    waits = []
+    for number in range(5):
+        rows = (make_timed("session", suspect=100 if number == 0 else 0, session="s"), make_timed("line_quality", vantage="v"))
+        window = Window(start_ns=number * TEN_S, end_ns=(number + 1) * TEN_S, revision=1, rows=rows)
+        trainer.observe(window, clean=lambda _: True, zones={LINE: UTC})
+        waits.append(trainer.learning_until_ns(LINE, window))
+    assert [until is not None for until in waits] == [True, True, True, False, False]
+    assert waits[2] == 4 * TEN_S
+
+
+def test_a_session_that_never_measures_well_keeps_no_line_learning() -> None:
+    """Its host is too busy to tell delays: the others decide."""
+    trainer = Trainer(Baselines())
+    for number in range(4):
+        rows = (make_timed("session", suspect=100, session="a"), make_timed("session", session="b"))
+        window = Window(start_ns=number * TEN_S, end_ns=(number + 1) * TEN_S, revision=1, rows=rows)
+        trainer.observe(window, clean=lambda _: True, zones={LINE: UTC})
+    assert trainer.learning_until_ns(LINE, window) is None
