@@ -16,9 +16,9 @@ from typing import Any
 
 import attrs
 
-from appliance.demo.columns import Columns
 from appliance.demo.faults import Fault
 from appliance.demo.network import SPANS
+from faultline.inference.columns import Columns
 from faultline.records.incident import base_of
 from faultline.records.terms import Owner
 from faultline.reports.words import Language, say

@@ -13,10 +13,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from appliance.demo.columns import Columns
 from appliance.demo.kinds import TRAITS, Kind
 from appliance.demo.network import BRANCHES, ELEMENTS, MIDDLES, PLACES, SITES, SPANS, Branch, Element
 from appliance.demo.probing import RESPONDERS, Probes, dials, looks, tests
+from faultline.inference.columns import Columns
 from faultline.records.terms import ComponentKind, Mode
 
 _MODES = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from appliance.demo.columns import Columns
+from faultline.inference.columns import Columns
 from faultline.records.terms import Mode
 
 KINDS = {"ce": "device", "pe": "device", "srv": "server", "svc": "service", "dns": "resolver", "site": "site"}
