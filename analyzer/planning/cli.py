@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
 import typer
 
-from analyzer.planning.finding import find_lines, nearest_codes
+from analyzer.planning.doubtful import doubts
+from analyzer.planning.finding import find_lines, line_of
+from analyzer.planning.job import job_app
 from analyzer.planning.lists.commands import diff_command, import_command
 from analyzer.planning.picture import document, draw
 from faultline import inventory
 from faultline.runtime.console import BAD_USAGE, CommandError, say
 
 DEFAULT = Path("/etc/faultline/inventory.yaml")
+MOST_WARNINGS = 50
 CHECK_HINT = "compare with packaging/examples/inventory.yaml, which shows every key"
 
 app = typer.Typer(name="inventory", help="What the operator knows: lines, paths, vantages.", no_args_is_help=True)
 File = Annotated[Path, typer.Option("-i", "--inventory", help="The inventory file.")]
 app.command("import")(import_command)
 app.command("diff")(diff_command)
+app.add_typer(job_app)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
@@ -31,7 +36,11 @@ def check(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Check a file: every mistake at once, each with its line and what to do. Exit 0 when it can be used, else 2."""
+    """Check a file: every mistake at once, each with its line and what to do. Exit 0 when it can be used, else 2.
+
+    What is no mistake and looks wrong all the same is a warning: pairs that share a route, lines between the same networks,
+    vantages that see nothing, windows in a freeze.
+    """
     try:
         found = inventory.read(file)
     except inventory.InventoryError as error:
@@ -48,13 +57,20 @@ def check(
         for name in ("tenants", "lines", "components", "vantages", "sessions", "dials", "traces", "interfaces", "planned")
     }
     unseen = _unseen(found)
+    doubted = doubts(found, time.time_ns())
     if as_json:
-        _print({"file": str(file), "usable": True, "counts": counts, "lines_not_looked_at": unseen, "problems": []})
+        warned = [{"what": d.what, "subjects": d.subjects, "text": d.text, "remedy": d.remedy} for d in doubted]
+        told = {"file": str(file), "usable": True, "counts": counts, "lines_not_looked_at": unseen, "problems": []}
+        _print(told | {"warnings": warned})
         return
     typer.echo(f"{file}: can be used; " + ", ".join(f"{name}: {number}" for name, number in counts.items()))
     if unseen:
         more = f" and {len(unseen) - 5} more" if len(unseen) > 5 else ""  # noqa: PLR2004 - as many as fit a line
         typer.echo(f"no vantage looks at {', '.join(unseen[:5])}{more}: nothing will be measured there")
+    for doubt in doubted[:MOST_WARNINGS]:
+        say(f"warning: {doubt}")
+    if len(doubted) > MOST_WARNINGS:
+        say(f"and {len(doubted) - MOST_WARNINGS} more warnings: --json has them all")
 
 
 @app.command("show")
@@ -66,10 +82,7 @@ def show(
 ) -> None:
     """Show a line's path from A to Z: each element with its owner, who looks from where, tests, planned work."""
     known = _read(file)
-    found = next((entry for code, entry in known.lines.items() if code.casefold() == line.casefold()), None)
-    if found is None:
-        near = ", ".join(nearest_codes(known, line))
-        raise CommandError(f"no line {line!r} in {file}", hint=f"there is {near}; `find` looks by name and city", code=BAD_USAGE)
+    found = line_of(known, line, file)
     if as_json:
         _print(document(found, known))
         return

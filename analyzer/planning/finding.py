@@ -1,10 +1,12 @@
-"""A line from what a caller says: the customer's name, the code, the cities it connects. Pure."""
+"""A line from what a caller says: the customer's name, the code, the cities it connects."""
 
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 
 from faultline.inventory import Inventory, Line
+from faultline.runtime.console import BAD_USAGE, CommandError
 
 
 def find_lines(inventory: Inventory, text: str) -> list[Line]:
@@ -20,6 +22,19 @@ def _said(inventory: Inventory, line: Line) -> str:
     sites = [inventory.sites[end.site].name for end in (line.a_end, line.z_end) if end.site]
     ends = [line.a_end.name, line.z_end.name, *line.a_end.prefixes, *line.z_end.prefixes]
     return "\n".join([line.code, line.customer, tenant.id, tenant.name, *ends, *sites]).casefold()
+
+
+def line_of(inventory: Inventory, code: str, file: Path) -> Line:
+    """The line of a code, upper and lower case alike.
+
+    Raises:
+        CommandError: there is none.
+    """
+    found = next((line for known, line in inventory.lines.items() if known.casefold() == code.casefold()), None)
+    if found is None:
+        near = ", ".join(nearest_codes(inventory, code))
+        raise CommandError(f"no line {code!r} in {file}", hint=f"there is {near}; `find` looks by name and city", code=BAD_USAGE)
+    return found
 
 
 def nearest_codes(inventory: Inventory, code: str) -> list[str]:

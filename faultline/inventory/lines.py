@@ -29,6 +29,10 @@ class LineState(StrEnum):
     REMOVED = "removed"
 
 
+IN_USE = frozenset({LineState.COMMISSIONING, LineState.IN_SERVICE, LineState.MAINTENANCE})
+"""States in which somebody may be sending packets."""
+
+
 def line_of(
     entry: Entry,
     *,

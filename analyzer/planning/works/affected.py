@@ -13,11 +13,9 @@ import attrs
 from faultline.inventory import Freeze, Inventory, Line, PlannedWork
 from faultline.inventory.endpoints import HOSTS
 from faultline.inventory.extent import everything_on, with_parts
-from faultline.inventory.lines import LineState
+from faultline.inventory.lines import IN_USE
 from faultline.records.incident import Base
 from faultline.records.terms import LineCode
-
-_IN_USE = frozenset({LineState.IN_SERVICE, LineState.MAINTENANCE, LineState.COMMISSIONING})
 
 
 class Effect(StrEnum):
@@ -126,12 +124,8 @@ def effect_on(inventory: Inventory, line: Line, worked_on: frozenset[Base]) -> E
     return Effect.DIVERTED if diverted else None
 
 
-def pair_of(inventory: Inventory, line: Line) -> list[Line]:
-    """The other lines of its pairs, whichever of them names the other."""
-    return [inventory.lines[code] for code in _pairs(inventory).get(line.code, ())]
-
-
 def _pairs(inventory: Inventory) -> dict[LineCode, list[LineCode]]:
+    """Line → the other lines of its pairs, whichever of them names the other."""
     found: dict[LineCode, dict[LineCode, None]] = {}
     for line in inventory.lines.values():
         if line.backup is not None:
@@ -147,7 +141,7 @@ def _hit(
     pairs: dict[LineCode, list[LineCode]],
     others: Sequence[PlannedWork],
 ) -> Hit | None:
-    if line.state not in _IN_USE:
+    if line.state not in IN_USE:
         return None
     effect = effect_on(inventory, line, worked_on)
     if effect is None:

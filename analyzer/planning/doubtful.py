@@ -1,0 +1,144 @@
+"""What is allowed in an inventory and looks wrong all the same: told as warnings, never refused.
+
+Goes in: an inventory that can be used. Comes out: doubts, each with what to do. Knows nothing of what was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+
+import attrs
+
+from analyzer.planning.works.affected import Period, impact
+from analyzer.planning.works.windows import reference
+from faultline.inventory import Inventory, Line
+from faultline.inventory.extent import everything_on
+from faultline.inventory.lines import IN_USE
+from faultline.records.incident import Base
+from faultline.records.terms import Owner
+
+_THE_CUSTOMERS = frozenset({Owner.CUSTOMER, Owner.DESTINATION})
+"""Both lines of a pair end at the same places: what stands there is shared by nature."""
+
+
+class Doubtful(StrEnum):
+    """Kinds of doubt."""
+
+    SHARED_ROUTE = "shared_route"
+    SAME_NETWORKS = "same_networks"
+    BLIND_VANTAGE = "blind_vantage"
+    IDLE_VANTAGE = "idle_vantage"
+    FROZEN_WINDOW = "frozen_window"
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Doubt:
+    """Something to look at again."""
+
+    what: Doubtful
+    subjects: tuple[str, ...]
+    """Lines, vantages or windows it is about."""
+    text: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.text}; {self.remedy}"
+
+
+def doubts(inventory: Inventory, now_ns: int) -> list[Doubt]:
+    """Everything doubtful; windows only while they are to come."""
+    found = [*_pairs(inventory), *_networks(inventory), *_vantages(inventory), *_windows(inventory, now_ns)]
+    order = list(Doubtful)
+    return sorted(found, key=lambda doubt: (order.index(doubt.what), doubt.subjects))
+
+
+def _pairs(inventory: Inventory) -> Iterator[Doubt]:
+    """Pairs whose lines meet between their ends: one fault takes both."""
+    seen: set[frozenset[str]] = set()
+    for line in inventory.lines.values():
+        if line.backup is None or frozenset((line.code, line.backup)) in seen:
+            continue
+        seen.add(frozenset((line.code, line.backup)))
+        other = inventory.lines[line.backup]
+        shared = shared_route(inventory, line, other)
+        if shared:
+            yield Doubt(
+                what=Doubtful.SHARED_ROUTE,
+                subjects=(line.code, other.code),
+                text=f"{line.code} and its backup {other.code} share {', '.join(shared)}: one fault takes both",
+                remedy="have one of them routed elsewhere, or correct its path",
+            )
+
+
+def shared_route(inventory: Inventory, line: Line, other: Line) -> list[str]:
+    """What both lines cross between the customer's ends, and buildings of the carrier that both go through."""
+    theirs = everything_on(other, inventory.components)
+    mine = [base for base in everything_on(line, inventory.components) if not _is_the_customers(inventory, base)]
+    both = [str(base) for base in mine if base in theirs]
+    elsewhere = {
+        inventory.components[base].site for base in theirs if not _is_the_customers(inventory, base) and base not in both
+    }
+    sites = [inventory.components[base].site for base in mine if base not in both]
+    return both + [f"site {site}" for site in dict.fromkeys(sites) if site is not None and site in elsewhere]
+
+
+def _is_the_customers(inventory: Inventory, base: Base) -> bool:
+    return inventory.components[base].owner in _THE_CUSTOMERS
+
+
+def _networks(inventory: Inventory) -> Iterator[Doubt]:
+    """Lines of one tenant between the same two networks that are no pair: whose traffic it is cannot be told."""
+    joined: dict[tuple[str, frozenset[str]], list[Line]] = {}
+    for line in inventory.lines.values():
+        if line.state in IN_USE:
+            for one in line.a_end.prefixes:
+                for other in line.z_end.prefixes:
+                    joined.setdefault((line.tenant, frozenset((one, other))), []).append(line)
+    for (_, networks), lines in joined.items():
+        codes = sorted({line.code for line in lines})
+        if len(codes) > 1 and not _are_paired(lines):
+            yield Doubt(
+                what=Doubtful.SAME_NETWORKS,
+                subjects=tuple(codes),
+                text=f"{', '.join(codes)} all join {' and '.join(sorted(networks))}",
+                remedy="narrow the prefixes, or name the one as the other's `backup`",
+            )
+
+
+def _are_paired(lines: Sequence[Line]) -> bool:
+    """Whether these are the two lines of one pair."""
+    codes = {line.code for line in lines}
+    return len(codes) == 2 and any(line.backup in codes for line in lines)  # noqa: PLR2004 - a pair
+
+
+def _vantages(inventory: Inventory) -> Iterator[Doubt]:
+    """Vantages that see nothing: no line in use, or neither capture nor test."""
+    tests = [*inventory.sessions.values(), *inventory.dials.values(), *inventory.traces.values()]
+    busy = {name for test in tests for name in (test.sender, getattr(test, "reflector", None), getattr(test, "target", None))}
+    for vantage in inventory.vantages.values():
+        lines = [inventory.lines[code] for code in vantage.positions]
+        if not any(line.state in IN_USE for line in lines):
+            states = ", ".join(f"{line.code} is {line.state}" for line in lines[:3])
+            text = f"vantage {vantage.id} sees no line in use: {states}"
+            yield Doubt(
+                what=Doubtful.BLIND_VANTAGE, subjects=(vantage.id,), text=text, remedy="give it lines to look at, or remove it"
+            )
+        elif vantage.observation_point is None and vantage.id not in busy:
+            text = f"vantage {vantage.id} captures nothing and takes part in no test"
+            remedy = "give it an observation_point or a session, or remove it"
+            yield Doubt(what=Doubtful.IDLE_VANTAGE, subjects=(vantage.id,), text=text, remedy=remedy)
+
+
+def _windows(inventory: Inventory, now_ns: int) -> Iterator[Doubt]:
+    """Windows to come on lines that are frozen then."""
+    for work in inventory.planned if inventory.freezes else ():
+        if work.end_ns <= now_ns:
+            continue
+        period = Period(start_ns=work.start_ns, end_ns=work.end_ns)
+        frozen = impact(inventory, work.components, period).freezes
+        if frozen:
+            reasons = ", ".join(freeze.reason or reference(freeze) for freeze in frozen)
+            text = f"window {reference(work)} on {', '.join(work.components)} is on lines that are frozen then ({reasons})"
+            remedy = "move it: `faultline plan list` shows both"
+            yield Doubt(what=Doubtful.FROZEN_WINDOW, subjects=(reference(work),), text=text, remedy=remedy)
