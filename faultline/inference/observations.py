@@ -20,6 +20,7 @@ from faultline.inference.observations_hosts import interface_observations, silen
 from faultline.inference.observations_routes import TracedRoute, moved, passages
 from faultline.inference.observations_rows import Ground, Observation, SeenRow, UsualOf, crossed
 from faultline.inference.observations_sessions import session_observations
+from faultline.inference.observations_stands import measured_by
 from faultline.inference.observations_tcp import sight_of, tcp_losses
 from faultline.inference.observations_ways import Ways
 from faultline.inventory.model import Inventory
@@ -56,7 +57,8 @@ def assemble(
     """The evidence of a window.
 
     Args:
-        rows: roll-up rows, one a measurement and tag set: those of a window, or the sums over several.
+        rows: roll-up rows, one a measurement and tag set: those of a window, or the sums over several. What a silent probe
+            measured is of before its silence, and left out: whatever silenced it came after.
         inventory: what the operator knows. Rows of lines, sessions and vantages it does not name are left out.
         window: start and end in Unix nanoseconds.
         usual: looks baselines up for the time of the window.
@@ -69,7 +71,8 @@ def assemble(
     start_ns, end_ns = window
     ways = Ways(inventory, passages(inventory, traced, window))
     ground = Ground(inventory=inventory, usual=usual, seconds=(end_ns - start_ns) / SECOND_NS, ways=ways)
-    found = observations(list(rows), ground, distributions=distributions)
+    heard = [row for row in rows if not silent or measured_by(row, inventory) not in silent]
+    found = observations(heard, ground, distributions=distributions)
     found += silence_observations(silent or {}, inventory, ways)
     found += change_observations(moved(inventory, traced, window), inventory)
     listed = components(found, inventory)

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from faultline.inference.observations_rows import Observation, SeenRow, count
-from faultline.inference.observations_ways import Way, Ways, told
+from faultline.inference.observations_stands import device_of, site_of
+from faultline.inference.observations_ways import Way, Ways, beyond, told
 from faultline.inventory import positions
 from faultline.inventory.model import Inventory, Line, ProbeInterface, Vantage
 from faultline.records.incident import Base
@@ -114,16 +115,14 @@ def silence_observations(silent: Mapping[ProbeId, tuple[int, int]], inventory: I
 
 
 def _way_of_reports(probe: ProbeId, inventory: Inventory, ways: Ways) -> list[Way]:
-    """What the reports cross to the collector and its answers back; nothing where they have a network of their own."""
+    """What the reports cross to the collector and its answers back, the device that the probe stands in included.
+
+    Nothing where they have a network of their own.
+    """
     for code, line in inventory.lines.items():
         stands = [v.positions[code] for v in inventory.vantages.values() if v.probe == probe and code in v.positions]
         if line.reports_to is not None and stands:
             nearest = max if line.reports_to is Direction.A_TO_Z else min
-            return ways.to_end_and_back(line, nearest(stands, key=lambda position: position.place), line.reports_to)
+            crossed = ways.to_end_and_back(line, nearest(stands, key=lambda position: position.place), line.reports_to)
+            return beyond(crossed, device_of(probe, line, inventory))
     return []
-
-
-def site_of(probe: str, inventory: Inventory) -> str | None:
-    """Where a probe stands, when its vantages agree on it."""
-    found = {vantage.site for vantage in inventory.vantages.values() if vantage.probe == probe and vantage.site}
-    return found.pop() if len(found) == 1 else None

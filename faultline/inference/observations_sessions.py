@@ -4,7 +4,8 @@
 packet is counted where it speaks: on the way out stand those whose fate is known; on the way back those of them that reached the
 reflector; the unattributed ones expose both directions together (`round_trip`), and the device the reflector stands in, which
 must live to answer. The product of the three is the likelihood of the session's packets, so a dead line, which attributes
-nothing, is seen, and nothing is counted twice.
+nothing, is seen, and nothing is counted twice. Of a session with unattributed packets the others expose that device too: they
+were answered before the replies stopped, and do not tell the way from who answers.
 
 **Size.** A session of full-size packets says what its small twin does not: whether packets of that size get through. It is told
 as `mtu` alone; its delays and losses are its twin's, and would count twice.
@@ -31,11 +32,10 @@ from faultline.inference.observations_rows import (
     delay_numbers,
     with_quality,
 )
+from faultline.inference.observations_stands import device_of
 from faultline.inference.observations_ways import Way, beyond, told
-from faultline.inventory import positions
 from faultline.inventory.model import Inventory, Line, Position, TestSession
 from faultline.records.histogram import Histogram
-from faultline.records.incident import Base
 from faultline.records.terms import ComponentId, LineCode, SessionId
 
 FEWEST_SAMPLES = 10
@@ -65,6 +65,10 @@ class _Test:
 
     def both(self, ground: Ground) -> list[Way]:
         return ground.ways.round_trip(self.line, self.sender, self.reflector, self.session)
+
+    def reflecting(self, inventory: Inventory) -> ComponentId | None:
+        """The device that must live for packets to come back."""
+        return device_of(inventory.vantages[self.session.reflector].probe, self.line, inventory)
 
     def view(self, which: str) -> str:
         return f"session {self.session.id} {which}"
@@ -116,16 +120,16 @@ def _quality(row: SeenRow) -> dict[str, float | None]:
 def _losses(row: SeenRow, ground: Ground, test: _Test) -> Iterator[Observation]:
     received, out, back = count(row, "received"), count(row, "lost_forward"), count(row, "lost_reverse")
     nowhere = count(row, "lost_unattributed")
+    # Of full-size packets the small twin's replies say whether it lives.
+    reflecting = test.reflecting(ground.inventory) if nowhere and not test.session.is_full_size else None
     if received is not None and out is not None and back is not None:
         for which, ways, sent, lost in (
             ("there", test.there(ground), received + back + out, out),
             ("back", test.home(ground), received + back, back),
         ):
             if sent > 0:
-                yield {**_lost(test, which, sent, lost), **told(ways)}
+                yield {**_lost(test, which, sent, lost), **told(beyond(ways, reflecting))}
     if nowhere:
-        # Of full-size packets the small twin's replies say whether it lives.
-        reflecting = None if test.session.is_full_size else _device_of(test, ground.inventory)
         ways = beyond(test.both(ground), reflecting)
         yield {**_lost(test, "nowhere", nowhere, nowhere), **told(ways), "round_trip": True}
 
@@ -137,19 +141,6 @@ def _lost(test: _Test, which: str, sent: int, lost: int) -> Observation:
     if test.session.is_full_size and size is not None:
         kind = {"kind": "mtu", "size": size}
     return {**kind, "view": test.view(which), "sent": sent, "lost": lost}
-
-
-def _device_of(test: _Test, inventory: Inventory) -> ComponentId | None:
-    """The device that the reflector's probe stands in: one with a vantage of the probe on each side; None when not known."""
-    probe, code = inventory.vantages[test.session.reflector].probe, test.line.code
-    if probe is None:
-        return None
-    mine = [v.positions[code] for v in inventory.vantages.values() if v.probe == probe and code in v.positions]
-    for other in mine:
-        inside = positions.via(test.line, inventory, test.reflector, other)
-        if len(inside) == 1 and not inventory.components[Base(inside[0])].directed:
-            return inside[0]
-    return None
 
 
 def _delays(row: SeenRow, ground: Ground, test: _Test) -> Iterator[tuple[Observation, float | None]]:

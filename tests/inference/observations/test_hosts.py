@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 
 from faultline.inference.observations_attendance import FEWEST_MISSED, FORGET_NS, Attendance
-from faultline.records.terms import ProbeId
+from faultline.inference.observations_hosts import silence_observations
+from faultline.inference.observations_ways import Ways
+from faultline.inventory.model import Inventory
+from faultline.records.terms import Direction, ProbeId
 
 CLEAN = {"in_packets": 1000, "out_packets": 1000, "in_errors": 0, "out_errors": 0, "in_discards": 0, "out_discards": 0}
 TEN_S = 10_000_000_000
@@ -73,6 +77,33 @@ def test_a_silent_probe_and_its_site_are_components(ground: Any) -> None:
         {"id": "probe:branch", "kind": "probe", "owner": "unknown", "site": "branch-17"},
         {"id": "branch-17", "kind": "site", "owner": "customer"},
         {"id": "probe:pe1", "kind": "probe", "owner": "unknown"},
+    ]
+
+
+def test_a_silence_crosses_the_way_of_the_reports_and_the_device_they_start_from(known: Inventory) -> None:
+    """Where reports take the line itself: a dead device and a cut line silence the probe alike."""
+    lines = {code: attrs.evolve(line, reports_to=Direction.A_TO_Z) for code, line in known.lines.items()}
+    found = silence_observations({A: (2, 2)}, attrs.evolve(known, lines=lines), Ways(known))
+    (via,) = [o["via"] for o in found]
+    assert {"ce", "loop-a>", "loop-a<", "pe1"} <= {*via}
+    assert "lan-a>" not in via
+
+
+def test_what_a_silent_probe_measured_before_is_no_evidence(ground: Any) -> None:
+    """Whatever silenced it came after: its sessions, its captures and its interfaces say nothing of now, others' do."""
+    counts = {"sent": 500, "received": 500, "lost_forward": 0, "lost_reverse": 0, "lost_unattributed": 0}
+    rows = [
+        ground.session("ce-fw", counts),
+        ground.tcp("ce-lan", "a_to_z", {"tcp_segments": 900, "loss_upstream": 0, "loss_downstream": 0}),
+        ground.interface("branch", "wan0", link_up=1),
+        ground.interface("dc", "wan0", link_up=1),
+    ]
+    assert {o["kind"] for o in ground.observations(*rows)} == {"loss", "counter"}
+    left = ground.observations(*rows, silent={A: (1, 1)})
+    assert [(o["kind"], o.get("component")) for o in left] == [
+        ("counter", "loop-z>"),
+        ("counter", "loop-z<"),
+        ("silence", None),
     ]
 
 

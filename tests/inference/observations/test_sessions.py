@@ -59,6 +59,16 @@ def test_a_dead_line_is_seen(ground: Any) -> None:
     assert seen["via"] == ["loop-a>", "loop-a<", "pe1", "core>", "core<", "pe2", "loop-z>", "loop-z<", "fw"]
 
 
+def test_what_was_answered_before_the_replies_stopped_exposes_who_answered(ground: Any) -> None:
+    """The way and the device at its end stand in the same observations; while all is attributed, the device is in none."""
+    fates = {"sent": 600, "received": 100, "lost_forward": 0, "lost_reverse": 0, "lost_unattributed": 500}
+    seen = ground.observations(ground.session("ce-fw", fates))
+    assert [o["sent"] for o in seen] == [100, 100, 500]
+    assert all("fw" in o["via"] for o in seen)
+    for observation in ground.observations(ground.session("ce-fw", {**fates, "received": 600, "lost_unattributed": 0})):
+        assert "fw" not in observation["via"]
+
+
 def test_the_instruments_troubles_travel_along(ground: Any) -> None:
     """Starved samples and unmeasured seconds are the observation's quality, from a window's mask or a span's sum."""
     window = ground.session("ce-pe1", {**COUNTS, "suspect": 20, "unmeasured_mask": 0b110})
