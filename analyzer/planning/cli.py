@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import attrs
 import typer
 
+from analyzer.planning.coverage.command import coverage_command
 from analyzer.planning.doubtful import doubts
 from analyzer.planning.finding import find_lines, line_of
 from analyzer.planning.job import job_app
@@ -26,6 +27,7 @@ app = typer.Typer(name="inventory", help="What the operator knows: lines, paths,
 File = Annotated[Path, typer.Option("-i", "--inventory", help="The inventory file.")]
 app.command("import")(import_command)
 app.command("diff")(diff_command)
+app.command("coverage")(coverage_command)
 app.add_typer(job_app)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 

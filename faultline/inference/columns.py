@@ -91,6 +91,15 @@ class Columns:
                     found |= set(members)
         return frozenset(found) | frozenset(true)
 
+    def classes(self) -> list[frozenset[str]]:
+        """Places that cannot be told from each other, over both their directions; what nothing crosses is in no class."""
+        alike: dict[Column, list[str]] = defaultdict(list)
+        for place, members in self._places().items():
+            column = self.of_all(members)
+            if column:
+                alike[column].append(place)
+        return [frozenset(places) for places in alike.values()]
+
     def _places(self) -> dict[str, list[str]]:
         places: dict[str, list[str]] = defaultdict(list)
         for name in sorted(self._able):

@@ -85,3 +85,10 @@ def test_a_site_takes_everything_in_it_along() -> None:
     found = columns(Mode.DOWN, *rows, sites={"ce": "site-1"})
     assert found.of("site-1") == {(0, 1.0), (1, 1.0)}
     assert found.inseparable(["site-1"]) == {"site-1"}
+
+
+def test_classes_are_of_places_over_both_directions() -> None:
+    """A device is beside the segment that loses both ways; what nothing crosses is in no class."""
+    rows = [crossing("ce", "loop>"), crossing("ce", "loop<"), crossing("pe")]
+    found = columns(Mode.LOSS, *rows).classes()
+    assert set(found) == {frozenset({"ce", "loop"}), frozenset({"pe"})}

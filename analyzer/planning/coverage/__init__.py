@@ -1,0 +1,1 @@
+"""What today's probes can tell apart, before any fault."""
