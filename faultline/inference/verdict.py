@@ -13,6 +13,7 @@ from typing import Any
 
 import attrs
 
+from faultline.inference.alike import with_its_like
 from faultline.inference.faults import NEVER_BLAMED, ONE_EXTENT
 from faultline.inference.floor import floor_rows
 from faultline.inference.further import next_test
@@ -189,7 +190,8 @@ def _entry(
     unsure: bool,
 ) -> dict[str, Any]:
     hypothesis, severity = block.hypothesis, block.severities[parts[0]]
-    group, mode = tuple(sorted(c for k in parts for c in hypothesis.groups[k])), hypothesis.mode
+    mode = hypothesis.mode
+    group = with_its_like(problem, block, tuple(sorted(c for k in parts for c in hypothesis.groups[k])))
     components = [problem.components[c] for c in group]
     rows = _weights(problem, present, parts, others)
     there = _there(block, parts)

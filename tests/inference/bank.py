@@ -228,15 +228,18 @@ class Bank:
         if session.sender in self._unheard():
             dead = 0  # what it saw since is not told
         out_ways, home_ways = _choices(session)
+        reflector = (session.host,) if session.host else ()
         if alive:
             out = self._lost(there, alive)
             back = self._lost(home, alive - out)
+            if dead:  # what was answered before the replies stopped does not tell the way from who answered
+                there, home = (*there, *reflector), (*home, *reflector)
+                out_ways, home_ways = (tuple((*via, *reflector) for via in choices) for choices in (out_ways, home_ways))
             yield _on(loss([], alive, out), self._told(there, out_ways))
             yield _on(loss([], alive - out, back), self._told(home, home_ways))
         if dead:
-            reflector = (session.host,) if session.host else ()
-            round_trips = [(*both, *reflector) for both in _round_trips(out_ways, home_ways)]
-            told = self._told((*_both(there, home), *reflector), round_trips)
+            round_trips = [tuple(dict.fromkeys((*both, *reflector))) for both in _round_trips(out_ways, home_ways)]
+            told = self._told(tuple(dict.fromkeys((*_both(there, home), *reflector))), round_trips)
             yield _on(loss([], dead, dead, round_trip=True), told)
 
     def _delays(self, session: Session) -> Iterator[Items]:
@@ -298,9 +301,9 @@ class Bank:
                 sent = int(self.rng.integers(300, 3000))
                 cut = self._dead() & {c for via in over for c in via}
                 if self.down_share == 1 and self._dead() & {c for via in whole for c in via}:
-                    if not cut:
-                        continue
-                    sent = 12
+                    if not cut and start == place:
+                        continue  # nothing gets so far
+                    sent = 12  # what is sent again and again
                 ratio = float(np.mean([self._ratio(via) for via in over]))
                 if cut:
                     ratio = 0.9 if self.down_share == 1 else 0.05
