@@ -44,8 +44,12 @@ def present(file: Path) -> Present:
     Raises:
         CommandError: it cannot be used.
     """
-    found = checked(file)
-    return Present(file=file, octets=file.read_bytes(), document=plain.load(file), inventory=found)
+    try:
+        octets = file.read_bytes() if file.exists() else b""
+        found, document = inventory.read_with_data(file)
+    except inventory.InventoryError as error:
+        raise _unusable(file, error) from None
+    return Present(file=file, octets=octets, document=document, inventory=found)
 
 
 def checked(file: Path) -> inventory.Inventory:
@@ -57,8 +61,12 @@ def checked(file: Path) -> inventory.Inventory:
     try:
         return inventory.read(file)
     except inventory.InventoryError as error:
-        hint = f"correct it until `faultline inventory check {file}` is content"
-        raise CommandError(str(error), hint=hint, code=BAD_USAGE) from None
+        raise _unusable(file, error) from None
+
+
+def _unusable(file: Path, error: inventory.InventoryError) -> CommandError:
+    hint = f"correct it until `faultline inventory check {file}` is content"
+    return CommandError(str(error), hint=hint, code=BAD_USAGE)
 
 
 def replace(file: Path, document: dict[str, Any], now_ns: int) -> None:

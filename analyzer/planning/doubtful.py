@@ -16,7 +16,7 @@ from faultline.inventory import Inventory, Line
 from faultline.inventory.extent import everything_on
 from faultline.inventory.lines import IN_USE
 from faultline.records.incident import Base
-from faultline.records.terms import Owner
+from faultline.records.terms import Owner, VantageId
 
 _THE_CUSTOMERS = frozenset({Owner.CUSTOMER, Owner.DESTINATION})
 """Both lines of a pair end at the same places: what stands there is shared by nature."""
@@ -114,8 +114,9 @@ def _are_paired(lines: Sequence[Line]) -> bool:
 
 def _vantages(inventory: Inventory) -> Iterator[Doubt]:
     """Vantages that see nothing: no line in use, or neither capture nor test."""
-    tests = [*inventory.sessions.values(), *inventory.dials.values(), *inventory.traces.values()]
-    busy = {name for test in tests for name in (test.sender, getattr(test, "reflector", None), getattr(test, "target", None))}
+    busy: set[VantageId | None] = {end for session in inventory.sessions.values() for end in (session.sender, session.reflector)}
+    busy |= {dial.sender for dial in inventory.dials.values()}
+    busy |= {end for trace in inventory.traces.values() for end in (trace.sender, trace.target)}
     for vantage in inventory.vantages.values():
         lines = [inventory.lines[code] for code in vantage.positions]
         if not any(line.state in IN_USE for line in lines):

@@ -115,8 +115,8 @@ class _Taking:
     def freezes(self) -> Iterator[Entry]:
         for entry, freeze in zip(self.all("freezes"), self._inventory.freezes, strict=True):
             if freeze.holds_for_any([self.line]):
-                mine = {"tenants": [t for t in freeze.tenants if t == self.line.tenant]}
-                mine |= {"lines": [code for code in freeze.lines if code == self.line.code]}
+                mine: Entry = {"tenants": [t for t in freeze.tenants if t == self.line.tenant]}
+                mine["lines"] = [code for code in freeze.lines if code == self.line.code]
                 made = {key: value for key, value in (entry | mine).items() if value != []}
                 yield self._clean(made, "reason")
 

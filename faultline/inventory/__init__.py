@@ -20,7 +20,7 @@ from faultline.inventory.model import (
     Vantage,
 )
 from faultline.inventory.problems import InventoryError, Problem
-from faultline.inventory.reading import FORMAT, parse, read
+from faultline.inventory.reading import FORMAT, parse, read, read_with_data
 
 __all__ = [
     "FORMAT",
@@ -45,4 +45,5 @@ __all__ = [
     "Vantage",
     "parse",
     "read",
+    "read_with_data",
 ]

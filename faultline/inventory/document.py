@@ -197,6 +197,15 @@ class _Composer:
         raise _StopReadingError
 
 
+def to_data(node: Node) -> Any:
+    """Plain data of a tree, every value the text it was written as."""
+    if isinstance(node, Table):
+        return {key: to_data(inner) for key, inner in node.entries.items()}
+    if isinstance(node, Items):
+        return [to_data(inner) for inner in node.nodes]
+    return node.text
+
+
 def from_data(value: Any, problems: Problems) -> Node | None:
     """The tree of plain data (mappings, lists, scalars), for inventories made by a program."""
     return _from_data(value, problems, "", 0)

@@ -14,7 +14,7 @@ import attrs
 
 from faultline.inventory.active import Ground, dial_of, session_of, trace_of
 from faultline.inventory.components import check_references, component_of
-from faultline.inventory.document import MOST_OCTETS, Table, compose, from_data
+from faultline.inventory.document import MOST_OCTETS, Node, Table, compose, from_data, to_data
 from faultline.inventory.entry import Entry
 from faultline.inventory.lines import line_of, refuse_shared_addresses
 from faultline.inventory.model import (
@@ -59,14 +59,28 @@ def read(path: Path) -> Inventory:
     Raises:
         InventoryError: it cannot be read or used; every problem is named.
     """
+    return parse(_octets(path), str(path))
+
+
+def read_with_data(path: Path) -> tuple[Inventory, dict[str, Any]]:
+    """An inventory file and the same as plain data, for whoever changes it.
+
+    Raises:
+        InventoryError: it cannot be read or used; every problem is named.
+    """
+    problems = Problems(str(path))
+    root = compose(_octets(path), problems)
+    return _made(root, problems), to_data(root) if root is not None else {}
+
+
+def _octets(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            octets = file.read(MOST_OCTETS + 1)
+            return file.read(MOST_OCTETS + 1)
     except OSError as error:
         wrong = f"cannot be read: {error.strerror or error}"
         remedy = "check the path and who may read it"
         raise InventoryError([Problem(where=str(path), line=None, key="", wrong=wrong, remedy=remedy)]) from None
-    return parse(octets, str(path))
 
 
 def parse(document: bytes | str | Mapping[str, Any], where: str) -> Inventory:
@@ -81,6 +95,11 @@ def parse(document: bytes | str | Mapping[str, Any], where: str) -> Inventory:
     """
     problems = Problems(where)
     root = from_data(document, problems) if isinstance(document, Mapping) else compose(document, problems)
+    return _made(root, problems)
+
+
+def _made(root: Node | None, problems: Problems) -> Inventory:
+    """The records of a tree."""
     problems.raise_any()
     if not isinstance(root, Table):
         problems.add(1, "", "not a mapping", f"begin with `format: {FORMAT}`, then `tenants:`, `components:`, `lines:`, ...")

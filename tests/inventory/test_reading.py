@@ -14,6 +14,8 @@ from faultline.inventory.endpoints import Endpoints
 from faultline.inventory.problems import MOST_SHOWN
 from faultline.records.terms import ComponentKind, LineCode, Owner, TenantId
 
+from .conftest import EXAMPLE
+
 
 def problems_of(text: str) -> list[inventory.Problem]:
     """What is wrong with a text."""
@@ -523,3 +525,15 @@ def test_freezes_name_tenants_or_lines_that_exist(example: inventory.Inventory, 
         ("2027-01-02", "2026-01-02", "freezes[0].end"),
     ):
         assert [problem.key for problem in problems_of(example_text.replace(old, new))] == [key]
+
+
+def test_a_file_is_read_as_records_and_as_plain_data_at_once(example: inventory.Inventory, tmp_path: Path) -> None:
+    """The data gives the same records; values stay as they were written."""
+    found, data = inventory.read_with_data(EXAMPLE)
+    assert inventory.parse(data, "made") == found
+    assert data["lines"][0]["cir_bps"] == "100_000_000"
+    assert found == example
+    path = tmp_path / "inventory.yaml"
+    path.write_text("format: 7", encoding="utf-8")
+    with pytest.raises(InventoryError):
+        inventory.read_with_data(path)

@@ -33,6 +33,7 @@ _ENDS = {
     "z_end": (Attribute.Z_NAME, Attribute.Z_SITE, Attribute.Z_PREFIXES),
 }
 _WHAT_REFERS = ("vantages", "sessions", "dials", "traces")
+_WHAT_PLANS = {"planned": ("components",), "freezes": ("lines", "tenants")}
 
 
 @attrs.define(slots=True, kw_only=True)
@@ -160,6 +161,19 @@ class _Applying:
         for base in line["path"]:
             self._components.pop(str(base), None)
 
+    def _forget(self) -> None:
+        """Windows and freezes of what is gone go with it; a freeze of nobody left would be one of everybody."""
+        for section, keys in _WHAT_PLANS.items():
+            known = {"components": self._components, "lines": self._lines, "tenants": self._tenants}
+            left = []
+            for entry in self._document.get(section, ()):
+                kept = {key: [name for name in entry[key] if str(name) in known[key]] for key in keys if key in entry}
+                others = {key: value for key, value in entry.items() if key not in keys}
+                if not kept or any(kept.values()):
+                    left.append({key: names for key, names in kept.items() if names} | others)
+            if section in self._document:
+                self._document[section] = left
+
     def finish(self, *, remove_missing: bool, is_delta: bool) -> Applied:
         found = self._found
         if not is_delta:
@@ -168,6 +182,8 @@ class _Applying:
                 for code in found.missing:
                     self._remove(code)
                 found.missing = []
+        if found.removed:
+            self._forget()
         self._document |= {
             "tenants": list(self._tenants.values()),
             "sites": list(self._sites.values()),

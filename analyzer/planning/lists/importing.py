@@ -82,11 +82,11 @@ def run_import(
 def _take_yaml(found: Imported, path: Path) -> None:
     """An inventory file: its entries replace those of the same name."""
     try:
-        inventory.read(path)
+        _, came = inventory.read_with_data(path)
     except inventory.InventoryError as error:
         found.problems += error.problems
         return
-    document, came = found.document, plain.load(path)
+    document = found.document
     applied = Applied(document=document)
     for section, key in plain.KEYS.items():
         entries = {str(entry[key]): entry for entry in document.get(section, ())}

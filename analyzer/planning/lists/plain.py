@@ -13,13 +13,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from faultline.inventory.reading import FORMAT, SECTIONS
 from faultline.runtime.console import CommandError
 
 Document = dict[str, Any]
-_Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _PLAIN = re.compile(r"[^\W\d_][\w./-]*(?: [\w./-]+)*")
 """Texts that no reader of YAML takes for anything else."""
 _WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
@@ -39,12 +36,6 @@ KEYS: Mapping[str, str] = {
 def empty() -> Document:
     """An inventory with nothing in it."""
     return {"format": FORMAT, "tenants": [], "components": [], "lines": []}
-
-
-def load(path: Path) -> Document:
-    """A file that `faultline.inventory.read` has found sound."""
-    document: Document = yaml.load(path.read_bytes(), Loader=_Loader)  # noqa: S506 - the base loader makes texts only
-    return document
 
 
 def dump(document: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from analyzer.planning.lists.differences import differences
 from analyzer.planning.lists.history import Delta, History
 from analyzer.planning.lists.rows import read_rows
 from analyzer.planning.lists.sheet import table
+from faultline import inventory
 from faultline.runtime.console import CommandError
 
 TITLES = ["action", "code", "customer", "a_prefixes", "z_prefixes"]
@@ -55,6 +56,18 @@ def test_deltas_cut_anywhere_come_to_the_same(rows: Rows, cuts: set[int]) -> Non
     for begin, end in itertools.pairwise(edges):
         document = applied(document, rows[begin:end])
     assert list(differences(whole, document)) == []
+
+
+def test_what_is_planned_for_a_line_goes_with_it() -> None:
+    """Windows lose the components that are gone; a freeze of that line alone goes, and does not become one of everybody."""
+    document = applied(plain.empty(), [("add", f"CN-{n}", "Bank", f"10.1.{n}.0/24", "10.9.0.0/24") for n in (1, 2)])
+    night = {"start": "2036-12-01T02:00:00+08:00", "end": "2036-12-01T04:00:00+08:00"}
+    document["planned"] = [{"components": ["CN-1.core", "CN-2.core"], **night}, {"components": ["CN-1.core"], **night}]
+    document["freezes"] = [{"lines": ["CN-1"], **night}, {"lines": ["CN-1", "CN-2"], **night}, night]
+    left = applied(document, [("remove", "CN-1", "Bank", "10.1.1.0/24", "10.9.0.0/24")])
+    assert left["planned"] == [{"components": ["CN-2.core"], **night}]
+    assert left["freezes"] == [{"lines": ["CN-2"], **night}, night]
+    inventory.parse(left, "left")
 
 
 @pytest.mark.parametrize(
