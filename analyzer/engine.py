@@ -145,14 +145,14 @@ class Engine:
         return list(asked.values())
 
     def _answer(self, length_ns: int) -> SpanAnswer:
-        windows = self.history.suffix(length_ns)
+        windows, timed = self.history.suffix(length_ns), length_ns <= COUNTS_ONLY_NS
         evidence = self._judge.evidence(
             windows,
             self.baselines,
-            distributions=length_ns <= COUNTS_ONLY_NS,
+            distributions=timed,
             prior_share=prior_share(len(self._spans_ns)),
         )
-        return SpanAnswer(length_ns=length_ns, evidence=evidence, answer=self._judge.locate(evidence))
+        return SpanAnswer(length_ns=length_ns, evidence=evidence, answer=self._judge.locate(evidence), timed=timed)
 
     def _remember(self, window: Window) -> None:
         evidence = self._judge.evidence([window], self.baselines, distributions=True, prior_share=1.0)

@@ -7,6 +7,8 @@ windows. Comes out: the answer that counts, and which places any span still susp
 - a span that reaches back before its strongest entry began mixes healthy and ill windows, which looks like another mode (a queue
   instead of a longer way) and a smaller severity: the suffix since then is asked as well (`clearer`) and answers in its place;
 - of the spans that still blame, the one whose leading entry has the largest net evidence answers: a healthy past only lowers it;
+- a span of counts alone sees of a queue what it drops, and much of it: where a span with times says that packets wait, it does
+  not answer;
 - asking K spans is K chances to be wrong: the prior of each is divided by K (`prior_share`).
 """
 
@@ -20,7 +22,10 @@ import attrs
 
 from analyzer.lasting import Stretch, WindowEvidence, stretch_of
 from faultline.records.incident import Base, base_of
+from faultline.records.terms import Mode
 
+TIMED = frozenset({Mode.DELAY, Mode.CONGESTION, Mode.SLOW})
+"""Modes that only distributions show."""
 FEWEST_ILL = 2
 """Windows a suffix must have to be asked for itself: a single one has too few packets to tell modes apart."""
 
@@ -34,6 +39,8 @@ class SpanAnswer:
     """`faultline-evidence/1`."""
     answer: Mapping[str, Any]
     """`faultline-verdict/1`."""
+    timed: bool = True
+    """Whether its evidence has delays and response times beside the counts."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -94,6 +101,8 @@ def choose(
     told = {a.length_ns for a in telling}
     mixed = {length for length, suffix in (clearer_of or {}).items() if suffix in told}
     telling = [a for a in telling if a.length_ns not in mixed]
+    waiting = _waiting([entry for a in telling if a.timed for entry, _ in alive[a.length_ns]])
+    telling = [a for a in telling if a.timed or waiting.isdisjoint(_leading(alive[a.length_ns]))]
     # Where nothing blames, the longest span has seen the most packets and knows best how healthy it is.
     span = max(answers, key=lambda a: a.length_ns)
     if telling:
@@ -114,6 +123,18 @@ def _stretch(entry: Mapping[str, Any], answer: SpanAnswer, windows: Sequence[Win
 
 def _counts(entry: Mapping[str, Any]) -> bool:
     return bool(entry.get("blames") or entry.get("planned"))
+
+
+def _waiting(entries: Sequence[Mapping[str, Any]]) -> frozenset[Base]:
+    """Places where something takes longer."""
+    slow = [entry for entry in entries if _counts(entry) and entry["mode"] in TIMED]
+    return frozenset(base_of(str(c)) for entry in slow for c in entry["components"])
+
+
+def _leading(entries: Sequence[tuple[Mapping[str, Any], Stretch | None]]) -> frozenset[Base]:
+    """The place of the strongest entry."""
+    entry = max((entry for entry, _ in entries if _counts(entry)), key=entry_nats)
+    return frozenset(base_of(str(c)) for c in entry["components"])
 
 
 def _strength(entries: Sequence[tuple[Mapping[str, Any], Stretch | None]]) -> float:

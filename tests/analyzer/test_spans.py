@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -70,6 +71,18 @@ def test_a_fresh_fault_is_not_diluted_by_healthy_history() -> None:
     short = make_answer(20, make_loss(20), make_entry(40.0))
     long = make_answer(60, make_loss(20, sent=6000), make_entry(25.0, value=0.003))
     assert choose([long, short], make_windows([0, 0, 0, 0, 10, 10])).span is short
+
+
+def test_counts_alone_do_not_call_a_queue_loss() -> None:
+    """Ten minutes of drops weigh more than a minute of waiting packets, and say less; of another place they are heard."""
+    waits = make_answer(60, make_loss(5), make_entry(15.0, mode="congestion", value=20.0))
+    drops = attrs.evolve(make_answer(600, make_loss(90, sent=20000), make_entry(60.0, value=0.004)), timed=False)
+    windows = make_windows([10, 10, 10, 10, 10, 10])
+    assert choose([waits, drops], windows).span is waits
+    assert choose([drops], windows).span is drops
+    elsewhere = make_entry(60.0, value=0.004) | {"components": ["dc-lan>"]}
+    other = attrs.evolve(drops, answer={"verdicts": [elsewhere], "insufficient": False})
+    assert choose([waits, other], windows).span is other
 
 
 def test_a_span_that_reaches_back_before_the_fault_asks_for_the_suffix_without_its_first_window() -> None:

@@ -133,7 +133,7 @@ def test_a_silent_branch_behind_the_only_line_may_be_dark_or_cut_off() -> None:
 
 
 def test_what_cannot_be_told_apart_is_what_the_columns_say() -> None:
-    """A device that explains a cut as well, and stands in an observation that the cut does not, is a candidate and not the answer."""
+    """A device that explains a cut as well, and does not stand in all that the cut does, is a candidate and not the answer."""
     scene = Bank(seed=1, probes="ends", down=both("loop-1"))
     evidence = scene.evidence(fault_rate=RATES)
     evidence["observations"].append(
