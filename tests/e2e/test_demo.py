@@ -104,26 +104,20 @@ def test_loss_on_the_access_loop_is_named_with_its_owner_and_mode(temporary: Pat
     "options",
     [
         ("--fault", "loss", "--segment", "lan-2", "--direction", "reverse", "--rate", "0.02"),
-        ("--fault", "loss", "--segment", "ce-3", "--rate", "0.03"),
-        ("--fault", "loss", "--segment", "pe1-p1", "--direction", "forward", "--rate", "0.01"),
-        ("--fault", "delay", "--segment", "pe2-p2", "--direction", "reverse", "--rate", "10"),
         ("--fault", "delay", "--segment", "loop-dc", "--rate", "10"),
-        ("--fault", "link-down", "--segment", "loop-dc"),
-        ("--fault", "link-down", "--segment", "dc-lan"),
-        ("--fault", "burst-loss", "--segment", "loop-4", "--rate", "0.05"),
-        ("--fault", "congestion", "--segment", "loop-2", "--direction", "reverse", "--rate", "40"),
-        ("--fault", "mtu", "--segment", "loop-3", "--rate", "1400"),
+        ("--fault", "link-down", "--segment", "loop-3"),
         ("--fault", "site-down", "--segment", "branch-2"),
-        ("--fault", "server-slow", "--segment", "svc-web", "--rate", "6"),
-        ("--fault", "server-stalled", "--rate", "0.6"),
         ("--fault", "dns-timeout", "--rate", "0.5"),
-        ("--fault", "service-refused", "--segment", "svc-teller", "--rate", "0.5"),
         ("--fault", "loss,server-slow", "--segment", "loop-1,svc-web"),
     ],
     ids=" ".join,
 )
-def test_each_kind_of_fault_is_named_in_time(temporary: Path, options: tuple[str, ...]) -> None:
-    """Component, owner and mode are right within a minute and a half of the injection; the run ends within three."""
+def test_faults_that_show_in_different_evidence_are_named_in_time(temporary: Path, options: tuple[str, ...]) -> None:
+    """Component, owner and mode are right within a minute and a half of the injection; the run ends within three.
+
+    One of each way through the product: lost packets, delays, ports without light, silence, requests without an answer, two at
+    once. Every kind on real packets is `tests/benchmarks/bench_demo.py`, and simulated `tests/simnet/test_run.py`.
+    """
     assert_in_time(run_demo(temporary, *options, "--seed", "1"))
 
 
