@@ -22,6 +22,7 @@ E = TypeVar("E", bound=StrEnum)
 MOST_ID = 128
 _ID = re.compile(r"[^\s<>,;\"'`{}\[\]|\x00-\x1f\x7f]+")
 """No space, no direction mark, nothing that lists, quotes or line protocol would trip over. Any script is welcome."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NO_SUCH = "add it to this file, or correct the name"
 _A_RATE = "100_000_000 for 100 Mbit/s"
 _NUMBER = re.compile(r"[0-9][0-9_]{0,18}")
@@ -90,7 +91,7 @@ class Entry:
             self.wrong(key, f"{_kind(value)} where a text belongs", "write one value")
             return None
         text = value.text.strip()
-        if not text or any(ord(c) < 0x20 or ord(c) == 0x7F for c in text):  # noqa: PLR2004 - the control characters
+        if not text or _CONTROL.search(text):
             self.wrong(key, "empty or with control characters", "write it in one line of plain text")
             return None
         return text
@@ -124,12 +125,14 @@ class Entry:
     def choice(self, key: str, of: type[E], *, default: E | None = None, but: Mapping[E, str] | None = None) -> E | None:
         """A word of a closed list; required when there is no default. `but`: words that have no place here, and what to do."""
         refused = but or {}
+        text = self.text(key) if self.has(key) else None
+        known = next((word for word in of if word == text and word not in refused), None)
+        if known is not None:
+            return known
         allowed = [word.value for word in of if word not in refused]
         text = self.text(key, required=default is None, remedy=f"one of {', '.join(allowed)}")
         if text is None:
             return default
-        if text in allowed:
-            return of(text)
         remedy = next((remedy for word, remedy in refused.items() if word == text), None)
         remedy = remedy or meant(text, allowed, otherwise="choose one of them")
         self.wrong(key, f"{text!r} is not one of {', '.join(allowed)}", remedy)

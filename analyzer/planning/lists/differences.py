@@ -51,14 +51,16 @@ class Change:
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:
     """Changes in the order of the sections: removed, changed and added entries of each."""
     for section, key in KEYS.items():
-        old = {str(entry[key]): texts(entry) for entry in before.get(section) or ()}
-        new = {str(entry[key]): texts(entry) for entry in after.get(section) or ()}
+        old = {str(entry[key]): entry for entry in before.get(section) or ()}
+        new = {str(entry[key]): entry for entry in after.get(section) or ()}
+        # Of thousands of entries nearly all are the same as they stand: only the others are compared as texts.
         for name, entry in old.items():
-            if new.get(name) != entry:
-                yield Change(section=section, name=name, before=entry, after=new.get(name))
+            other = new.get(name)
+            if other != entry and (other is None or texts(other) != texts(entry)):
+                yield Change(section=section, name=name, before=texts(entry), after=None if other is None else texts(other))
         for name, entry in new.items():
             if name not in old:
-                yield Change(section=section, name=name, before=None, after=entry)
+                yield Change(section=section, name=name, before=None, after=texts(entry))
     for section in ("interfaces", "planned", "freezes"):
         yield from _unnamed(section, before.get(section) or (), after.get(section) or ())
 
