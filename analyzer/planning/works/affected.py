@@ -104,7 +104,8 @@ def impact(inventory: Inventory, named: Sequence[str], period: Period) -> Impact
 def spread(inventory: Inventory, named: Iterable[str]) -> frozenset[Base]:
     """Everything that work on these works on: of a bundle its members, of a server its services, of a site all that is in it."""
     names = set(named)
-    inside = [component.id for component in inventory.components.values() if component.site in names]
+    sites = names & inventory.sites.keys()
+    inside = [component.id for component in inventory.components.values() if component.site in sites] if sites else []
     return frozenset(part for base in [*names, *inside] for part in with_parts(Base(base), inventory.components))
 
 
