@@ -8,7 +8,8 @@ nothing, is seen, and nothing is counted twice. Of a session with unattributed p
 were answered before the replies stopped, and do not tell the way from who answers.
 
 **Size.** A session of full-size packets says what its small twin does not: whether packets of that size get through. It is told
-as `mtu` alone; its delays and losses are its twin's, and would count twice.
+as `mtu` alone; its delays and losses are its twin's, and would count twice. Where most of its packets stopped coming back, those
+that did come before are not told.
 
 **Delay.** A change of one-way delay needs no common clock, but a clock that moves looks like one: it moves the two directions
 by as much in opposite senses, and the network cannot make one way faster. So opposite movement is the clock's. While it is small
@@ -127,11 +128,16 @@ def _losses(row: SeenRow, ground: Ground, test: _Test) -> Iterator[Observation]:
             ("there", test.there(ground), received + back + out, out),
             ("back", test.home(ground), received + back, back),
         ):
-            if sent > 0:
+            if sent > 0 and not _is_before(test, received, nowhere):
                 yield {**_lost(test, which, sent, lost), **told(beyond(ways, reflecting))}
     if nowhere:
         ways = beyond(test.both(ground), reflecting)
         yield {**_lost(test, "nowhere", nowhere, nowhere), **told(ways), "round_trip": True}
+
+
+def _is_before(test: _Test, received: int, nowhere: int | None) -> bool:
+    """Whether full-size packets that passed did so before most of them stopped: the few say nothing of what stops them."""
+    return test.session.is_full_size and nowhere is not None and nowhere > received
 
 
 def _lost(test: _Test, which: str, sent: int, lost: int) -> Observation:

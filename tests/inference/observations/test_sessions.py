@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from faultline.inference.observations_sessions import session_observations
 from faultline.inference.observations_ways import Ways
 from faultline.inventory import Inventory
 from faultline.records.histogram import Histogram
+from faultline.records.terms import SessionId
 
 MS = 1_000_000
 Steady = Callable[..., Histogram]
@@ -67,6 +69,19 @@ def test_what_was_answered_before_the_replies_stopped_exposes_who_answered(groun
     assert all("fw" in o["via"] for o in seen)
     for observation in ground.observations(ground.session("ce-fw", {**fates, "received": 600, "lost_unattributed": 0})):
         assert "fw" not in observation["via"]
+
+
+def test_full_size_packets_from_before_most_stopped_are_not_told(known: Inventory, make_row: Callable[..., Any]) -> None:
+    """Five that passed would speak against whatever stopped ninety-five; one that is still on its way stops nothing."""
+    session = attrs.evolve(known.sessions[SessionId("ce-fw")], packet_octets=1500)
+    full_size = attrs.evolve(known, sessions={**known.sessions, session.id: session})
+    ground = Ground(inventory=full_size, usual=nothing_usual, seconds=20.0, ways=Ways(full_size))
+    for received, nowhere, expected in ((5, 95, [95]), (99, 1, [99, 99, 1])):
+        counts = {"received": received, "lost_forward": 0, "lost_reverse": 0, "lost_unattributed": nowhere}
+        row = make_row(measurement="session", tags={"line": "CN-NB-0017", "session": "ce-fw"}, fields=counts)
+        seen = list(session_observations(row, ground))
+        assert {o["kind"] for o in seen} == {"mtu"}
+        assert [o["sent"] for o in seen] == expected
 
 
 def test_the_instruments_troubles_travel_along(ground: Any) -> None:
