@@ -56,7 +56,7 @@ def test_raise_revise_and_clear_arrive_in_order(world: World, make_fault: Any, r
     assert [(fields[0], fields[4]) for fields in english] == [("163", "RAISE"), ("162", "REVISE"), ("165", "CLEAR")]
     assert len({fields[5].split('incident="')[1].split('"')[0] for fields in told}) == 1
     assert all('line="CN-NB-0017"' in fields[5] and 'owner="access"' in fields[5] for fields in told)
-    assert "mode from loss to down" in english[1][-1]
+    assert "down instead of packet loss" in english[1][-1]
     assert "First Bank" in english[0][-1]
     assert "https://noc.example/incidents/" in english[0][-1]
     assert sum("接入网" in fields[-1] for fields in told) == 3
