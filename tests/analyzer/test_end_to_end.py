@@ -108,7 +108,7 @@ def test_a_fault_in_declared_work_is_recorded_and_nobody_is_paged(world: World, 
     file = world.config.inventory
     file.write_text(file.read_text(encoding="utf-8") + work, encoding="utf-8")
     changed = inventory.read(file)
-    world.analyzer.adopt(judge_of(world.config, changed), network_of(changed))
+    world.analyzer.adopt(judge_of(world.config, changed, world.stored), network_of(changed))
     assert world.run(60, {"loop-a>": make_fault(loss=0.02)}) == ["raise access loop-a>"]
     (incident,) = world.stored.incidents()
     assert (incident.planned, incident.notified) == (True, False)
@@ -122,7 +122,7 @@ def test_a_probe_that_falls_silent_is_not_the_networks_fault(world: World) -> No
     world.silent.add("pe1")
     assert world.run(120) == []
     page = world.views().line_page("CN-NB-0017", "en")
-    assert {v.name for v in page.vantages if v.silent} == {"pe1"}
+    assert {v.name for v in page.path.vantages if v.silent} == {"pe1"}
 
 
 @pytest.mark.e2e
