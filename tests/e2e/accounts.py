@@ -82,7 +82,7 @@ def assert_everything_once(world: Namespaces) -> None:
     deadline_s = time.monotonic() + REVISED_S
     while (differing := _differing(world)) and time.monotonic() < deadline_s:
         world.wait(0.5)
-    assert differing == {}
+    assert differing == {}, differing
 
 
 def _differing(world: Namespaces) -> dict[tuple[str, int], tuple[int, int]]:
