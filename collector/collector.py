@@ -18,6 +18,7 @@ from collector.config import CollectorConfig
 from collector.enrich.places import Places
 from collector.folder_lock import FolderLock
 from collector.housekeeping import Housekeeping
+from collector.clocks import Exchange
 from collector.intake.answers import Answer
 from collector.intake.intake import Intake
 from collector.intake.payloads import PayloadStore
@@ -69,10 +70,10 @@ class Collector:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def ingest(self, octets: bytes, probe: str, now_ns: int) -> Answer:
+    def ingest(self, octets: bytes, probe: str, now_ns: int, exchange: Exchange | None = None) -> Answer:
         """Take one uncompressed batch file of a probe whose identity is known; durable when the answer is 200."""
         self.intake.offer()
-        return self.intake.take(octets, probe, now_ns)
+        return self.intake.take(octets, probe, now_ns, exchange)
 
     def advance(self, now_ns: int) -> bool:
         """Let time pass: work through what came, make windows final, deliver points, clean up. True when more batches wait."""

@@ -77,7 +77,7 @@ def build(config: ProbeConfig, *, clock: Clock | None = None) -> Service:
     counters = Counters()
     spool = Spool(config.state_dir / "spool", ProbeId(config.probe), clock=clock, counters=counters, config=config.spool)
     uploader = Uploader(
-        spool, lambda: HttpsLink(config.collector), clock=clock, counters=counters, drain_s=config.collector.drain_s
+        spool, lambda: HttpsLink(config.collector, clock=clock), clock=clock, counters=counters, drain_s=config.collector.drain_s
     )
     # What is joined first stops last: the uploader still sends what pump and cutter put into the spool at their stop.
     parts: list[tuple[str, Component]] = [

@@ -22,6 +22,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from collector.clocks import Exchange
 from collector.control.desk import OrderDesk, parsed
 from collector.intake.answers import Answer, refused
 from collector.intake.authority import TlsFiles
@@ -93,7 +94,15 @@ class Door:
             hint=str(answer.document["hint"]),
         )
 
-    def body(self, body: bytes, probe: str, *, encoding: str) -> Answer:
+    def exchange(self, told: str | None) -> Exchange:
+        """A request begins to come; `told` is its Faultline-Clock."""
+        return Exchange.told(told, arrived_ns=self._clock.wall_ns())
+
+    def time(self) -> str:
+        """Ours, for an answer."""
+        return str(self._clock.wall_ns())
+
+    def body(self, body: bytes, probe: str, *, encoding: str, exchange: Exchange) -> Answer:
         """A whole body."""
         self._intake.offer()
         now_ns = self._clock.wall_ns()
@@ -109,7 +118,7 @@ class Door:
                     error=str(error),
                     hint=f"compress one batch of at most {self.max_octets} octets with zstd",
                 )
-        return self._intake.take(body, probe, now_ns)
+        return self._intake.take(body, probe, now_ns, exchange)
 
 
 def make_app(
@@ -127,6 +136,7 @@ def make_app(
 
     @app.post("/v1/batches")
     async def batches(request: Request) -> Response:
+        exchange = door.exchange(request.headers.get("faultline-clock"))
         encoding = request.headers.get("content-encoding", "")
         probe = await run_in_threadpool(
             door.before_body,
@@ -146,7 +156,10 @@ def make_app(
         except ClientDisconnect:
             counters.count("upload_broken_off")
             return Response(status_code=HTTPStatus.BAD_REQUEST)
-        return _response(await run_in_threadpool(door.body, bytes(body), probe, encoding=encoding))
+        answer = await run_in_threadpool(door.body, bytes(body), probe, encoding=encoding, exchange=exchange)
+        response = _response(answer)
+        response.headers["Faultline-Time"] = door.time()
+        return response
 
     @app.get("/healthz")
     def healthz() -> Response:

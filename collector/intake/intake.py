@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 import pyarrow as pa
 
-from collector.clocks import ProbeClock
+from collector.clocks import Exchange, ProbeClock
 from collector.intake.answers import Answer, acknowledged, later, refused
 from collector.intake.payloads import PayloadStore
 from collector.intake.quarantine import Quarantine
@@ -109,11 +109,12 @@ class Intake:
         """Count a body that is about to be taken or refused."""
         self._stage.take()
 
-    def take(self, octets: bytes, probe: str, now_ns: int) -> Answer:
+    def take(self, octets: bytes, probe: str, now_ns: int, exchange: Exchange | None = None) -> Answer:
         """Take one batch of a probe that has proved who it is.
 
-        `offer` was called before; `now_ns` is the collector's wall time.
+        `offer` was called before; `now_ns` is the collector's wall time; `exchange` is what the request tells of the probe's clock.
         """
+        exchange = exchange or Exchange(arrived_ns=now_ns)
         if len(octets) > self._limits.max_batch_octets:
             return self.refuse(
                 octets,
@@ -142,14 +143,18 @@ class Intake:
             )
         with self._lock:
             try:
-                answer = self._enter(octets, identity, header, gaps, now_ns)
+                answer = self._enter(octets, identity, header, gaps, exchange, now_ns)
             except (OSError, sqlite3.Error) as error:
                 self._stage.drop("not_stored")
                 return self._full(getattr(error, "strerror", None) or str(error))
         self.problem = None
         return answer
 
-    def _enter(self, octets: bytes, identity: Identity, header: Mapping[str, Any], gaps: list[Gap], now_ns: int) -> Answer:
+    def _enter(
+        self, octets: bytes, identity: Identity, header: Mapping[str, Any], gaps: list[Gap], exchange: Exchange, now_ns: int
+    ) -> Answer:
+        clock = self._clock(identity)
+        clock.hear(exchange)
         digest = hashlib.sha256(octets).digest()
         try:
             contiguous = self._ledger.known(identity, digest)
@@ -162,10 +167,7 @@ class Intake:
             self._counters.count("intake_duplicates")
             self._stage.done()
             return acknowledged(identity, contiguous)
-        clock = self._clock(identity)
-        correction_ns = clock.correction_ns(
-            identity.stream.value, wall_ns=header["wall_ns"], monotonic_ns=header["monotonic_ns"], received_ns=now_ns
-        )
+        correction_ns = clock.correction_ns(wall_ns=header["wall_ns"], monotonic_ns=header["monotonic_ns"], received_ns=now_ns)
         if correction_ns:
             self._counters.count("bad_clock_batches", probe=identity.probe)
         batch = NewBatch(

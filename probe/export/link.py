@@ -12,10 +12,13 @@ import attrs
 import httpx
 
 from faultline.native import _native
+from faultline.runtime.clock import Clock
 from faultline.runtime.config import ConfigError
 from probe.export.config import CollectorConfig
 
 _LARGEST_ANSWER_OCTETS = 1 << 16
+_LONGEST_TIME = 19
+"""Digits of Unix nanoseconds."""
 _KEPT_S = 4.0
 """Shorter than the 5 s after which common servers close an idle connection: no batch meets one that is just being closed."""
 
@@ -50,11 +53,19 @@ class Link(Protocol):
 class HttpsLink:
     """POST /v1/batches over HTTP/1.1 with kept connections.
 
+    Every request tells our monotonic clock, and what the answer before proved of the collector's: so the collector knows how far
+    our wall clock is off however long a batch waited (docs/explanation/architecture.md, Upload).
+
+    Args:
+        clock: the one by which batches are closed.
+
     Raises:
         ConfigError: token or authority cannot be read.
     """
 
-    def __init__(self, config: CollectorConfig) -> None:
+    def __init__(self, config: CollectorConfig, *, clock: Clock) -> None:
+        self._clock = clock
+        self._tie_floor_ns: int | None = None
         self._compress = config.compress
         self._url = config.url.rstrip("/") + "/v1/batches"
         self._client = https_client(config)
@@ -65,8 +76,14 @@ class HttpsLink:
         if self._compress:
             batch = _native.zstd_compress(batch)
             headers["Content-Encoding"] = "zstd"
+        floor = "" if self._tie_floor_ns is None else f" {self._tie_floor_ns}"
+        headers["Faultline-Clock"] = f"{self._clock.monotonic_ns()}{floor}"
         request = self._client.build_request("POST", self._url, content=batch, headers=headers)
-        return exchange(self._client, request, most_octets=_LARGEST_ANSWER_OCTETS)
+        answer = exchange(self._client, request, most_octets=_LARGEST_ANSWER_OCTETS)
+        theirs = answer.headers.get("faultline-time", "")
+        if theirs.isdecimal() and len(theirs) <= _LONGEST_TIME:
+            self._tie_floor_ns = max(0, int(theirs) - self._clock.monotonic_ns())
+        return answer
 
     def close(self) -> None:
         """Close connections."""

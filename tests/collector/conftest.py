@@ -135,11 +135,15 @@ class FakeProbe:
             "stream": stream,
             "seq": number,
             "wall_ns": wall_ns,
-            "monotonic_ns": closed_ns - 1_577_836_800 * SECOND_NS,
+            "monotonic_ns": self.monotonic_ns(closed_ns),
             "watermark_ns": mark_ns,
             "records": sum(map(len, (records or {}).values())),
         }
         return seal_batch(header, messages, export_s=1)
+
+    def monotonic_ns(self, true_ns: int) -> int:
+        """What its monotonic clock shows at a true moment."""
+        return true_ns - 1_577_836_800 * SECOND_NS
 
 
 @attrs.define

@@ -59,6 +59,25 @@ def test_a_batch_over_tls_is_acknowledged_and_becomes_a_row(run: Callable[..., R
     assert stages["intake"]["out"] == 3
 
 
+def test_a_clock_that_is_behind_is_proven_by_the_answer_before(run: Callable[..., Running]) -> None:
+    """Ten minutes behind: the first batch may only have waited; with what its answer proved, the second is corrected."""
+    running = run()
+    branch = FakeProbe(clock_error_ns=-600 * SECOND_NS)
+
+    def send(floor_ns: int | None) -> httpx.Response:
+        now_ns = time.time_ns()
+        said = "" if floor_ns is None else f" {floor_ns}"
+        batch = branch.batch("flows", {"flow": [make_flow(now_ns)]}, closed_ns=now_ns)
+        return running.post(batch, Faultline_Clock=f"{branch.monotonic_ns(now_ns)}{said}")
+
+    first = send(None)
+    assert "bad_clock_batches" not in running.get("/metrics").text
+    answered_ns = int(first.headers["Faultline-Time"])
+    assert abs(answered_ns - time.time_ns()) < 60 * SECOND_NS
+    send(answered_ns - branch.monotonic_ns(time.time_ns()))
+    assert "bad_clock_batches" in running.get("/metrics").text
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "word"),
     [

@@ -80,7 +80,7 @@ def feed(config: ProbeConfig, tally: Path, *, rows: int, pause_s: float, batches
     quick = Backoff(base_s=0.05, cap_s=0.3)  # tests have no time
     uploader = Uploader(
         spool,
-        lambda: HttpsLink(config.collector),
+        lambda: HttpsLink(config.collector, clock=clock),
         clock=clock,
         counters=counters,
         backoff=quick,

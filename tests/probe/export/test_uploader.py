@@ -71,7 +71,7 @@ def make_sending(tmp_path: Path, config: CollectorConfig) -> Sending:
     spool.open()
     uploader = Uploader(
         spool,
-        lambda: HttpsLink(config),
+        lambda: HttpsLink(config, clock=SystemClock()),
         clock=SystemClock(),
         counters=counters,
         drain_s=1.0,
@@ -93,6 +93,20 @@ def test_batches_arrive_in_order_and_leave_the_spool(collector: Any, sending: Se
     assert collector.headers[0]["content-type"] == "application/ipfix"
     for shot in sending.counters.snapshots():
         assert (shot.taken_in, shot.out, shot.held, shot.balanced) == (5, 5, 0, True)
+
+
+def test_every_request_tells_our_clock_and_what_the_answer_before_proved(collector: Any, sending: Sending) -> None:
+    """The floor is the collector's time minus our monotonic clock when the answer came; there is none before the first answer."""
+    began_ns = time.monotonic_ns()
+    theirs = 1_800_000_000 * 10**9
+    collector.moods.append(lambda handler: handler.answer(500, {}, Faultline_Time=str(theirs)) or True)
+    sending.append()
+    sending.uploader.start()
+    eventually(lambda: sending.waiting() == 0)
+    first, second = (headers["faultline-clock"].split() for headers in collector.headers[:2])
+    assert began_ns <= int(first[0]) <= int(second[0]) <= time.monotonic_ns()
+    assert len(first) == 1
+    assert int(first[0]) <= theirs - int(second[1]) <= int(second[0])
 
 
 def test_a_new_batch_goes_out_at_once(collector: Any, sending: Sending) -> None:
@@ -300,7 +314,7 @@ def test_a_token_file_without_a_token_is_refused_at_start(tmp_path: Path, conten
     path = tmp_path / "token"
     path.write_bytes(content)
     with pytest.raises(ConfigError, match="not a token"):
-        HttpsLink(CollectorConfig(url="https://c:1", token_file=path))
+        HttpsLink(CollectorConfig(url="https://c:1", token_file=path), clock=SystemClock())
 
 
 def test_an_authority_that_is_no_certificate_is_refused_at_start(tmp_path: Path) -> None:
@@ -308,7 +322,7 @@ def test_an_authority_that_is_no_certificate_is_refused_at_start(tmp_path: Path)
     path = tmp_path / "authority.pem"
     path.write_text("not a certificate")
     with pytest.raises(ConfigError, match="is not a PEM certificate"):
-        HttpsLink(CollectorConfig(url="https://c:1", token="t", authority=path))
+        HttpsLink(CollectorConfig(url="https://c:1", token="t", authority=path), clock=SystemClock())
 
 
 def test_waiting_is_measured_from_the_oldest_batch(sending: Sending) -> None:
