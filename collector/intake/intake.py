@@ -143,7 +143,7 @@ class Intake:
             )
         with self._lock:
             try:
-                answer = self._enter(octets, identity, header, gaps, exchange, now_ns)
+                answer = self._enter(octets, identity, header, gaps, exchange=exchange, now_ns=now_ns)
             except (OSError, sqlite3.Error) as error:
                 self._stage.drop("not_stored")
                 return self._full(getattr(error, "strerror", None) or str(error))
@@ -151,7 +151,7 @@ class Intake:
         return answer
 
     def _enter(
-        self, octets: bytes, identity: Identity, header: Mapping[str, Any], gaps: list[Gap], exchange: Exchange, now_ns: int
+        self, octets: bytes, identity: Identity, header: Mapping[str, Any], gaps: list[Gap], *, exchange: Exchange, now_ns: int
     ) -> Answer:
         clock = self._clock(identity)
         clock.hear(exchange)
