@@ -112,7 +112,7 @@ class Intake:
     def take(self, octets: bytes, probe: str, now_ns: int, exchange: Exchange | None = None) -> Answer:
         """Take one batch of a probe that has proved who it is.
 
-        `offer` was called before; `now_ns` is the collector's wall time; `exchange` is what the request tells of the probe's clock.
+        `offer` was called before; `now_ns` is our wall time; `exchange` is what the request tells of the probe's clock.
         """
         exchange = exchange or Exchange(arrived_ns=now_ns)
         if len(octets) > self._limits.max_batch_octets:
