@@ -11,6 +11,7 @@ A wall clock is bad when it is more than 2 s away from both. While nothing is pr
 from __future__ import annotations
 
 import json
+import re
 from collections import deque
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ _SAMPLES = 30
 """The newest so many: the two machines' monotonic clocks drift by 20 to 50 ppm, 0.02 s in five minutes."""
 _REORDERED_NS = 10 * SECOND_NS
 """Requests on two connections may overtake each other by so much; a monotonic clock that fell by more has begun anew."""
+_TOLD = re.compile(r"\s*([0-9]{1,19})(?:\s+([0-9]{1,19}))?\s*")
 _LARGEST = 1 << 63
 
 
@@ -41,13 +43,11 @@ class Exchange:
     @classmethod
     def told(cls, header: str | None, *, arrived_ns: int) -> Self:
         """From `Faultline-Clock: <monotonic ns at sending> [<tie floor ns>]`; what is no such header tells nothing."""
-        numbers = (header or "").split()
-        if not 1 <= len(numbers) <= 2 or not all(number.isdecimal() and len(number) <= 19 for number in numbers):
-            return cls(arrived_ns=arrived_ns)
-        read = [int(number) for number in numbers]
-        if max(read) >= _LARGEST:
-            return cls(arrived_ns=arrived_ns)
-        return cls(arrived_ns=arrived_ns, sent_monotonic_ns=read[0], tie_floor_ns=read[1] if len(read) > 1 else None)
+        found = _TOLD.fullmatch(header or "")
+        sent_ns, floor_ns = (int(number) if number else None for number in found.groups()) if found else (None, None)
+        if max(sent_ns or 0, floor_ns or 0) >= _LARGEST:
+            sent_ns = floor_ns = None
+        return cls(arrived_ns=arrived_ns, sent_monotonic_ns=sent_ns, tie_floor_ns=floor_ns)
 
 
 class ProbeClock:

@@ -14,11 +14,11 @@ from typing import Self
 
 import attrs
 
+from collector.clocks import Exchange
 from collector.config import CollectorConfig
 from collector.enrich.places import Places
 from collector.folder_lock import FolderLock
 from collector.housekeeping import Housekeeping
-from collector.clocks import Exchange
 from collector.intake.answers import Answer
 from collector.intake.intake import Intake
 from collector.intake.payloads import PayloadStore
