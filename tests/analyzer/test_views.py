@@ -13,8 +13,9 @@ from analyzer.views import Belief, StoredViews
 from analyzer.web.models import LineState, WindowNote
 from faultline.records.incident import Base, Incident, IncidentId, IncidentState
 from faultline.records.points import FieldValue, Point
-from faultline.records.terms import CARRIER, SECOND_NS, ComponentKind, Level, LineCode, Owner, TenantId
-from faultline.reports.material import LineCard, LinePath, PathElement, PathVantage
+from faultline.records.terms import CARRIER, SECOND_NS, ComponentKind, Level, LineCode, Owner, Stream, TenantId
+from faultline.reports.fault import fault_report
+from faultline.reports.material import DroppedBatches, LineCard, LinePath, PathElement, PathVantage
 from faultline.reports.words import Language
 from faultline.runtime.clock import VirtualClock
 from faultline.store.ledger import ToldGap
@@ -268,6 +269,18 @@ def test_an_incidents_material_has_its_line_its_plots_and_the_quality_of_its_ins
     figures = {(q.name, q.clock_error_ns, q.missing_windows) for q in material.quality}
     assert figures == {("s1", 900_000, 0), ("s2", 900_000, 3), ("ce", None, 19)}
     assert make_views(stored, "L1").material("none", Language.EN) is None
+
+
+def test_an_incidents_report_says_what_a_full_disk_cost_it() -> None:
+    """Batches that a probe of its line had to drop since shortly before the fault; neither older ones, nor another probe's."""
+    gap = ToldGap(probe="p1", stream=Stream.FLOWS, first_seq=5, last_seq=9, reason="disk_full", told_ns=NOW_NS - TEN_S)
+    gaps = [gap, attrs.evolve(gap, told_ns=NOW_NS - 3600 * SECOND_NS), attrs.evolve(gap, probe="p9")]
+    stored = StoredRows(rows=[make_session("L1", 3)], all_incidents=[make_incident("L1")], told_gaps=gaps)
+    material = make_views(stored, "L1").material("F-L1", Language.EN)
+    assert material is not None
+    assert material.dropped == (DroppedBatches(probe="p1", stream="flows", reason="disk_full", batches=5),)
+    text = fault_report(material, Language.EN)
+    assert "Probe p1 had to drop 5 batches of its stream flows (its disk was full)" in text
 
 
 def test_an_incident_of_a_line_that_left_the_inventory_is_still_told() -> None:
