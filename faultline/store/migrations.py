@@ -134,6 +134,29 @@ MIGRATIONS: tuple[str, ...] = (
       fate TEXT PRIMARY KEY, requests INTEGER NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE device_events (        -- what devices and people said, each saying once
+      id TEXT PRIMARY KEY,
+      source TEXT NOT NULL, sender TEXT NOT NULL,
+      place TEXT NOT NULL,              -- which part of the sender; empty: the whole
+      component TEXT,                   -- absent: the inventory does not say what is there
+      name TEXT NOT NULL,
+      raised INTEGER NOT NULL,          -- 0: it is over
+      told_ns INTEGER,                  -- by the sender's clock; absent: it did not say
+      received_ns INTEGER NOT NULL,
+      tenant TEXT NOT NULL, text TEXT NOT NULL,
+      happened_ns INTEGER NOT NULL      -- the better known of the two times
+    ) WITHOUT ROWID;
+    CREATE INDEX device_events_time ON device_events (happened_ns, received_ns);
+    CREATE TABLE device_states (        -- of each thing the newest saying, also when that is long ago
+      id TEXT NOT NULL,
+      source TEXT NOT NULL, sender TEXT NOT NULL, place TEXT NOT NULL, component TEXT, name TEXT NOT NULL,
+      raised INTEGER NOT NULL, told_ns INTEGER, received_ns INTEGER NOT NULL, tenant TEXT NOT NULL, text TEXT NOT NULL,
+      since_ns INTEGER NOT NULL,        -- when it began to be so
+      repeats INTEGER NOT NULL,         -- how often it was said again
+      PRIMARY KEY (sender, place, name)
+    ) WITHOUT ROWID;
+    """,
 )
 
 
