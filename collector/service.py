@@ -19,7 +19,6 @@ from collector.enrich.from_inventory import places_of
 from collector.enrich.places import Places
 from collector.intake.authority import Authority
 from collector.intake.edge import Door, HttpsServer, make_app
-from collector.intake.tokens import Tokens
 from collector.steady_clock import SteadyClock
 from faultline.inventory.file import InventoryFile
 from faultline.records.terms import SECOND_NS
@@ -28,6 +27,7 @@ from faultline.runtime.counters import Counters
 from faultline.runtime.lifecycle import Component, Service
 from faultline.runtime.log import logger
 from faultline.runtime.status import Address
+from faultline.runtime.tokens import Tokens
 
 TURN_S = 0.2
 """How often the worker looks for batches, due windows and points."""

@@ -27,12 +27,12 @@ from collector.control.desk import OrderDesk, parsed
 from collector.intake.answers import Answer, refused
 from collector.intake.authority import TlsFiles
 from collector.intake.intake import Intake
-from collector.intake.tokens import Tokens
 from faultline.native import MalformedError, zstd_decompress
 from faultline.runtime.clock import Clock
 from faultline.runtime.console import BAD_USAGE, CommandError
 from faultline.runtime.counters import Counters
 from faultline.runtime.status import JSON_TYPE, Address, health_document, metrics_text, stages_document
+from faultline.runtime.tokens import Tokens
 
 BATCH_TYPE = "application/ipfix"
 _START_S = 10.0
@@ -55,7 +55,7 @@ class Door:
 
     def who(self, authorization: str | None) -> Answer | str:
         """The probe that speaks, or that nobody knows it."""
-        probe = self._tokens.probe_of(authorization)
+        probe = self._tokens.bearer(authorization)
         if probe is None:
             self._counters.count("upload_unknown_token")
             return refused(HTTPStatus.UNAUTHORIZED, "unknown token", "is the probe's token the one in collector.probes?")
