@@ -5,6 +5,7 @@ Every command that writes the file goes this way.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class Present:
     inventory: inventory.Inventory
     """The same as records, for looking things up."""
 
-    def replace(self, document: dict[str, Any], now_ns: int) -> None:
+    def replace(self, document: dict[str, Any], now_ns: int, *, tell: Callable[[str], None] = say) -> None:
         """Write what it is to be; what it was goes into its history.
 
         Raises:
@@ -35,7 +36,7 @@ class Present:
         """
         if self.file.read_bytes() != self.octets:
             raise CommandError(f"{self.file} was changed meanwhile", hint="nothing was written; do it again")
-        replace(self.file, document, now_ns)
+        replace(self.file, document, now_ns, tell=tell)
 
 
 def present(file: Path) -> Present:
@@ -69,9 +70,9 @@ def _unusable(file: Path, error: inventory.InventoryError) -> CommandError:
     return CommandError(str(error), hint=hint, code=BAD_USAGE)
 
 
-def replace(file: Path, document: dict[str, Any], now_ns: int) -> None:
-    """Write the file, and keep the version before it."""
+def replace(file: Path, document: dict[str, Any], now_ns: int, *, tell: Callable[[str], None] = say) -> None:
+    """Write the file, and keep the version before it, of which `tell` is told."""
     kept = History(file).keep(now_ns)
     plain.write(file, plain.dump(document))
     if kept is not None:
-        say(f"kept what it was: {kept}")
+        tell(f"kept what it was: {kept}")

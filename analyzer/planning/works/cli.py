@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
-from datetime import UTC, tzinfo
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,8 +14,9 @@ import typer
 
 from analyzer.planning.changing import checked, present
 from analyzer.planning.lists.sheet import SheetError, read_sheet
-from analyzer.planning.works.affected import Impact, Period, impact, spread
-from analyzer.planning.works.listed import Clocks, read_works
+from analyzer.planning.works.affected import Impact, Period, impact
+from analyzer.planning.works.declaring import FrozenError, freeze, period, plain, refuse_frozen, window
+from analyzer.planning.works.listed import read_works
 from analyzer.planning.works.notices import notices
 from analyzer.planning.works.telling import document, many, told, told_declared
 from analyzer.planning.works.times import UnusableError, instant_ns
@@ -28,10 +30,6 @@ from analyzer.planning.works.windows import (
     without,
     zone_of,
 )
-from faultline.inventory import Freeze, Inventory, PlannedWork
-from faultline.inventory.problems import meant
-from faultline.records.incident import Base
-from faultline.records.terms import LineCode, TenantId
 from faultline.reports.words import Language
 from faultline.runtime.console import BAD_USAGE, CommandError, say
 
@@ -61,23 +59,21 @@ def add(
     What the file was is kept beside it.
     """
     here = present(file)
-    named = _named(here.inventory, components)
-    tz = Clocks(here.inventory).of(named)
-    start_ns, end_ns = _instants(start, end, tz)
-    work = PlannedWork(components=named, start_ns=start_ns, end_ns=end_ns, reason=_plain(reason))
-    found = impact(here.inventory, named, Period(start_ns=start_ns, end_ns=end_ns))
-    _refuse_frozen(found, despite_freeze=despite_freeze)
-    if reference(work) in {reference(known) for known in here.inventory.planned}:
-        typer.echo(f"{reference(work)} is there already: nothing changes")
+    with _refusals():
+        found = window(here.inventory, components, start, end, reason=reason, despite_freeze=despite_freeze)
+    _warn_of(found.impact)
+    if found.known:
+        typer.echo(f"{reference(found.work)} is there already: nothing changes")
         return
-    here.replace(with_works(here.document, here.inventory, [work], [tz or UTC]), time.time_ns())
-    customers = len({hit.line.customer for hit in found.hits})
-    typer.echo(f"{reference(work)} declared: it hits {many(len(found.hits), 'line')} of {many(customers, 'customer')}")
+    here.replace(with_works(here.document, here.inventory, [found.work], [found.zone]), time.time_ns())
+    hits = found.impact.hits
+    customers = len({hit.line.customer for hit in hits})
+    typer.echo(f"{reference(found.work)} declared: it hits {many(len(hits), 'line')} of {many(customers, 'customer')}")
     typer.echo(f"`faultline plan impact {' '.join(components)} --at {start!r} -i {file}` tells which, with the notices")
 
 
 @app.command("freeze")
-def freeze(
+def freeze_(
     start: From,
     end: To,
     file: File = DEFAULT,
@@ -88,22 +84,9 @@ def freeze(
 ) -> None:
     """Declare a freeze: no window may be declared on these lines in that time. Verdicts do not care."""
     here = present(file)
-    tenants, lines = tenant or [], line or []
-    for names, known, what in ((tenants, here.inventory.tenants, "tenant"), (lines, here.inventory.lines, "line")):
-        for name in names:
-            if name not in known:
-                raise CommandError(f"no {what} {name!r}", hint=meant(name, known, otherwise="correct the name"), code=BAD_USAGE)
-    theirs = {code for code, found in here.inventory.lines.items() if code in lines or found.tenant in tenants}
-    tz = zone_of(here.inventory, theirs)
-    start_ns, end_ns = _instants(start, end, tz)
-    made = Freeze(
-        start_ns=start_ns,
-        end_ns=end_ns,
-        reason=_plain(reason),
-        tenants=tuple(TenantId(name) for name in tenants),
-        lines=tuple(LineCode(name) for name in lines),
-    )
-    here.replace(with_freeze(here.document, made, tz or UTC), time.time_ns())
+    with _refusals():
+        made, tz = freeze(here.inventory, start, end, tenants=tenant or [], lines=line or [], reason=reason)
+    here.replace(with_freeze(here.document, made, tz), time.time_ns())
     typer.echo(f"{reference(made)} declared")
 
 
@@ -119,7 +102,8 @@ def list_(
     known = checked(file)
     found: list[Declared] = sorted([*known.planned, *known.freezes], key=lambda one: (one.start_ns, one.end_ns))
     if at is not None:
-        moment_ns = _instant(at, zone_of(known, ()))
+        with _refusals():
+            moment_ns = instant_ns(at, zone_of(known, ()))
         found = [one for one in found if one.start_ns <= moment_ns < one.end_ns]
     elif not every:
         now_ns = time.time_ns()
@@ -171,8 +155,10 @@ def import_(
         raise CommandError(f"nothing was declared: {number}", hint="correct them in the list and import it again", code=BAD_USAGE)
     if here.inventory.freezes:
         for work in found.works:
-            period = Period(start_ns=work.start_ns, end_ns=work.end_ns)
-            _refuse_frozen(impact(here.inventory, work.components, period), despite_freeze=despite_freeze)
+            hit = impact(here.inventory, work.components, Period(start_ns=work.start_ns, end_ns=work.end_ns))
+            with _refusals():
+                refuse_frozen(hit, despite_freeze=despite_freeze)
+            _warn_of(hit)
     changed = with_works(here.document, here.inventory, found.works, found.zones)
     new = len(changed["planned"]) - len(here.inventory.planned)
     if new and not dry_run:
@@ -194,10 +180,11 @@ def impact_(
 ) -> None:
     """Whom work on components hits: customers, lines, whether backups take over, services, other windows; and the notices."""
     known = checked(file)
-    named = _named(known, components, sites=True)
-    window, period = _period(known, named, at, to)
-    found = impact(known, window.components if window else named, period)
-    texts = notices(found, known, language=language, reason=_plain(reason) or (window.reason if window else ""))
+    with _refusals():
+        named = components_of(known, components, sites=True)
+        declared, when = period(known, named, at, to, now_ns=time.time_ns())
+    found = impact(known, declared.components if declared else named, when)
+    texts = notices(found, known, language=language, reason=plain(reason) or (declared.reason if declared else ""))
     if into is not None:
         _write(into, [(str(notice.tenant), notice.customer, notice.text) for notice in texts])
     if as_json:
@@ -210,56 +197,20 @@ def impact_(
 
 
 # ---- what they share ---------------------------------------------------------------------------------------------
-def _named(inventory: Inventory, names: Sequence[str], *, sites: bool = False) -> tuple[Base, ...]:
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What cannot be declared, as a command says it."""
     try:
-        return components_of(inventory, names, sites=sites)
+        yield
     except UnusableError as error:
         raise CommandError(error.wrong, hint=error.remedy, code=BAD_USAGE) from None
+    except FrozenError as error:
+        raise CommandError(str(error), hint="choose another time, or --despite-freeze", code=BAD_USAGE) from None
 
 
-def _instant(text: str, tz: tzinfo | None) -> int:
-    try:
-        return instant_ns(text, tz)
-    except UnusableError as error:
-        raise CommandError(error.wrong, hint=error.remedy, code=BAD_USAGE) from None
-
-
-def _instants(start: str, end: str, tz: tzinfo | None) -> tuple[int, int]:
-    start_ns, end_ns = _instant(start, tz), _instant(end, tz)
-    if end_ns <= start_ns:
-        raise CommandError(f"{end} is not after {start}", hint="swap them, or correct the date", code=BAD_USAGE)
-    return start_ns, end_ns
-
-
-def _period(inventory: Inventory, named: Sequence[Base], at: str | None, to: str | None) -> tuple[PlannedWork | None, Period]:
-    """The declared window that is meant, and the time to look at."""
-    worked_on = spread(inventory, named)
-    theirs = [work for work in inventory.planned if not worked_on.isdisjoint(spread(inventory, work.components))]
-    if at is None:
-        if to is not None:
-            raise CommandError("--to without --at", hint="say when the work begins with --at", code=BAD_USAGE)
-        now_ns = time.time_ns()
-        coming = sorted((work for work in theirs if work.end_ns > now_ns), key=lambda work: work.start_ns)
-        moment_ns = now_ns
-        window = coming[0] if coming else None
-    else:
-        tz = Clocks(inventory).of(named)
-        moment_ns = _instant(at, tz)
-        if to is not None:
-            start_ns, end_ns = _instants(at, to, tz)
-            return None, Period(start_ns=start_ns, end_ns=end_ns)
-        window = next((work for work in theirs if work.start_ns <= moment_ns < work.end_ns), None)
-    if window is None:
-        return None, Period(start_ns=moment_ns)
-    return window, Period(start_ns=window.start_ns, end_ns=window.end_ns)
-
-
-def _refuse_frozen(found: Impact, *, despite_freeze: bool) -> None:
-    for one in found.freezes:
-        what = f"lines are frozen then{f': {one.reason}' if one.reason else ''} ({reference(one)})"
-        if not despite_freeze:
-            raise CommandError(what, hint="choose another time, or --despite-freeze", code=BAD_USAGE)
-        say(f"warning: {what}")
+def _warn_of(found: Impact) -> None:
+    if found.freezes:
+        say(f"warning: {FrozenError(found.freezes)}")
 
 
 def _write(folder: Path, texts: Sequence[tuple[str, str, str]]) -> None:
@@ -270,11 +221,6 @@ def _write(folder: Path, texts: Sequence[tuple[str, str, str]]) -> None:
     except OSError as error:
         raise CommandError(f"cannot write to {folder}: {error.strerror}", hint="choose another folder with --notices") from None
     say(f"{many(len(texts), 'notice')} written to {folder}")
-
-
-def _plain(text: str) -> str:
-    """In one line, as the file wants it."""
-    return " ".join(text.split())
 
 
 def _print(value: Any) -> None:
