@@ -32,7 +32,7 @@ def extract(document: Mapping[str, Any], inventory: Inventory, code: LineCode) -
     taking = _Taking(document, inventory, inventory.lines[code])
     components = list(taking.components())
     vantages = list(taking.vantages())
-    probes = {entry.get("probe") for entry in vantages}
+    speaking = {entry.get("probe") for entry in vantages} | taking.kept
     found: Document = {
         "format": FORMAT,
         "tenants": [entry for entry in taking.all("tenants") if entry["id"] == taking.line.tenant],
@@ -41,7 +41,11 @@ def extract(document: Mapping[str, Any], inventory: Inventory, code: LineCode) -
         "lines": [taking.line_entry()],
         "vantages": vantages,
         **{section: [e for e in taking.all(section) if e["line"] == code] for section in ("sessions", "dials", "traces")},
-        "interfaces": [e for e in taking.all("interfaces") if e["component"] in taking.kept and e["probe"] in probes],
+        "interfaces": [
+            entry
+            for entry in taking.all("interfaces")
+            if entry["component"] in taking.kept and (entry.get("probe") or entry.get("device")) in speaking
+        ],
         "planned": list(taking.planned()),
         "freezes": list(taking.freezes()),
     }

@@ -2,6 +2,7 @@
 
 from faultline.inventory.model import (
     Component,
+    DeviceInterface,
     Dial,
     DialProtocol,
     Freeze,
@@ -25,6 +26,7 @@ from faultline.inventory.reading import FORMAT, parse, read, read_with_data
 __all__ = [
     "FORMAT",
     "Component",
+    "DeviceInterface",
     "Dial",
     "DialProtocol",
     "Freeze",

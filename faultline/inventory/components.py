@@ -26,7 +26,7 @@ _NOT_DECLARED = {
 
 def component_of(entry: Entry, *, component: Base | None, sites: Collection[str]) -> Component | None:
     """The component of an entry; None when it is not sound, with the reasons noted."""
-    entry.only("id", "kind", "owner", "name", "site", "between", "hosts", "addresses", "paths", "ports")
+    entry.only("id", "kind", "owner", "name", "site", "between", "hosts", "addresses", "paths", "ports", "management")
     kind, owner = entry.choice("kind", ComponentKind, but=_NOT_DECLARED), entry.choice("owner", Owner)
     name = entry.text("name")
     site = entry.reference("site", sites, "site")
@@ -34,7 +34,7 @@ def component_of(entry: Entry, *, component: Base | None, sites: Collection[str]
     hosts = tuple(text for _, text in entry.texts("hosts"))
     addresses = entry.addresses("addresses")
     paths = tuple(tuple(Base(text) for text in texts) for _, texts in entry.lists("paths"))
-    ports = _ports(entry)
+    ports, management = _ports(entry), entry.addresses("management")
     if component is not None and component in sites:
         entry.wrong("id", f"{component!r} is already the id of a site", "verdicts name both: give each its own")
     if entry.has("between") and len(joins) != 2:  # noqa: PLR2004 - a segment has two ends
@@ -54,6 +54,7 @@ def component_of(entry: Entry, *, component: Base | None, sites: Collection[str]
         addresses=addresses,
         paths=paths,
         ports=ports,
+        management=management,
     )
 
 
@@ -78,6 +79,7 @@ def check_references(made: Iterable[tuple[Entry, Component]], known: Collection[
     for entry, component in made:
         _check_hosts(entry, component, components, known)
         _check_paths(entry, component, components, known)
+    _check_management(made)
 
 
 def _check_hosts(entry: Entry, component: Component, components: Mapping[Base, Component], known: Collection[str]) -> None:
@@ -130,3 +132,15 @@ def _wrong_member(
     if found.kind not in MEMBERS:
         return f"{member!r} is a {found.kind}", "a path is made of segments, links and devices"
     return (f"{member!r} is a bundle itself", "write its members in its place, a path for each") if found.paths else None
+
+
+def _check_management(made: Iterable[tuple[Entry, Component]]) -> None:
+    """Messages from one address are one component's."""
+    owners: dict[str, Base] = {}
+    for entry, component in made:
+        for address in component.management:
+            first = owners.setdefault(address, component.id)
+            if first != component.id:
+                entry.wrong(
+                    "management", f"{address} is also that of {first!r}", "messages come from one of them: correct the other"
+                )

@@ -82,6 +82,8 @@ class Component:
     """For a segment that is a bundle of alternatives: the members of each, A side first. Packets of a flow take one of them."""
     ports: tuple[ServicePort, ...] = ()
     """For a service: where it listens."""
+    management: tuple[str, ...] = ()
+    """Addresses that its own messages (traps, syslog) come from, where these are not among `addresses`."""
 
     @property
     def directed(self) -> bool:
@@ -213,6 +215,20 @@ class ProbeInterface:
 
 
 @attrs.frozen(slots=True, kw_only=True)
+class DeviceInterface:
+    """An interface of a device that tells of itself: what is said of it is said of a component."""
+
+    device: Base
+    interface: str
+    """As the device calls it (ifName, ifDescr)."""
+    component: Base
+    index: int | None = None
+    """As the device numbers it (ifIndex); None: not known."""
+    peers: tuple[str, ...] = ()
+    """Addresses of neighbours across it: what a device says of a session with one is said of the component, too."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
 class PlannedWork:
     """A declared maintenance window."""
 
@@ -254,3 +270,4 @@ class Inventory:
     freezes: tuple[Freeze, ...] = ()
     dials: Mapping[DialId, Dial] = attrs.field(factory=dict)
     traces: Mapping[TraceId, Trace] = attrs.field(factory=dict)
+    device_interfaces: tuple[DeviceInterface, ...] = ()

@@ -1,7 +1,7 @@
 """The inventory file to records: every mistake is found in one reading, nothing is guessed.
 
 Goes in: YAML (or plain data). Comes out: an `Inventory` whose references all hold, or `InventoryError` with every problem. What
-belongs to each section is known to `faultline.inventory.components`, `lines`, `vantages` and `active`.
+belongs to each section is known to `faultline.inventory.components`, `lines`, `vantages`, `active`, `interfaces` and `planned`.
 """
 
 from __future__ import annotations
@@ -16,25 +16,24 @@ from faultline.inventory.active import Ground, dial_of, session_of, trace_of
 from faultline.inventory.components import check_references, component_of
 from faultline.inventory.document import MOST_OCTETS, Node, Table, compose, from_data, to_data
 from faultline.inventory.entry import Entry
+from faultline.inventory.interfaces import interfaces_of
 from faultline.inventory.lines import line_of, refuse_shared_addresses
 from faultline.inventory.model import (
     Component,
     Dial,
-    Freeze,
     Inventory,
     Line,
-    PlannedWork,
-    ProbeInterface,
     Site,
     Tenant,
     TestSession,
     Trace,
     Vantage,
 )
+from faultline.inventory.planned import freezes_of, works_of
 from faultline.inventory.problems import InventoryError, Problem, Problems
 from faultline.inventory.vantages import refuse_ambiguous, vantage_of
 from faultline.records.incident import Base
-from faultline.records.terms import DialId, LineCode, Owner, ProbeId, SessionId, TenantId, TraceId, VantageId
+from faultline.records.terms import DialId, LineCode, Owner, SessionId, TenantId, TraceId, VantageId
 
 FORMAT = "faultline-inventory/1"
 SECTIONS = (
@@ -161,6 +160,7 @@ class _Reader:
         sessions = {s.id: s for s in self._read_sessions(ground)}
         dials = {d.id: d for d in self._read_dials(ground)}
         traces = {t.id: t for t in self._read_traces(ground)}
+        interfaces = interfaces_of(root.entries("interfaces"), probes=self._probes, components=self._components.seen)
         return Inventory(
             tenants=tenants,
             sites=sites,
@@ -168,9 +168,10 @@ class _Reader:
             lines=lines,
             vantages=vantages,
             sessions=sessions,
-            interfaces=tuple(self._read_interfaces()),
-            planned=tuple(self._read_planned()),
-            freezes=tuple(self._read_freezes()),
+            interfaces=tuple(interfaces.probes),
+            device_interfaces=tuple(interfaces.devices),
+            planned=tuple(works_of(root.entries("planned"), components=self._components.seen)),
+            freezes=tuple(freezes_of(root.entries("freezes"), tenants=self._tenants.seen, lines=self._lines.seen)),
             dials=dials,
             traces=traces,
         )
@@ -264,45 +265,3 @@ class _Reader:
             trace = trace_of(entry, TraceId(found) if found else None, ground)
             if trace is not None:
                 yield trace
-
-    def _read_interfaces(self) -> Iterable[ProbeInterface]:
-        seen: dict[str, Entry] = {}
-        for entry in self._root.entries("interfaces"):
-            entry.only("probe", "interface", "component")
-            probe = entry.reference("probe", self._probes, "probe", required=True)
-            interface = entry.text("interface", required=True, remedy="name it as the probe's host does, e.g. eth0")
-            component = entry.reference("component", self._components.seen, "component", required=True)
-            if probe is None or interface is None or component is None:
-                continue
-            if entry.unique("interface", f"{probe}/{interface}", seen, "interface"):
-                seen[f"{probe}/{interface}"] = entry
-                yield ProbeInterface(probe=ProbeId(probe), interface=interface, component=Base(component))
-
-    def _read_planned(self) -> Iterable[PlannedWork]:
-        for entry in self._root.entries("planned"):
-            entry.only("components", "start", "end", "reason")
-            named = entry.references("components", self._components.seen, "component", required=True)
-            reason, span = entry.text("reason"), _span(entry)
-            if span is not None:
-                bases = tuple(Base(text) for _, text in named)
-                yield PlannedWork(components=bases, start_ns=span[0], end_ns=span[1], reason=reason or "")
-
-    def _read_freezes(self) -> Iterable[Freeze]:
-        for entry in self._root.entries("freezes"):
-            entry.only("tenants", "lines", "start", "end", "reason")
-            tenants = tuple(TenantId(text) for _, text in entry.references("tenants", self._tenants.seen, "tenant"))
-            lines = tuple(LineCode(text) for _, text in entry.references("lines", self._lines.seen, "line"))
-            reason, span = entry.text("reason"), _span(entry)
-            if span is not None:
-                yield Freeze(start_ns=span[0], end_ns=span[1], reason=reason or "", tenants=tenants, lines=lines)
-
-
-def _span(entry: Entry) -> tuple[int, int] | None:
-    """Start and end; None when they are none, with the reason noted."""
-    start_ns, end_ns = entry.instant_ns("start"), entry.instant_ns("end")
-    if start_ns is None or end_ns is None:
-        return None
-    if end_ns <= start_ns:
-        entry.wrong("end", "not after its start", "swap them, or correct the date")
-        return None
-    return start_ns, end_ns
