@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from analyzer import locate
+from analyzer.locating import command as locating
 from faultline.runtime import console
 from faultline.runtime.console import BAD_USAGE, CommandError, say
 
@@ -101,7 +101,7 @@ def report_fault(
     say(f"report of {incident} written to {output}")
 
 
-locate.register(app)
+locating.register(app)
 
 
 def main() -> NoReturn:

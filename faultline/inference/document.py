@@ -1,7 +1,7 @@
 """`faultline-evidence/1`: read, check, and give every mistake with its coordinates.
 
-Goes in: the JSON document. Comes out: `Evidence`, ids replaced by positions, or `EvidenceError` with all mistakes. Knows nothing
-of likelihoods.
+Goes in: the JSON document. Comes out: `Evidence`, ids replaced by positions, or `EvidenceError` with the mistakes. Knows nothing
+of likelihoods. What the document says of itself (format, window, rates) must be right even where reading is lenient.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 
 import attrs
 
-from faultline.inference.checking import is_id
+from faultline.inference.checking import is_id, shown
 from faultline.inference.observed import (
     Component,
     Evidence,
 )
-from faultline.inference.reading import ObservationReader
+from faultline.inference.reading import MOST_MISTAKES, ObservationReader
 from faultline.records.terms import ComponentKind, Owner
 
 FORMAT = "faultline-evidence/1"
@@ -26,6 +26,7 @@ DEFAULT_WINDOW_S = 60.0
 MOST_TOLD = 20
 """Mistakes shown in a message; all of them are in `problems`."""
 _MARKS = {">": "<", "<": ">"}
+_KINDS, _OWNERS = frozenset(ComponentKind), frozenset(Owner)
 
 
 class EvidenceError(ValueError):
@@ -42,7 +43,8 @@ def read(document: Mapping[str, Any], *, lenient: bool = False) -> Evidence:
     """The document as records.
 
     Raises:
-        EvidenceError: anything in it is not as the format says; with `lenient`, unknown kinds of observations are only counted.
+        EvidenceError: anything in it is not as the format says; with `lenient`, components and observations that are not are left
+            out and counted.
     """
     reader = _Reader(lenient=lenient)
     evidence = reader.document(document)
@@ -61,7 +63,7 @@ class _Reader(ObservationReader):
         if not isinstance(document, Mapping):
             raise EvidenceError(["the document is not a JSON object"])
         if document.get("format") != FORMAT:
-            raise EvidenceError([f"format: {document.get('format')!r} is not {FORMAT!r}"])
+            raise EvidenceError([f"format: {shown(document.get('format'))} is not {FORMAT!r}"])
         seconds = self._window(document.get("window"))
         components = self._components(document.get("components"))
         rates = self._rates(document.get("fault_rate"))
@@ -78,10 +80,11 @@ class _Reader(ObservationReader):
             maintenance=maintenance,
             observations=tuple(observations),
             skipped=dict(sorted(self.skipped.items())),
+            mistakes=tuple(self.excused[:MOST_TOLD]),
         )
 
     def _window(self, window: Any) -> float:
-        if not window:
+        if window is None or window == {}:
             return DEFAULT_WINDOW_S
         if not isinstance(window, Mapping):
             self.problems.append("window: not an object with start and end")
@@ -101,7 +104,7 @@ class _Reader(ObservationReader):
         try:
             return datetime.fromisoformat(value)
         except ValueError:
-            self.problems.append(f"{where}: {value!r} is not an ISO 8601 time")
+            self.problems.append(f"{where}: {shown(value)} is not an ISO 8601 time")
             return None
 
     def _rates(self, value: Any) -> Mapping[ComponentKind, float]:
@@ -115,7 +118,7 @@ class _Reader(ObservationReader):
             if rate is None:
                 continue
             if name not in set(ComponentKind):
-                self.problems.append(f"fault_rate.{name}: no such kind; kinds are {', '.join(ComponentKind)}")
+                self.problems.append(f"fault_rate.{shown(name)[1:-1]}: no such kind; kinds are {', '.join(ComponentKind)}")
                 continue
             rates[ComponentKind(name)] = self.number(rate, f"fault_rate.{name}", low=0.0)
         return rates
@@ -127,51 +130,72 @@ class _Reader(ObservationReader):
             return []
         raw: list[Mapping[str, Any]] = []
         for number, item in enumerate(value):
-            where = f"components[{number}]"
-            if not isinstance(item, Mapping):
-                self.problems.append(f"{where}: not an object")
-                continue
-            name = item.get("id")
-            if not is_id(name):
-                self.problems.append(f"{where}.id: {name!r} is not a string or an integer")
-            elif name in self.index:
-                self.problems.append(f"{where}.id: {name!r} is listed twice")
-            else:
-                self.index[name] = len(raw)
+            before = len(self.problems)
+            self._listing(item, f"components[{number}]", len(raw))
+            if len(self.problems) == before:
                 raw.append(item)
-        return [self._component(item, f"component {item['id']!r}") for item in raw]
+            self.excuse(before, "component")
+            if len(self.problems) >= MOST_MISTAKES:
+                self.problems.append(f"components[{number}]: too many mistakes; what follows was not read")
+                break
+        found = []
+        for item in raw:
+            before = len(self.problems)
+            found.append(self._component(item, f"component {shown(item['id'])}"))
+            self.excuse(before, "component")
+        return found
+
+    def _listing(self, item: Any, where: str, position: int) -> None:
+        """What a component is called and is; its references are read when all are listed."""
+        if not isinstance(item, Mapping):
+            self.problems.append(f"{where}: not an object")
+            return
+        name, owner = item.get("id"), item.get("owner")
+        if not is_id(name):
+            self.problems.append(f"{where}.id: {shown(name)} is not a string or an integer")
+            return
+        if name in self.index:
+            self.problems.append(f"{where}.id: {shown(name)} is listed twice")
+            return
+        before, called = len(self.problems), f"component {shown(name)}"
+        self.one_of(item.get("kind"), _KINDS, f"{called}: kind", f"one of {', '.join(ComponentKind)}")
+        if owner is not None:
+            self.one_of(owner, _OWNERS, f"{called}: owner", f"one of {', '.join(Owner)}")
+        # A component with mistakes is listed all the same where that is told: what names it is not wrong a second time.
+        if not self.lenient or len(self.problems) == before:
+            self.index[name] = position
 
     def _component(self, item: Mapping[str, Any], where: str) -> Component:
-        kind, owner = item.get("kind"), item.get("owner")
-        if kind not in set(ComponentKind):
-            self.problems.append(f"{where}: kind {kind!r} is not one of {', '.join(ComponentKind)}")
-            kind = ComponentKind.SEGMENT
-        if owner is None:
-            owner = Owner.UNKNOWN
-        elif owner not in set(Owner):
-            self.problems.append(f"{where}: owner {owner!r} is not one of {', '.join(Owner)}")
-            owner = Owner.UNKNOWN
         name = item["id"]
-        reverse = item.get("reverse")
-        if reverse is None and isinstance(name, str) and name[-1:] in _MARKS:
-            reverse = name[:-1] + _MARKS[name[-1]]
         hosts = item.get("hosts") or []
         if not isinstance(hosts, list):
             self.problems.append(f"{where}: hosts is not a list of ids")
             hosts = []
+        if name in hosts:
+            self.problems.append(f"{where}: hosts itself")
         site = item.get("site")
         if site is not None and not is_id(site):
-            self.problems.append(f"{where}: site {site!r} is not a string or an integer")
+            self.problems.append(f"{where}: site {shown(site)} is not a string or an integer")
             site = None
-        back = self.index.get(reverse) if is_id(reverse) else None
+        back = self._reverse(item, where)
         return Component(
             id=name,
-            kind=ComponentKind(kind),
-            owner=Owner(owner),
+            kind=ComponentKind(item["kind"]),
+            owner=Owner(item.get("owner") or Owner.UNKNOWN),
             site=site,
             reverse=None if back == self.index[name] else back,
             hosts=tuple(self.index[host] for host in hosts if is_id(host) and host in self.index),
         )
+
+    def _reverse(self, item: Mapping[str, Any], where: str) -> int | None:
+        """Position of the other direction, as the component says or as the marks at the end of names do."""
+        name, reverse = item["id"], item.get("reverse")
+        if reverse is None and isinstance(name, str) and name[-1:] in _MARKS:
+            reverse = name[:-1] + _MARKS[name[-1]]
+        elif reverse is not None and not is_id(reverse):
+            self.problems.append(f"{where}: reverse {shown(reverse)} is not a string or an integer")
+            return None
+        return self.index.get(reverse)
 
     def _maintenance(self, value: Any, components: Sequence[Component]) -> frozenset[int]:
         """Positions of the named components; a segment may be named without its direction, a site names what is in it."""
@@ -183,7 +207,7 @@ class _Reader(ObservationReader):
         named = {str(name) for name in value if is_id(name)}
         for number, name in enumerate(value):
             if not is_id(name):
-                self.problems.append(f"maintenance[{number}]: {name!r} is not a string or an integer")
+                self.problems.append(f"maintenance[{number}]: {shown(name)} is not a string or an integer")
         if not named:
             return frozenset()
         return frozenset(

@@ -194,4 +194,6 @@ class Evidence:
     maintenance: frozenset[int]
     observations: tuple[Observation, ...]
     skipped: Mapping[str, int]
-    """Observations of unknown kinds, by kind."""
+    """What lenient reading left out, by kind of observation; `component` for those."""
+    mistakes: tuple[str, ...] = ()
+    """The first reasons why."""

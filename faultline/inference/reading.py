@@ -1,7 +1,8 @@
 """Observations of `faultline-evidence/1`, one reader a kind.
 
 Goes in: an entry of the document's list. Comes out: its record, ids replaced by positions. What is missing or out of its bounds
-is a mistake with its place; what is absent stays absent.
+is a mistake with its place; what is absent stays absent. Lenient reading leaves an observation with a mistake out, whole, and
+counts it: half of an observation would be another one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from faultline.inference.checking import Checker, is_id
+from faultline.inference.checking import Checker, is_id, shown
 from faultline.inference.observed import (
     NO_QUALITY,
     Baseline,
@@ -30,6 +31,10 @@ from faultline.inference.observed import (
 )
 
 MOST_PATHS = 4
+MOST_MISTAKES = 1000
+"""Kept of a document; after so many the rest is not read: it is another kind of file."""
+SOURCES = frozenset({"active", "passive", "bracket"})
+PROTOCOLS = frozenset({"tcp", "dns", "http"})
 
 
 @attrs.define(slots=True, kw_only=True)
@@ -40,7 +45,9 @@ class ObservationReader(Checker):
     index: dict[Any, int] = attrs.field(factory=dict)
     """Positions of the components, by id."""
     skipped: dict[str, int] = attrs.field(factory=dict)
-    """Observations of unknown kinds, by kind."""
+    """What lenient reading left out, by kind of observation; `component` for those."""
+    excused: list[str] = attrs.field(factory=list)
+    """The first mistakes of what was left out."""
 
     def observations(self, value: Any) -> list[Observation]:
         """All of them, in order."""
@@ -61,33 +68,43 @@ class ObservationReader(Checker):
         }
         found: list[Observation] = []
         for number, item in enumerate(value):
-            where = f"observations[{number}]"
-            if not isinstance(item, Mapping):
-                self.problems.append(f"{where}: not an object")
-                continue
-            kind = item.get("kind")
+            where, before = f"observations[{number}]", len(self.problems)
+            kind = item.get("kind") if isinstance(item, Mapping) else None
             reading = read.get(kind) if isinstance(kind, str) else None
             if reading is not None:
-                found.append(reading(item, where, number))
-            elif self.lenient and isinstance(kind, str):
-                self.skipped[kind] = self.skipped.get(kind, 0) + 1
+                observation = reading(item, where, number)
+                if len(self.problems) == before:
+                    found.append(observation)
+            elif isinstance(item, Mapping):
+                self.problems.append(f"{where}.kind: {shown(kind)} is not one of {', '.join(read)}")
             else:
-                self.problems.append(f"{where}.kind: {kind!r} is not one of {', '.join(read)}")
+                self.problems.append(f"{where}: not an object")
+            self.excuse(before, kind if isinstance(kind, str) else "unknown")
+            if len(self.problems) >= MOST_MISTAKES:
+                self.problems.append(f"{where}: too many mistakes; what follows was not read")
+                break
         return found
+
+    def excuse(self, before: int, kind: str) -> None:
+        """Where reading is lenient, turn the mistakes since so many into something left out."""
+        if not self.lenient or len(self.problems) == before:
+            return
+        self.skipped[kind] = self.skipped.get(kind, 0) + 1
+        if len(self.excused) < MOST_MISTAKES:
+            self.excused += self.problems[before:]
+        del self.problems[before:]
 
     def _loss(self, item: Mapping[str, Any], where: str, number: int) -> Loss:
         source = item.get("source")
-        if source is None:
+        if source is None or not self.one_of(source, SOURCES, f"{where}.source:", "active, passive or bracket"):
             source = "active"
-        elif source not in {"active", "passive", "bracket"}:
-            self.problems.append(f"{where}.source: {source!r} is not active, passive or bracket")
         sent, lost = self._counts(item, where, "sent", "lost")
         return Loss(
             number=number,
             raw=item,
             quality=self._quality(item, where),
             paths=self._paths(item, where),
-            round_trip=item.get("round_trip") is True,
+            round_trip=is_round_trip(item),
             source=source,
             sent=sent,
             lost=lost,
@@ -103,7 +120,7 @@ class ObservationReader(Checker):
             raw=item,
             quality=self._quality(item, where),
             paths=self._paths(item, where),
-            round_trip=item.get("round_trip") is True,
+            round_trip=is_round_trip(item),
             passive=item.get("source") == "passive",
             n=n,
             min_us=self.maybe(item, "min_us", where),
@@ -114,11 +131,10 @@ class ObservationReader(Checker):
 
     def _failure(self, item: Mapping[str, Any], where: str, number: int) -> Failure:
         protocol = item.get("protocol")
-        if protocol not in {"tcp", "dns", "http"}:
-            self.problems.append(f"{where}.protocol: {protocol!r} is not tcp, dns or http")
+        self.one_of(protocol, PROTOCOLS, f"{where}.protocol:", "tcp, dns or http")
         outcome = item.get("outcome")
         if outcome is not None and not isinstance(outcome, str):
-            self.problems.append(f"{where}.outcome: {outcome!r} is not a string")
+            self.problems.append(f"{where}.outcome: {shown(outcome)} is not a string")
         attempts, failed = self._counts(item, where, "attempts", "failed")
         return Failure(
             number=number,
@@ -159,9 +175,9 @@ class ObservationReader(Checker):
     def _told(self, item: Mapping[str, Any], where: str, number: int) -> Told:
         name, raised = item.get("name"), item.get("raised")
         if not isinstance(name, str):
-            self.problems.append(f"{where}.name: {name!r} is not a string")
+            self.problems.append(f"{where}.name: {shown(name)} is not a string")
         if not isinstance(raised, bool):
-            self.problems.append(f"{where}.raised: {raised!r} is not true or false")
+            self.problems.append(f"{where}.raised: {shown(raised)} is not true or false")
         return Told(
             number=number,
             raw=item,
@@ -188,10 +204,10 @@ class ObservationReader(Checker):
     def _silence(self, item: Mapping[str, Any], where: str, number: int) -> Silence:
         probe, site = item.get("probe"), item.get("site")
         if not is_id(probe):
-            self.problems.append(f"{where}.probe: {probe!r} is not a string or an integer")
+            self.problems.append(f"{where}.probe: {shown(probe)} is not a string or an integer")
             probe = ""
         if site is not None and not is_id(site):
-            self.problems.append(f"{where}.site: {site!r} is not a string or an integer")
+            self.problems.append(f"{where}.site: {shown(site)} is not a string or an integer")
             site = None
         expected, missed = self._counts(item, where, "expected", "missed")
         return Silence(
@@ -211,7 +227,7 @@ class ObservationReader(Checker):
         ends = [item.get("from"), item.get("to")]
         for key, end in zip(("from", "to"), ends, strict=True):
             if not is_id(end):
-                self.problems.append(f"{where}.{key}: {end!r} is not a string or an integer")
+                self.problems.append(f"{where}.{key}: {shown(end)} is not a string or an integer")
         listed, changed = (self._listed(item, key, where) for key in ("components", "changed"))
         return RouteChange(
             number=number,
@@ -232,11 +248,16 @@ class ObservationReader(Checker):
 
     # ---- pieces -------------------------------------------------------------------------------------------------
     def _paths(self, item: Mapping[str, Any], where: str, *, needed: bool = True) -> tuple[Path, ...]:
+        """The ways of its packets. Those of a request lead there and back, and may be unknown: then they are not `needed`."""
         paths, via = item.get("paths"), item.get("via")
+        turns = item.get("round_trip")
+        if turns is not None and not isinstance(turns, bool):
+            self.problems.append(f"{where}.round_trip: {shown(turns)} is not true or false")
+        visits = 1 if needed and turns is not True else 2
         if paths is None:
             if via is None and not needed:
                 return ()
-            return (Path(via=self._via(via, f"{where}.via", empty=not needed), weight=1.0),)
+            return (Path(via=self._via(via, f"{where}.via", empty=not needed, visits=visits), weight=1.0),)
         if via is not None:
             self.problems.append(f"{where}: has both via and paths")
         if not isinstance(paths, list) or not 1 <= len(paths) <= MOST_PATHS:
@@ -249,26 +270,37 @@ class ObservationReader(Checker):
                 self.problems.append(f"{here}: not an object with via and weight")
                 continue
             weight = self.need(path, "weight", here, low=0.0, high=1.0)
-            read.append(Path(via=self._via(path.get("via"), f"{here}.via", empty=False), weight=weight))
+            read.append(Path(via=self._via(path.get("via"), f"{here}.via", empty=False, visits=visits), weight=weight))
             total += weight
-        if total > 1.0 + 1e-6:
-            self.problems.append(f"{where}.paths: weights add up to {total:g}, more than 1")
+        if not 0.0 < total <= 1.0 + 1e-6:
+            self.problems.append(f"{where}.paths: weights add up to {total:g}, {'more than 1' if total else 'no path was taken'}")
         return tuple(read)
 
-    def _via(self, value: Any, where: str, *, empty: bool) -> tuple[int, ...]:
+    def _via(self, value: Any, where: str, *, empty: bool, visits: int) -> tuple[int, ...]:
         if not isinstance(value, list) or (not value and not empty):
             self.problems.append(f"{where}: not a list of component ids")
             return ()
         index = self.index
         try:
-            return tuple([index[name] for name in value])
+            via = tuple([index[name] for name in value])
         except (KeyError, TypeError):
             return tuple(self._known(name, f"{where}[{n}]") for n, name in enumerate(value))
+        if len(set(via)) * visits < len(via) or (visits > 1 and len(set(via)) < len(via)):
+            self._cycles(value, via, where, visits)
+        return via
+
+    def _cycles(self, value: list[Any], via: tuple[int, ...], where: str, visits: int) -> None:
+        """A packet that comes past a place again goes in a circle, and then nothing can be said of where it was lost."""
+        worst = max(via, key=via.count)
+        times = via.count(worst)
+        if times > visits:
+            name = value[via.index(worst)]
+            self.problems.append(f"{where}: a circle: {shown(name)} is crossed {times} times, {visits} at most")
 
     def _known(self, name: Any, where: str) -> int:
         if is_id(name) and name in self.index:
             return self.index[name]
-        self.problems.append(f"{where}: {name!r} is not listed in components")
+        self.problems.append(f"{where}: {shown(name)} is not listed in components")
         return 0
 
     def _reference(self, item: Mapping[str, Any], key: str, where: str, *, needed: bool = True) -> int | None:
@@ -311,3 +343,8 @@ class ObservationReader(Checker):
         read = {key: self.maybe(value, key, here, low=0.0, high=1.0) or 0.0 for key in ratios}
         read |= {key: self.maybe(value, key, here, low=0.0) or 0.0 for key in ("clock_error_us", "gap_seconds")}
         return Quality(**read)
+
+
+def is_round_trip(item: Mapping[str, Any]) -> bool:
+    """Whether its packets came back, so that both slices are in its way."""
+    return item.get("round_trip") is True

@@ -91,7 +91,8 @@ def _answer(
 
 
 def _skipped(problem: Problem) -> dict[str, Any]:
-    return {"skipped": dict(problem.evidence.skipped)} if problem.evidence.skipped else {}
+    evidence = problem.evidence
+    return {"skipped": dict(evidence.skipped), "mistakes": list(evidence.mistakes)} if evidence.skipped else {}
 
 
 def _mass(problem: Problem, explanation: Explanation) -> Mapping[int, float]:

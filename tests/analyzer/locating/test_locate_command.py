@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from analyzer import locate
+from analyzer.locating import command, files
 from faultline.runtime.console import BAD_USAGE, CommandError
 from tests.inference.scenes import DemoLine, document
 
@@ -19,7 +20,7 @@ from tests.inference.scenes import DemoLine, document
 def app() -> typer.Typer:
     """The command alone."""
     made = typer.Typer()
-    locate.register(made)
+    command.register(made)
     return made
 
 
@@ -110,3 +111,69 @@ def test_unknown_kinds_are_refused_with_the_way_out_and_skipped_when_lenient(app
     file = written(tmp_path, document([{"kind": "weather"}, {"kind": "loss", "via": ["ce"], "sent": 100, "lost": 0}]))
     assert "--lenient" in str(failure(app, file).hint)
     assert "Skipped observations: 1 of kind 'weather'" in CliRunner().invoke(app, [file, "--lenient"]).stdout
+
+
+def test_a_packed_file_is_read_as_it_is(app: typer.Typer, tmp_path: Path) -> None:
+    """Gzip, in one part or several, from a file or a pipe, gives the same answer as the plain text."""
+    text = json.dumps(DemoLine(seed=1, loss={"loop-a>": 0.01}).evidence()).encode()
+    plain = json.loads(CliRunner().invoke(app, ["-", "--json"], input=text).stdout)
+    for packed in (gzip.compress(text), gzip.compress(text[:1000]) + gzip.compress(text[1000:])):
+        (tmp_path / "evidence.json.gz").write_bytes(packed)
+        for arguments in (["-"], [str(tmp_path / "evidence.json.gz")]):
+            answer = json.loads(CliRunner().invoke(app, [*arguments, "--json"], input=packed).stdout)
+            assert answer | {"seconds": 0} == plain | {"seconds": 0}
+
+
+def test_a_cut_or_damaged_packed_file_is_told(app: typer.Typer, tmp_path: Path) -> None:
+    """Neither half a document nor a traceback."""
+    packed = gzip.compress(json.dumps(DemoLine(seed=1).evidence()).encode())
+    for damaged in (packed[:-20], packed[:30] + b"\x00" * 30 + packed[60:]):
+        (tmp_path / "evidence.json.gz").write_bytes(damaged)
+        assert "evidence.json.gz" in failure(app, str(tmp_path / "evidence.json.gz")).message
+
+
+def test_a_small_file_that_unpacks_to_something_huge_is_refused(tmp_path: Path) -> None:
+    """No more is unpacked than a document may hold."""
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress(b" " * 50_000_000))
+    with pytest.raises(CommandError, match="more than 1,000,000 octets"):
+        files.document(tmp_path / "bomb.gz", most_octets=1_000_000)
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"format": ' + "9" * 10_000 + "}", '{"format": "\\ud800"}'])
+def test_json_that_python_cannot_take_is_told_too(app: typer.Typer, text: str) -> None:
+    """Nested without end, integers of thousands of digits, halves of characters."""
+    assert failure_of(app, text).code == BAD_USAGE
+
+
+def failure_of(app: typer.Typer, text: str) -> CommandError:
+    """The error that standard input ends with."""
+    error = CliRunner().invoke(app, ["-"], input=text.encode()).exception
+    assert isinstance(error, CommandError)
+    return error
+
+
+def test_the_table_adds_up_to_the_score(app: typer.Typer, tmp_path: Path) -> None:
+    """`--explain` prints each observation's nats with their running sum; with the prior it ends at the score."""
+    scene = DemoLine(seed=1, loss={"core>": 0.01}, shift_ms={"loop-a<": 12.0})
+    text = CliRunner().invoke(app, [written(tmp_path, scene.evidence()), "--explain"]).stdout
+    tables = text.split("       nats         sum  observation")[1:]
+    assert len(tables) == 2
+    for rows in tables:
+        lines = [line.split() for line in rows.strip().splitlines()]
+        last = next(k for k, line in enumerate(lines) if "score:" in line)
+        sums = [float(line[1]) for line in lines[:last]]
+        nats = [float(line[0]) for line in lines[:last]]
+        assert sums[-1] == pytest.approx(float(lines[last][0]), abs=2e-4)
+        assert sum(nats) == pytest.approx(sums[-1], abs=1e-4 * len(nats))
+
+
+def test_several_files_are_answered_one_by_one(app: typer.Typer, tmp_path: Path) -> None:
+    """Each under its name; with `--json` a line each."""
+    for name, faults in (("a", {}), ("b", {"loop-a>": 0.01})):
+        (tmp_path / name).write_text(json.dumps(DemoLine(seed=1, loss=faults).evidence()))
+    names = [str(tmp_path / name) for name in "ab"]
+    lines = CliRunner().invoke(app, [*names, "--json"]).stdout.splitlines()
+    assert [json.loads(line)["file"] for line in lines] == names
+    assert [len(json.loads(line)["verdicts"]) for line in lines] == [0, 1]
+    assert f"== {names[1]}\n\n" in CliRunner().invoke(app, names).stdout
+    assert "named twice" in failure(app, names[0], names[0]).message

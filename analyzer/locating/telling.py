@@ -1,73 +1,20 @@
-"""`faultline analyzer locate`: the localiser alone, on a file.
+"""A verdict as a person reads it: what, why, what else, what next; and the table behind it.
 
-Goes in: a `faultline-evidence/1` document. Comes out: the verdict for people, or as JSON. The only place with a clock.
+Goes in: a `faultline-verdict/1` document. Comes out: text. Adds nothing to what the document says.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any
-
-import typer
-
-from faultline.runtime.console import BAD_USAGE, CommandError
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 STRONGEST = 8
-"""Rows of evidence shown a side; `--json` has all of them."""
+"""Rows of evidence shown a side; the table and `--json` have more."""
 MOST_FLOORS = 12
+MOST_MISTAKES = 3
 _WIDTH = 7
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command to a group."""
-    app.command("locate")(locate_command)
-
-
-def locate_command(
-    evidence: Annotated[Path, typer.Argument(help="A faultline-evidence/1 file; - is standard input.", metavar="EVIDENCE.json")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print faultline-verdict/1.")] = False,  # noqa: FBT002 - a flag
-    lenient: Annotated[bool, typer.Option("--lenient", help="Skip and count observations of unknown kinds.")] = False,  # noqa: FBT002
-) -> None:
-    """Say which part of the network is at fault, how sure that is, and why."""
-    from faultline.inference import EvidenceError, locate  # noqa: PLC0415 - start-up cost belongs to the command that needs it
-
-    document = _read(evidence)
-    start = time.perf_counter()
-    try:
-        verdict = locate(document, lenient=lenient)
-    except EvidenceError as error:
-        hint = "the format is described in docs/explanation/localisation.md"
-        if any(".kind:" in problem for problem in error.problems):
-            hint = "--lenient skips observations of unknown kinds; " + hint
-        raise CommandError(f"{evidence}: {error}", hint=hint, code=BAD_USAGE) from None
-    verdict["seconds"] = round(time.perf_counter() - start, 4)
-    typer.echo(json.dumps(verdict, indent=2, ensure_ascii=False) if as_json else pretty(verdict))
-
-
-def _read(path: Path) -> Any:
-    try:
-        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CommandError(
-            f"cannot read {path}: {error.strerror}", hint="name a file, or - for standard input", code=BAD_USAGE
-        ) from None
-    except UnicodeDecodeError:
-        raise CommandError(f"{path} is not UTF-8 text", hint="give a faultline-evidence/1 JSON file", code=BAD_USAGE) from None
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise CommandError(
-            f"{path}, line {error.lineno}, column {error.colno}: {error.msg}",
-            hint="give a faultline-evidence/1 JSON file",
-            code=BAD_USAGE,
-        ) from None
-
-
-# ---- for people --------------------------------------------------------------------------------------------------
 def pretty(verdict: Mapping[str, Any]) -> str:
     """The verdict as a person reads it: what, why, what else, what next."""
     parts: list[str] = []
@@ -86,10 +33,32 @@ def pretty(verdict: Mapping[str, Any]) -> str:
         parts.append(floor)
     if verdict.get("skipped"):
         skipped = ", ".join(f"{count} of kind {kind!r}" for kind, count in verdict["skipped"].items())
-        parts.append(f"Skipped observations: {skipped}")
+        parts.append("\n".join([f"Skipped observations: {skipped}", *(f"   {m}" for m in verdict["mistakes"][:MOST_MISTAKES])]))
     if "seconds" in verdict:
         parts.append(f"{verdict['seconds']:.2f} s")
     return "\n\n".join(parts)
+
+
+def table(verdict: Mapping[str, Any]) -> str:
+    """Every observation's weight in each entry, and the sums they make: the score of the entry."""
+    return "\n\n".join("\n".join(_rows(entry)) for entry in verdict["verdicts"])
+
+
+def _rows(entry: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{', '.join(map(str, entry['components']))}: {entry['mode']}"
+    yield f"  {'nats':>10}  {'sum':>10}  observation"
+    total = 0.0
+    for row in (*entry["evidence"], *entry["against"]):
+        total += row["nats"]
+        yield f"  {row['nats']:+10.4f}  {total:+10.4f}  {row['observation']:>5}  {row['text']}"
+    rest = entry.get("rest")
+    if rest:
+        total += rest["nats"]
+        yield f"  {rest['nats']:+10.4f}  {total:+10.4f}         {rest['observations']} more, each next to nothing"
+    score = entry["score"]
+    total += score["prior"]
+    yield f"  {score['prior']:+10.4f}  {total:+10.4f}         how rare such a fault is"
+    yield f"  {score['total']:+10.4f}              the score: log odds at severity {entry['severity']['value']:g}"
 
 
 def _nothing(verdict: Mapping[str, Any]) -> str:
