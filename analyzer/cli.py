@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from analyzer.locating import command as locating
+from analyzer.replaying import command as replaying
 from faultline.runtime import console
 from faultline.runtime.console import BAD_USAGE, CommandError, say
 
@@ -102,6 +103,7 @@ def report_fault(
 
 
 locating.register(app)
+replaying.register(app)
 
 
 def main() -> NoReturn:

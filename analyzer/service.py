@@ -161,10 +161,21 @@ def open_views(config: AnalyzerConfig) -> Iterator[StoredViews]:
         CommandError: the inventory or a store cannot be used.
     """
     inventory = InventoryFile(config.inventory, counters=Counters()).first()
+    with open_stored(config) as stored:
+        yield StoredViews(network=network_of(inventory), stored=stored, belief=Belief, clock=SystemClock())
+
+
+@contextmanager
+def open_stored(config: AnalyzerConfig) -> Iterator[StoredData]:
+    """What is stored, beside a running service or without one.
+
+    Raises:
+        CommandError: a store cannot be used.
+    """
     if not config.store.state_file.exists():
         raise _missing(config.store, "no state store there yet")
     with _open(config.store) as reader:
-        yield StoredViews(network=network_of(inventory), stored=StoredData(reader), belief=Belief, clock=SystemClock())
+        yield StoredData(reader)
 
 
 def _open(config: StoreConfig) -> StoreReader:
