@@ -12,12 +12,14 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from analyzer.baselines import Baselines, Usual, View, slot_of
+from analyzer.hearing import Hearing
 from analyzer.history import Window, summed
 from analyzer.network import network_of
 from faultline.inference import locate
 from faultline.inference.observations import assemble
 from faultline.inference.observations_attendance import Attendance
 from faultline.inference.observations_changes import route_name
+from faultline.inference.observations_events import usual_credence
 from faultline.inference.observations_routes import FRESH_NS, NEWS_NS, TracedRoute
 from faultline.inventory import Inventory
 from faultline.records.incident import Base
@@ -36,6 +38,7 @@ class InventoryJudge:
         inventory: what the operator knows.
         faults_per_component_hour: faults of a directed segment per hour; other kinds follow from it.
         traces: what is known of every flow that was traced since a moment.
+        hearing: what devices and people tell; None: nobody is listened to.
     """
 
     def __init__(
@@ -44,9 +47,11 @@ class InventoryJudge:
         *,
         faults_per_component_hour: float,
         traces: Callable[[int], Sequence[TracedRoute]] = lambda _: (),
+        hearing: Hearing | None = None,
     ) -> None:
         self._inventory = inventory
         self._traces = traces
+        self._hearing = hearing
         self._traced: Sequence[TracedRoute] = ()
         self._traced_ns = 0
         """End of the newest window when they were read."""
@@ -84,6 +89,8 @@ class InventoryJudge:
             distributions=distributions,
             silent=self._attendance.silent(start_ns, end_ns),
             traced=self._routes(end_ns),
+            events=self._hearing.around(end_ns) if self._hearing else (),
+            credence_of=self._hearing.credence_of if self._hearing else usual_credence,
         )
 
     def locate(self, evidence: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,23 +11,30 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
+
 from analyzer.baselines import View, document_id
 from analyzer.history import Row, Window
 from analyzer.web.models import WindowNote
+from faultline.records.device_event import DeviceEvent
 from faultline.records.incident import Incident, incident_document, incident_from_document
 from faultline.records.points import Point
 from faultline.records.terms import Level, LineCode
+from faultline.store.device_events import DeviceEventBook
 from faultline.store.ledger import ToldGap
 from faultline.store.reader import StoreReader
 from faultline.store.traces import TracedRoute
 from faultline.store.windows import FinalWindow, RollupRow, WindowBook
 
-INCIDENT, EVIDENCE, BASELINE, BOOK = "incident", "evidence", "baseline", "incident_book"
+INCIDENT, EVIDENCE, BASELINE, BOOK, CREDENCE = "incident", "evidence", "baseline", "incident_book", "credence"
 """Kinds of documents."""
 ONLY = "analyzer"
 """Id of a document of which there is one."""
 ANSWERED = "analyzer.answered_until_ns"
 LEVEL = Level.TEN_SECONDS
+NEVER_NS = (1 << 63) - 1
+MOST_EVENTS = 2000
+"""Of a storm of alarms."""
 
 
 class StoredData:
@@ -37,6 +44,7 @@ class StoredData:
         self._reader = reader
         self._state = reader.state
         self._windows = WindowBook(reader.state)
+        self._told = DeviceEventBook(reader.state)
 
     # ---- windows and points
     def final_after(self, end_ns: int | None) -> Sequence[WindowNote]:
@@ -76,6 +84,27 @@ class StoredData:
         """Keep points; the collector carries them to the metrics store."""
         if points:
             self._reader.write(points)
+
+    # ---- what devices and people tell
+    def told(self, *, since_ns: int) -> Sequence[DeviceEvent]:
+        """Events since a moment, the newest of a storm, and what was raised before it and still stands."""
+        with self._state.reading():
+            standing = [state for state in self._told.states(raised=True) if state.since_ns < since_ns]
+            lately = self._told.between(since_ns, NEVER_NS, newest=MOST_EVENTS)
+        return [*(attrs.evolve(s.event, told_ns=s.since_ns, received_ns=s.since_ns) for s in standing), *lately]
+
+    def told_between(self, start_ns: int, end_ns: int) -> Sequence[DeviceEvent]:
+        """Events of a span of time, the newest of a storm."""
+        return self._told.between(start_ns, end_ns, newest=MOST_EVENTS)
+
+    def credence(self) -> Mapping[str, Any] | None:
+        """How far those who tell are to be believed, as it was learned."""
+        kept = self._state.document(CREDENCE, ONLY)
+        return dict(json.loads(kept.text)) if kept else None
+
+    def put_credence(self, end_ns: int, document: Mapping[str, Any]) -> None:
+        """Keep it."""
+        self._put(CREDENCE, ONLY, end_ns, document)
 
     # ---- incidents
     def put_incident(self, incident: Incident, evidence: Mapping[str, Any] | None) -> None:

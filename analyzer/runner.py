@@ -14,6 +14,7 @@ import attrs
 
 from analyzer.baselines import Baselines, View
 from analyzer.engine import Engine, Judge, StepOutcome
+from analyzer.hearing import Hearing
 from analyzer.history import Window
 from analyzer.incidents import IncidentEvent, IncidentRules
 from analyzer.network import Network
@@ -94,6 +95,7 @@ class Analyzer:
         notifier: Notifier | None,
         counters: Counters,
         ordering: Ordering | None = None,
+        hearing: Hearing | None = None,
     ) -> None:
         self._stores = stores
         self._judge = judge
@@ -102,6 +104,7 @@ class Analyzer:
         self._rules = rules
         self._notifier = notifier
         self._ordering = ordering
+        self._hearing = hearing
         self._stage = counters.stage("windows")
         self._counters = counters
         self._log = logger("analyzer")
@@ -206,6 +209,14 @@ class Analyzer:
         if self._ordering is not None:
             blamed = (base for incident in outcome.touched for base in incident.bases)
             self._ordering.suspect({*outcome.suspected, *blamed}, end_ns=note.end_ns, now_ns=now_ns)
+        if self._hearing is not None:
+            self._hearing.learn(
+                note.end_ns,
+                outcome.events,
+                network=self._network,
+                observed=outcome.observed,
+                incidents=self._stores.incidents,
+            )
         # Last, so that a stop before this line answers the window again: every write above replaces itself.
         self._stores.put_answered(note.end_ns, self._engine.book.memory())
         self._answered_ns = note.end_ns

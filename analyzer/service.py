@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import attrs
 
 from analyzer.config import AnalyzerConfig
+from analyzer.hearing import Hearing
 from analyzer.judge import InventoryJudge
 from analyzer.loop import Loop
 from analyzer.network import network_of
@@ -96,7 +97,10 @@ def join(config: AnalyzerConfig, *, clock: Clock | None = None) -> Joined:
     ]
     notifier = Notifier(network=network, outbox=outbox, deliveries=deliveries, public_url=config.public_url)
     ordering = Ordering(inventory, network, rules=config.orders, control=ControlBook(reader.state), counters=counters)
-    analyzer = open_analyzer(config, inventory=inventory, stored=stored, counters=counters, notifier=notifier, ordering=ordering)
+    hearing = Hearing(stored)
+    analyzer = open_analyzer(
+        config, inventory=inventory, stored=stored, counters=counters, notifier=notifier, ordering=ordering, hearing=hearing
+    )
     views = StoredViews(network=network, stored=stored, belief=lambda: analyzer.belief, clock=clock)
 
     def take_up_changes() -> None:
@@ -104,7 +108,7 @@ def join(config: AnalyzerConfig, *, clock: Clock | None = None) -> Joined:
         changed = file.changed()
         if changed is not None:
             renewed = network_of(changed)
-            analyzer.adopt(judge_of(config, changed, stored), renewed)
+            analyzer.adopt(judge_of(config, changed, stored, hearing), renewed)
             notifier.network = views.network = renewed
             ordering.adopt(changed, renewed)
         ordering.keep_standing()
@@ -122,12 +126,13 @@ def join(config: AnalyzerConfig, *, clock: Clock | None = None) -> Joined:
     return Joined(service=service, web=web, analyzer=analyzer, views=views, counters=counters)
 
 
-def judge_of(config: AnalyzerConfig, inventory: Inventory, stored: StoredData) -> InventoryJudge:
+def judge_of(config: AnalyzerConfig, inventory: Inventory, stored: StoredData, hearing: Hearing | None = None) -> InventoryJudge:
     """The judge of an inventory."""
     return InventoryJudge(
         inventory,
         faults_per_component_hour=config.evaluation.faults_per_component_hour,
         traces=lambda since_ns: stored.traces(since_ns=since_ns),
+        hearing=hearing or Hearing(stored),
     )
 
 
@@ -139,16 +144,19 @@ def open_analyzer(
     counters: Counters,
     notifier: Notifier | None = None,
     ordering: Ordering | None = None,
+    hearing: Hearing | None = None,
 ) -> Analyzer:
     """The analyzer without sockets, threads and clocks: `step(now_ns)` answers what is final, in real or in virtual time."""
+    hearing = hearing or Hearing(stored)
     return Analyzer(
         stores=stored,
-        judge=judge_of(config, inventory, stored),
+        judge=judge_of(config, inventory, stored, hearing),
         network=network_of(inventory),
         spans_ns=config.evaluation.spans_ns,
         rules=config.incidents,
         notifier=notifier,
         ordering=ordering,
+        hearing=hearing,
         counters=counters,
     )
 

@@ -92,7 +92,7 @@ class PageTools:
         return verdict_sentence(speaker, incident.verdict, further=incident.further)
 
     def _speaker(self, material: FaultMaterial) -> Speaker:
-        return fault.speaker_for(self.language, material.path, material.names)
+        return fault.speaker_for(self.language, material.path, material.names, fault.zone_of(material))
 
     def card(self, material: FaultMaterial, level: str = "h2") -> Markup:
         """The verdict card."""

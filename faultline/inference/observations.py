@@ -8,7 +8,6 @@ stores, and judges nothing: that is the localiser's.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from faultline.inference.observations_changes import change_observations
@@ -16,14 +15,16 @@ from faultline.inference.observations_components import components, maintenance
 from faultline.inference.observations_dials import dial_observations
 from faultline.inference.observations_endpoints import endpoint_observations
 from faultline.inference.observations_ends import Elsewhere, end_observations
+from faultline.inference.observations_events import CredenceOf, event_observations, usual_credence
 from faultline.inference.observations_hosts import interface_observations, silence_observations
 from faultline.inference.observations_routes import TracedRoute, moved, passages
-from faultline.inference.observations_rows import Ground, Observation, SeenRow, UsualOf, crossed
+from faultline.inference.observations_rows import Ground, Observation, SeenRow, UsualOf, crossed, instant
 from faultline.inference.observations_sessions import session_observations
 from faultline.inference.observations_stands import measured_by
 from faultline.inference.observations_tcp import sight_of, tcp_losses
 from faultline.inference.observations_ways import Ways
 from faultline.inventory.model import Inventory
+from faultline.records.device_event import DeviceEvent
 from faultline.records.terms import SECOND_NS, ComponentKind, LineCode, ProbeId
 
 FORMAT = "faultline-evidence/1"
@@ -53,6 +54,8 @@ def assemble(
     distributions: bool = True,
     silent: Mapping[ProbeId, tuple[int, int]] | None = None,
     traced: Sequence[TracedRoute] = (),
+    events: Iterable[DeviceEvent] = (),
+    credence_of: CredenceOf = usual_credence,
 ) -> dict[str, Any]:
     """The evidence of a window.
 
@@ -67,6 +70,8 @@ def assemble(
         distributions: whether delays and response times are compared with their baselines.
         silent: probes that fell silent, with reports missed and expected; see `observations_attendance`.
         traced: the newest route of each traced flow.
+        events: what devices and people told lately; what stands at the end of the window counts.
+        credence_of: how far to believe them.
     """
     start_ns, end_ns = window
     ways = Ways(inventory, passages(inventory, traced, window))
@@ -75,6 +80,7 @@ def assemble(
     found = observations(heard, ground, distributions=distributions)
     found += silence_observations(silent or {}, inventory, ways)
     found += change_observations(moved(inventory, traced, window), inventory)
+    found += event_observations(events, inventory, end_ns, credence_of)
     listed = components(found, inventory)
     return {
         "format": FORMAT,
@@ -119,10 +125,3 @@ class _CountsOnly:
         self.tags = row.tags
         self.fields = row.fields
         self.histograms: Mapping[str, Any] = {}
-
-
-def instant(time_ns: int) -> str:
-    """ISO 8601 in UTC, with a fraction only where there is one."""
-    seconds, rest = divmod(time_ns, SECOND_NS)
-    whole = datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{whole}.{rest:09d}".rstrip("0") + "Z" if rest else f"{whole}Z"

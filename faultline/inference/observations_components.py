@@ -10,7 +10,7 @@ from faultline.inventory import positions
 from faultline.inventory.extent import everything_on
 from faultline.inventory.model import Component, Inventory
 from faultline.records.incident import Base, base_of
-from faultline.records.terms import ComponentKind, Direction, Owner
+from faultline.records.terms import ComponentId, ComponentKind, Direction, Owner
 
 
 def components(observations: Sequence[Observation], inventory: Inventory) -> list[dict[str, Any]]:
@@ -57,32 +57,40 @@ def _entries(inventory: Inventory, component: Component) -> list[dict[str, Any]]
 
 
 def _silent_places(observations: Iterable[Observation], inventory: Inventory) -> list[dict[str, Any]]:
-    """Probes that fell silent and their sites: the two things a silence can be."""
+    """Probes that fell silent and their sites: the two things a silence can be. And sites that somebody tells of."""
     found: dict[str, dict[str, Any]] = {}
     for observation in observations:
-        if observation["kind"] != "silence":
-            continue
-        probe, site = observation["probe"], observation.get("site")
-        grouped = {"site": site} if site else {}
-        found[probe] = {"id": probe, "kind": ComponentKind.PROBE.value, "owner": Owner.UNKNOWN.value, **grouped}
-        if site:
-            owner = inventory.sites[site].owner
-            found[site] = {"id": site, "kind": ComponentKind.SITE.value, "owner": owner.value}
+        if observation["kind"] == "silence":
+            probe, site = observation["probe"], observation.get("site")
+            grouped = {"site": site} if site else {}
+            found[probe] = {"id": probe, "kind": ComponentKind.PROBE.value, "owner": Owner.UNKNOWN.value, **grouped}
+        else:
+            site = observation.get("component")
+        if site in inventory.sites and site not in inventory.components:
+            found[site] = {"id": site, "kind": ComponentKind.SITE.value, "owner": inventory.sites[site].owner.value}
     return list(found.values())
 
 
 def maintenance(inventory: Inventory, start_ns: int, end_ns: int) -> list[str]:
-    """Ids of components with planned work at that time."""
-    found: dict[str, None] = {}
-    for work in inventory.planned:
-        if work.start_ns < end_ns and start_ns < work.end_ns:
-            for base in (part for named in work.components for part in _parts(inventory, named)):
-                found.update((positions.directed(inventory, base, direction), None) for direction in Direction)
+    """Ids of components with planned work at that time; a site where everything in it is worked on."""
+    under_way = [work for work in inventory.planned if work.start_ns < end_ns and start_ns < work.end_ns]
+    if not under_way:
+        return []
+    bases = {base for work in under_way for base in work.components}
+    sites = {site for base in bases if (site := inventory.components[base].site)}
+    left = {component.site for component in inventory.components.values() if component.id not in bases}
+    return [*worked_on(inventory, (base for work in under_way for base in work.components)), *sorted(sites - left)]
+
+
+def worked_on(inventory: Inventory, bases: Iterable[Base]) -> list[ComponentId]:
+    """What work on these works on, as evidence names it: both directions; of a bundle its members, of a server its services."""
+    found: dict[ComponentId, None] = {}
+    for base in (part for named in bases for part in _parts(inventory, named)):
+        found.update((positions.directed(inventory, base, direction), None) for direction in Direction)
     return list(found)
 
 
 def _parts(inventory: Inventory, base: Base) -> tuple[Base, ...]:
-    """What work on a component works on: of a bundle its members, of a server its services too."""
     component = inventory.components[base]
     if component.paths:
         return tuple(dict.fromkeys(member for path in component.paths for member in path))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import attrs
@@ -156,3 +157,10 @@ def seconds(nanoseconds: float) -> float:
 
 def _us(nanoseconds: float | None) -> float:
     return round((nanoseconds or 0) / US_NS, 3)
+
+
+def instant(time_ns: int) -> str:
+    """ISO 8601 in UTC, with a fraction only where there is one."""
+    whole_s, rest = divmod(time_ns, SECOND_NS)
+    whole = datetime.fromtimestamp(whole_s, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{whole}.{rest:09d}".rstrip("0") + "Z" if rest else f"{whole}Z"

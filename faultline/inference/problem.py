@@ -142,6 +142,9 @@ class _Builder:
         self._extra: dict[int, set[int]] = defaultdict(set)
         """What is down takes these with it."""
         self._implied: dict[str, int] = {}
+        self._sites = {str(c.id): c.site for c in evidence.components}
+        self._senders = {n: str(o.raw["sender"]) for n, o in enumerate(evidence.observations) if o.raw.get("sender") is not None}
+        """Who said it, by row; what was measured nobody said."""
         self._servers_of: dict[int, list[int]] = defaultdict(list)
         self._probes_at = Counter(o.site for o in evidence.observations if isinstance(o, Silence))
         for number, component in enumerate(evidence.components):
@@ -341,8 +344,17 @@ class _Builder:
         rows: dict[int, Crossing] = {}
         for c in taken:
             for row, crossing in self._exposed[c].items():
-                rows[row] = either(rows[row], crossing) if row in rows else once(crossing)
+                if c == number or not self._told_from(number, row):
+                    rows[row] = either(rows[row], crossing) if row in rows else once(crossing)
         return rows
+
+    def _told_from(self, number: int, row: int) -> bool:
+        """Whether what is in question said it itself, or something inside it: who tells of a dead port is not dead."""
+        sender = self._senders.get(row)
+        if sender is None:
+            return False
+        place = self.components[number].id
+        return str(place) == sender or self._sites.get(sender) == place
 
     def _add_mode(
         self,

@@ -6,7 +6,7 @@ Goes in: `FaultMaterial` and a language. Comes out: the document; the same mater
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from importlib import resources
 
 from faultline.records.incident import Incident, IncidentState
@@ -29,14 +29,14 @@ def style() -> str:
     return resources.files("faultline.reports").joinpath("look.css").read_text(encoding="utf-8")
 
 
-def speaker_for(language: Language, path: LinePath, names: Mapping[str, str] | None = None) -> Speaker:
-    """A speaker that knows the names of a path's elements, and others."""
-    return Speaker(language=language, names={**(names or {}), **path.names})
+def speaker_for(language: Language, path: LinePath, names: Mapping[str, str] | None = None, tz: tzinfo = UTC) -> Speaker:
+    """A speaker that knows the names of a path's elements, and others, and tells times by that clock."""
+    return Speaker(language=language, names={**(names or {}), **path.names}, tz=tz)
 
 
 def fault_report(material: FaultMaterial, language: Language = Language.EN) -> str:
     """The whole document."""
-    speaker = speaker_for(language, material.path, material.names)
+    speaker = speaker_for(language, material.path, material.names, zone_of(material))
     incident = material.incident
     title = f"{speaker.word('report.title')} {incident.id}"
     body = tag(

@@ -6,9 +6,11 @@ Goes in: `faultline-evidence/1` observations and names of components. Comes out:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
-from faultline.reports.numbers import duration, ratio, three_digits
+from faultline.records.terms import SECOND_NS
+from faultline.reports.numbers import duration, moment, ratio, three_digits
 from faultline.reports.sentences import Speaker, listed
 from faultline.reports.words import CATALOGUE
 
@@ -156,7 +158,25 @@ def _told(speaker: Speaker, observation: Mapping[str, Any]) -> str:
     }
     if source is None:
         return speaker.word(f"seen.counter.{raised}", **values)
-    return speaker.word(f"seen.event.{raised}", source=_known(speaker, "source", str(source)) or str(source), **values)
+    values["source"] = _known(speaker, "source", str(source)) or str(source)
+    if observation["raised"] and observation.get("sender") is not None:
+        return _said(speaker, observation, values)
+    return speaker.word(f"seen.event.{raised}", **values)
+
+
+def _said(speaker: Speaker, observation: Mapping[str, Any], values: dict[str, str]) -> str:
+    """Who said it, of which part of it, when, and how it came."""
+    values["sender"] = speaker.name(str(observation["sender"]))
+    values["name"] = _known(speaker, "event.name", str(observation["name"])) or str(observation["name"])
+    place = observation.get("place")
+    if place and place != observation["component"]:
+        values["where"] = f"{values['where']} ({place})"
+    try:
+        at = datetime.fromisoformat(str(observation.get("at")))
+    except ValueError:
+        return speaker.word("seen.event.said", **values)
+    when = moment(int(at.timestamp()) * SECOND_NS, speaker.tz).partition(" ")[2]
+    return speaker.word("seen.event.said_at", when=when, **values)
 
 
 def _silence(speaker: Speaker, observation: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, tzinfo
 from typing import Any
 
 import attrs
@@ -27,6 +28,8 @@ class Speaker:
     language: Language
     names: Mapping[str, str]
     """Base id to name; an id without one is its own name."""
+    tz: tzinfo = UTC
+    """Whose clock times of the day are told by."""
 
     def word(self, key: str, **values: object) -> str:
         """A word of the catalogue."""
