@@ -17,6 +17,8 @@ import attrs
 from collector.clocks import Exchange
 from collector.config import CollectorConfig
 from collector.enrich.places import Places
+from collector.exporters.batches import FlowBatches
+from collector.exporters.intake import ExportIntake
 from collector.folder_lock import FolderLock
 from collector.housekeeping import Housekeeping
 from collector.intake.answers import Answer
@@ -25,6 +27,7 @@ from collector.intake.payloads import PayloadStore
 from collector.intake.quarantine import Quarantine
 from collector.pipeline import Pipeline
 from collector.rollup.finality import Finality
+from collector.rollup.held_minutes import GRACE_NS
 from collector.rollup.sealing import Sealer
 from collector.stage_health import StageHealth
 from faultline.records.terms import SECOND_NS
@@ -54,6 +57,7 @@ class Collector:
     archive: FlowArchive
     control: ControlBook
     intake: Intake
+    exports: ExportIntake
     pipeline: Pipeline
     delivery: Delivery
     outbox: Outbox
@@ -151,6 +155,8 @@ def _opened(
         logger("collector").info("leftovers of a crash removed", files=removed)
 
     intake = Intake(ledger=ledger, payloads=payloads, quarantine=quarantine, limits=config.limits, counters=counters)
+    batches = FlowBatches(state=state, ledger=ledger, payloads=payloads)
+    exports = ExportIntake(config.exporters, batches=batches, counters=counters)
     pipeline = Pipeline(
         state=state,
         ledger=ledger,
@@ -163,6 +169,7 @@ def _opened(
         places=places,
         finality=Finality(config.windows),
         health=StageHealth(counters),
+        hold_exports_ns=int(config.exporters.longest_active_timeout_s * SECOND_NS) + GRACE_NS,
         counters=counters,
     )
     delivery = Delivery(outbox, metrics, counters=counters, on_refused=lambda refused: _keep(quarantine, refused))
@@ -185,6 +192,7 @@ def _opened(
         archive=archive,
         control=control,
         intake=intake,
+        exports=exports,
         pipeline=pipeline,
         delivery=delivery,
         outbox=outbox,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import attrs
 
+from collector.exporters.batches import EXPORTERS
+from collector.exporters.config import ExportersConfig
 from collector.intake.intake import IntakeLimits
 from collector.rollup.finality import FinalityRules
 from faultline.runtime.config import load
@@ -58,6 +60,8 @@ class CollectorConfig:
     """DNS names and addresses under which probes reach it, for the certificate. This host and loopback are in it anyway."""
     probes: list[ProbeToken] = attrs.field(factory=list)
     """Who may upload."""
+    exporters: ExportersConfig = attrs.field(factory=ExportersConfig)
+    """Routers and switches that export flows."""
     limits: IntakeLimits = attrs.field(factory=IntakeLimits)
     """What is too large, and when to ask probes to wait."""
     windows: FinalityRules = attrs.field(factory=FinalityRules)
@@ -86,6 +90,8 @@ class CollectorConfig:
         for what, found in (("id", [probe.id for probe in values]), ("token", [probe.token_sha256 for probe in values])):
             if len(set(found)) != len(found):
                 raise ValueError(f"probes has the same {what} twice")
+        if any(probe.id == EXPORTERS for probe in values):
+            raise ValueError(f"probes: {EXPORTERS!r} is the name under which exported flows are kept")
 
 
 def read_config(path: Path) -> CollectorConfig:

@@ -17,10 +17,13 @@ import pyarrow as pa
 from collector.enrich.endpoints import find_endpoints
 from collector.enrich.flows import archived, place_flows
 from collector.enrich.places import Places
+from collector.exported import ExportedFlows, archived_exports, is_exported
+from collector.exporters.batches import EXPORTERS
 from collector.intake.payloads import PayloadStore
 from collector.rollup.adding import Sums
 from collector.rollup.finality import Finality
 from collector.rollup.flows import sum_flows
+from collector.rollup.held_minutes import HeldMinutes
 from collector.rollup.longer import LongerWindows
 from collector.rollup.measurements import BatchClock, MeasurementSums, sum_measurements
 from collector.rollup.open_windows import OpenWindow, OpenWindows
@@ -78,6 +81,7 @@ class Pipeline:
         places: Places,
         finality: Finality,
         health: StageHealth,
+        hold_exports_ns: int,
         counters: Counters,
     ) -> None:
         self._state = state
@@ -99,6 +103,16 @@ class Pipeline:
         self._tasks = counters.stage("tasks")
         self._open = OpenWindows(finality, is_sealed=self._is_sealed)
         self._longer = LongerWindows(windows, finality)
+        minutes = HeldMinutes(
+            state=state,
+            ledger=ledger,
+            windows=windows,
+            sealer=sealer,
+            longer=self._longer,
+            hold_ns=hold_exports_ns,
+            counters=counters,
+        )
+        self._exported = ExportedFlows(payloads=payloads, minutes=minutes, memory_ns=MEMORY_NS, counters=counters)
         self._pending: dict[int, set[int]] = {}
         """Of each batch the windows that are not final yet."""
         self._finished: list[int] = []
@@ -126,7 +140,7 @@ class Pipeline:
         newest = self._ledger.newest()
         self._worked_upto = min(self._archived_upto, newest if waiting is None else waiting - 1)
         self._recovering_upto = newest
-        streams = self._ledger.streams()
+        streams = [stream for stream in self._ledger.streams() if stream.probe != EXPORTERS]
         watermarks = self._ledger.newest_watermarks()
         last_heard_ns = max((stream.heard_ns for stream in streams), default=0)
         for stream in sorted(streams, key=lambda s: s.heard_ns):
@@ -167,6 +181,9 @@ class Pipeline:
         waiting = row.state is BatchState.WAITING
         if waiting:
             self._decode.take()
+        if is_exported(row):
+            self._work_exported(row, now_ns, waiting=waiting)
+            return
         try:
             batch = decode_batch(self._payloads.read(row.payload or ""))
         except (OSError, MalformedError) as error:
@@ -191,6 +208,26 @@ class Pipeline:
             self._add(row, parts, now_ns)
         self._unarchived.last_batch = max(self._unarchived.last_batch, row.id)
 
+    def _work_exported(self, row: LedgerRow, now_ns: int, *, waiting: bool) -> None:
+        try:
+            table = self._exported.read(row)
+        except (OSError, MalformedError) as error:
+            self._damaged(row, error)
+            return
+        placed = self._exported.place(table, self._places)
+        self._keep(row, archived_exports(placed))
+        if waiting:
+            self._exported.add(row, placed, now_ns)
+            self._decode.done()
+        self._unarchived.last_batch = max(self._unarchived.last_batch, row.id)
+
+    def _keep(self, row: LedgerRow, flows: pa.Table) -> None:
+        """For the archive, unless it has them from before a crash."""
+        if row.id > self._archived_upto:
+            self._archiving.take(flows.num_rows)
+            self._unarchived.tables.append(flows)
+            self._unarchived.rows += flows.num_rows
+
     def _flows(self, row: LedgerRow, batch: DecodedBatch, *, waiting: bool) -> dict[int, tuple[Sums, int]]:
         table = pa.table(batch.table("flow"))
         probe = row.identity.probe
@@ -201,10 +238,7 @@ class Pipeline:
             if place.nowhere is not None:
                 self._counters.count("unassigned_flows", count, reason=place.nowhere.value)
         self._enrich.done(table.num_rows)
-        if row.id > self._archived_upto:
-            self._archiving.take(table.num_rows)
-            self._unarchived.tables.append(archived(placed, probe=probe, correction_ns=row.correction_ns))
-            self._unarchived.rows += table.num_rows
+        self._keep(row, archived(placed, probe=probe, correction_ns=row.correction_ns))
         if not waiting:
             return {}
         answering = find_endpoints(placed, places=self._places)
@@ -303,6 +337,7 @@ class Pipeline:
             self._one(window, now_ns, revision=False)
         for window in self._open.late():
             self._one(window, now_ns, revision=True)
+        self._exported.store_due(now_ns)
         for level, start_ns in self._longer.due(now_ns, open_within=self._open.open_within):
             self._sealer.seal_longer(level, start_ns, now_ns=now_ns)
 

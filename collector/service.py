@@ -17,6 +17,7 @@ from collector.control.desk import OrderDesk
 from collector.control.watch import VersionWatch
 from collector.enrich.from_inventory import places_of
 from collector.enrich.places import Places
+from collector.exporters.service import ExporterService
 from collector.intake.authority import Authority
 from collector.intake.edge import Door, HttpsServer, make_app
 from collector.steady_clock import SteadyClock
@@ -28,6 +29,7 @@ from faultline.runtime.lifecycle import Component, Service
 from faultline.runtime.log import logger
 from faultline.runtime.status import Address
 from faultline.runtime.tokens import Tokens
+from faultline.store.disk import SystemDisk
 
 TURN_S = 0.2
 """How often the worker looks for batches, due windows and points."""
@@ -159,9 +161,18 @@ def build(config: CollectorConfig, *, places: Places | None = None, clock: Clock
         counters=counters,
     )
 
+    exporters = ExporterService(
+        config.exporters,
+        intake=collector.exports,
+        folder=config.data,
+        disk=SystemDisk(durable=config.store.durable),
+        clock=steady,
+        counters=counters,
+    )
+
     def problems() -> list[str]:
         clock_problem = [f"clock: {steady.problem}"] if steady.problem else []
-        return [*worker.problems(), *collector.problems(), *clock_problem]
+        return [*worker.problems(), *collector.problems(), *exporters.problems(), *clock_problem]
 
     watch = VersionWatch(config.store.state_file)
     desk = OrderDesk(control=collector.control, version=watch.version, clock=steady, counters=counters)
@@ -174,4 +185,6 @@ def build(config: CollectorConfig, *, places: Places | None = None, clock: Clock
     # What is joined first stops last: questions that are held are answered before the server waits for their end, and nothing
     # is acknowledged any more when the worker works through the rest.
     parts: list[tuple[str, Component]] = [("worker", worker), ("watch", watch), ("https", server), ("orders", desk)]
+    if config.exporters.enabled:
+        parts.insert(1, ("exporters", exporters))
     return Service("collector", parts, alive=worker.alive), server

@@ -6,6 +6,8 @@ over rows.
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import numpy as np
 import pyarrow as pa
@@ -32,9 +34,9 @@ class Placed:
 
 def place_flows(table: pa.Table, *, probe: str, places: Places) -> Placed:
     """Find the place of every row."""
-    points, point_codes = _encoded(pc.fill_null(table.column("observation_point"), UNNAMED_POINT))
-    sources, source_codes = _encoded(table.column("source_address"))
-    destinations, destination_codes = _encoded(table.column("destination_address"))
+    points, point_codes = encoded(pc.fill_null(table.column("observation_point"), UNNAMED_POINT))
+    sources, source_codes = encoded(table.column("source_address"))
+    destinations, destination_codes = encoded(table.column("destination_address"))
     combined = (point_codes * len(sources) + source_codes) * len(destinations) + destination_codes
     distinct, index = np.unique(combined, return_inverse=True)
     numbers: dict[tuple[Place, str], int] = {}
@@ -55,12 +57,18 @@ def place_flows(table: pa.Table, *, probe: str, places: Places) -> Placed:
 
 def archived(placed: Placed, *, probe: str, correction_ns: int) -> pa.Table:
     """The table as the archive keeps it: places beside the records, times corrected, and what was added to them."""
-    table = placed.table
+    table = with_places(placed)
     for name in ("start_ns", "end_ns", "flow_start_ns", "interval_start_ns") if correction_ns else ():
         at = table.schema.get_field_index(name)
         table = table.set_column(at, name, pc.add(table.column(name), correction_ns))
     rows = table.num_rows
-    index = pa.array(placed.index)
+    table = table.append_column("probe", pa.array([probe] * rows, pa.string()))
+    return table.append_column("clock_correction_ns", pa.array(np.full(rows, correction_ns, np.int64)))
+
+
+def with_places(placed: Placed) -> pa.Table:
+    """The table with the place of each record beside it."""
+    table, index = placed.table, pa.array(placed.index)
     for name, values in (
         ("tenant", [place.tenant for place in placed.places]),
         ("line", [place.line for place in placed.places]),
@@ -68,11 +76,10 @@ def archived(placed: Placed, *, probe: str, correction_ns: int) -> pa.Table:
         ("forward_direction", [place.forward.value if place.forward else None for place in placed.places]),
     ):
         table = table.append_column(name, pa.array(values, pa.string()).take(index))
-    table = table.append_column("probe", pa.array([probe] * rows, pa.string()))
-    return table.append_column("clock_correction_ns", pa.array(np.full(rows, correction_ns, np.int64)))
+    return table
 
 
-def _encoded(column: pa.ChunkedArray) -> tuple[list[str | None], NDArray[np.int64]]:
+def encoded(column: pa.ChunkedArray) -> tuple[list[Any], NDArray[np.int64]]:
     """Distinct values, and for each row the number of its value."""
-    encoded = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
-    return encoded.dictionary.to_pylist(), np.asarray(encoded.indices, dtype=np.int64)
+    found = pc.dictionary_encode(column, null_encoding="encode").combine_chunks()
+    return found.dictionary.to_pylist(), np.asarray(found.indices, dtype=np.int64)

@@ -73,6 +73,18 @@ class Endpoint:
     """Whether the inventory says that somebody listens on this very port."""
 
 
+@attrs.frozen(slots=True, kw_only=True)
+class Port:
+    """An interface of a device that exports flows."""
+
+    vantage: str
+    lines: Mapping[LineCode, Direction]
+    """Lines that pass it, each with the direction of packets that come in there."""
+
+
+PortFinder = Callable[[str, int | None, str | None], Port | None]
+"""(exporter's address, index of its interface, name of its interface) to what the inventory says."""
+
 EndpointFinder = Callable[[TenantId, str, int, int], Endpoint | None]
 """(tenant, address, protocol number, port) to who answers there."""
 
@@ -86,6 +98,17 @@ class Places(Protocol):
 
     def place(self, probe: str, observation_point: str, source: str | None, destination: str | None) -> Place:
         """Where a biflow between two addresses was seen."""
+
+    def between(
+        self, source: str, destination: str, *, lines: Collection[LineCode] = ...
+    ) -> tuple[LineCode, Direction] | Nowhere:
+        """The line between two addresses, among these if any are given, and the direction of the packets on it."""
+
+    def tenant_of(self, line: LineCode) -> TenantId:
+        """Whose line it is."""
+
+    def port(self, exporter: str, index: int | None, name: str | None) -> Port | None:
+        """An interface of an exporter; None when the inventory does not know it."""
 
     def session(self, session: str) -> tuple[TenantId, LineCode | None]:
         """Whose test session it is, and on which line."""
@@ -124,6 +147,7 @@ class Directory:
         traces: Mapping[TraceId, LineCode] | None = None,
         endpoint_addresses: Collection[str] = (),
         endpoint: EndpointFinder = lambda *_: None,
+        port: PortFinder = lambda *_: None,
     ) -> None:
         self._tenants: dict[LineCode, TenantId] = {}
         self._prefixes: dict[tuple[int, int], dict[int, list[_End]]] = {}
@@ -138,6 +162,7 @@ class Directory:
         self._traces = dict(traces or {})
         self.endpoint_addresses = frozenset(endpoint_addresses)
         self._endpoint = endpoint
+        self._port = port
         self._known: dict[str, list[_End]] = {}
 
     def _learn(self, line: LinePlace, prefixes: Iterable[str], *, is_a: bool) -> None:
@@ -165,8 +190,12 @@ class Directory:
         """As the inventory says."""
         return self._endpoint(tenant, address, protocol, port)
 
+    def port(self, exporter: str, index: int | None, name: str | None) -> Port | None:
+        """As the inventory says."""
+        return self._port(exporter, index, name)
+
     def _owned(self, line: LineCode | None) -> tuple[TenantId, LineCode | None]:
-        return (UNASSIGNED, None) if line is None else (self._tenants.get(line, UNASSIGNED), line)
+        return (UNASSIGNED, None) if line is None else (self.tenant_of(line), line)
 
     def place(self, probe: str, observation_point: str, source: str | None, destination: str | None) -> Place:
         """The line whose two ends fit the two addresses best."""
@@ -174,20 +203,32 @@ class Directory:
         name = vantage.id if vantage else f"{probe}/{observation_point}"
         if source is None or destination is None:
             return Place(vantage=name, tenant=UNASSIGNED, nowhere=Nowhere.NO_ADDRESS)
-        allowed = vantage.lines if vantage else frozenset()
+        found = self.between(source, destination, lines=vantage.lines if vantage else frozenset())
+        if isinstance(found, Nowhere):
+            return Place(vantage=name, tenant=UNASSIGNED, nowhere=found)
+        line, forward = found
+        return Place(vantage=name, tenant=self._tenants[line], line=line, forward=forward)
+
+    def between(
+        self, source: str, destination: str, *, lines: Collection[LineCode] = frozenset()
+    ) -> tuple[LineCode, Direction] | Nowhere:
+        """The line, among these if any are given, whose two ends fit two addresses best, and the direction on it."""
         best: list[tuple[LineCode, Direction]] = []
         length = -1
         for line, direction, fit in self._fits(source, destination):
-            if allowed and line not in allowed:
+            if lines and line not in lines:
                 continue
             if fit > length:
                 best, length = [(line, direction)], fit
             elif fit == length and (line, direction) not in best:
                 best.append((line, direction))
         if len(best) != 1:
-            return Place(vantage=name, tenant=UNASSIGNED, nowhere=Nowhere.AMBIGUOUS if best else Nowhere.NO_LINE)
-        line, forward = best[0]
-        return Place(vantage=name, tenant=self._tenants[line], line=line, forward=forward)
+            return Nowhere.AMBIGUOUS if best else Nowhere.NO_LINE
+        return best[0]
+
+    def tenant_of(self, line: LineCode) -> TenantId:
+        """Whose line it is; a line the inventory does not know is nobody's."""
+        return self._tenants.get(line, UNASSIGNED)
 
     def _fits(self, source: str, destination: str) -> Iterator[tuple[LineCode, Direction, int]]:
         """Lines with the two addresses at different ends, with the sum of the prefixes' lengths."""

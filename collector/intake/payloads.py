@@ -16,14 +16,14 @@ class PayloadStore:
         self._folder = folder
         self._disk = disk
 
-    def put(self, identity: Identity, digest: bytes, octets: bytes) -> str:
+    def put(self, identity: Identity, digest: bytes, octets: bytes, *, suffix: str = "ipfix") -> str:
         """Keep a batch, durably on return; gives its path below the folder. Putting the same again is harmless.
 
         Raises:
             OSError: nothing was kept.
         """
         probe = quote(identity.probe, safe="").replace(".", "%2E")  # a probe called `..` must not climb
-        path = f"{probe}/{identity.incarnation:016x}/{identity.stream.value}/{identity.seq:012d}-{digest[:8].hex()}.ipfix"
+        path = f"{probe}/{identity.incarnation:016x}/{identity.stream.value}/{identity.seq:012d}-{digest[:8].hex()}.{suffix}"
         self._disk.write_whole(self._folder / path, octets)
         return path
 

@@ -83,9 +83,10 @@ _ALL = (
     Measurement(
         name="line_traffic",
         about="Packets and octets of a line that came past a vantage, by direction of the packets. "
-        "Traffic of no line has the vantage only.",
+        "Traffic of no line has the vantage only. Of exported flows what was sampled is scaled up; of how many flows nobody told "
+        "the sampling factor is said beside.",
         tags=("line", "vantage", "direction"),
-        fields=_sums("packets", "octets", "frame_octets", "flows"),
+        fields=_sums("packets", "octets", "frame_octets", "flows", "flows_of_unknown_sampling"),
     ),
     Measurement(
         name="line_quality",
