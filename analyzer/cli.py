@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from analyzer.investigating import command as investigating
 from analyzer.locating import command as locating
 from analyzer.replaying import command as replaying
 from faultline.runtime import console
@@ -102,6 +103,7 @@ def report_fault(
     say(f"report of {incident} written to {output}")
 
 
+investigating.register(app)
 locating.register(app)
 replaying.register(app)
 

@@ -20,6 +20,7 @@ from faultline.records.device_event import DeviceEvent
 from faultline.records.incident import Incident, incident_document, incident_from_document
 from faultline.records.points import Point
 from faultline.records.terms import Level, LineCode
+from faultline.store.control import ControlBook
 from faultline.store.device_events import DeviceEventBook
 from faultline.store.ledger import ToldGap
 from faultline.store.reader import StoreReader
@@ -45,6 +46,11 @@ class StoredData:
         self._state = reader.state
         self._windows = WindowBook(reader.state)
         self._told = DeviceEventBook(reader.state)
+
+    @property
+    def control(self) -> ControlBook:
+        """What probes are asked to do."""
+        return ControlBook(self._state)
 
     # ---- windows and points
     def final_after(self, end_ns: int | None) -> Sequence[WindowNote]:

@@ -193,6 +193,12 @@ class ControlBook:
         with self._state.transaction() as db:
             db.execute("DELETE FROM requests WHERE decided_ns < ?", (decided_ns,))
 
+    def states(self, requests: Iterable[str]) -> dict[str, RequestState]:
+        """Where requests stand, by id; what is forgotten or was never ordered is left out."""
+        with self._state.reading() as db:
+            found = {name: db.execute("SELECT state FROM requests WHERE id = ?", (name,)).fetchone() for name in requests}
+        return {name: RequestState(row[0]) for name, row in found.items() if row is not None}
+
     # ---- accounts
     def fates(self) -> dict[str, int]:
         """How many requests ever came into each state, and how many were ever created."""
