@@ -3,76 +3,30 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
-import attrs
 import typer
 
+from analyzer.planning.checking import CHECK_HINT, check_command
 from analyzer.planning.coverage.command import coverage_command
-from analyzer.planning.doubtful import doubts
 from analyzer.planning.finding import find_lines, line_of
 from analyzer.planning.job import job_app
 from analyzer.planning.lists.commands import diff_command, import_command
 from analyzer.planning.picture import document, draw
 from faultline import inventory
-from faultline.runtime.console import BAD_USAGE, CommandError, say
+from faultline.runtime.console import BAD_USAGE, CommandError
 
 DEFAULT = Path("/etc/faultline/inventory.yaml")
-MOST_WARNINGS = 50
-CHECK_HINT = "compare with packaging/examples/inventory.yaml, which shows every key"
 
 app = typer.Typer(name="inventory", help="What the operator knows: lines, paths, vantages.", no_args_is_help=True)
 File = Annotated[Path, typer.Option("-i", "--inventory", help="The inventory file.")]
+app.command("check")(check_command)
 app.command("import")(import_command)
 app.command("diff")(diff_command)
 app.command("coverage")(coverage_command)
 app.add_typer(job_app)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-
-
-@app.command("check")
-def check(
-    file: Annotated[Path, typer.Argument(help="The inventory file.")] = DEFAULT,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Check a file: every mistake at once, each with its line and what to do. Exit 0 when it can be used, else 2.
-
-    What is no mistake and looks wrong all the same is a warning: pairs that share a route, lines between the same networks,
-    vantages that see nothing, windows in a freeze.
-    """
-    try:
-        found = inventory.read(file)
-    except inventory.InventoryError as error:
-        if as_json:
-            _print({"file": str(file), "usable": False, "problems": [_problem(problem) for problem in error.problems]})
-        else:
-            for problem in error.problems:
-                say(str(problem))
-        number = len(error.problems)
-        message = f"{file} cannot be used: {number} {'problem' if number == 1 else 'problems'}"
-        raise CommandError(message, hint=_hint(file), code=BAD_USAGE) from None
-    counts = {
-        name: len(getattr(found, name))
-        for name in ("tenants", "lines", "components", "vantages", "sessions", "dials", "traces", "interfaces", "planned")
-    }
-    unseen = _unseen(found)
-    doubted = doubts(found, time.time_ns())
-    if as_json:
-        warned = [{"what": d.what, "subjects": d.subjects, "text": d.text, "remedy": d.remedy} for d in doubted]
-        told = {"file": str(file), "usable": True, "counts": counts, "lines_not_looked_at": unseen, "problems": []}
-        _print(told | {"warnings": warned})
-        return
-    typer.echo(f"{file}: can be used; " + ", ".join(f"{name}: {number}" for name, number in counts.items()))
-    if unseen:
-        more = f" and {len(unseen) - 5} more" if len(unseen) > 5 else ""  # noqa: PLR2004 - as many as fit a line
-        typer.echo(f"no vantage looks at {', '.join(unseen[:5])}{more}: nothing will be measured there")
-    for doubt in doubted[:MOST_WARNINGS]:
-        say(f"warning: {doubt}")
-    if len(doubted) > MOST_WARNINGS:
-        say(f"and {len(doubted) - MOST_WARNINGS} more warnings: --json has them all")
 
 
 @app.command("show")
@@ -123,20 +77,9 @@ def _hint(file: Path) -> str:
     return CHECK_HINT if file.exists() else "name the file that the collector and the analyzer read"
 
 
-def _problem(problem: inventory.Problem) -> dict[str, Any]:
-    return {
-        ("file" if name == "where" else name): value for name, value in attrs.asdict(problem).items() if value not in {None, ""}
-    }
-
-
 def _card(line: inventory.Line) -> dict[str, Any]:
     card = {"code": line.code, "customer": line.customer, "a_end": line.a_end.name, "z_end": line.z_end.name, "state": line.state}
     return card | {name: value for name, value in (("grade", line.grade), ("type", line.type)) if value is not None}
-
-
-def _unseen(found: inventory.Inventory) -> list[str]:
-    seen = {code for vantage in found.vantages.values() for code in vantage.positions}
-    return [code for code in found.lines if code not in seen]
 
 
 def _print(value: Any) -> None:

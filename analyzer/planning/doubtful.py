@@ -6,13 +6,11 @@ Goes in: an inventory that can be used. Comes out: doubts, each with what to do.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 
-import attrs
-
+from analyzer.planning.doubt import Doubt, Doubtful, Spot, in_order
 from analyzer.planning.works.affected import Period, impact
 from analyzer.planning.works.windows import reference
-from faultline.inventory import Inventory, Line
+from faultline.inventory import Inventory, Line, Vantage
 from faultline.inventory.extent import everything_on
 from faultline.inventory.lines import IN_USE
 from faultline.records.incident import Base
@@ -22,35 +20,9 @@ _THE_CUSTOMERS = frozenset({Owner.CUSTOMER, Owner.DESTINATION})
 """Both lines of a pair end at the same places: what stands there is shared by nature."""
 
 
-class Doubtful(StrEnum):
-    """Kinds of doubt."""
-
-    SHARED_ROUTE = "shared_route"
-    SAME_NETWORKS = "same_networks"
-    BLIND_VANTAGE = "blind_vantage"
-    IDLE_VANTAGE = "idle_vantage"
-    FROZEN_WINDOW = "frozen_window"
-
-
-@attrs.frozen(slots=True, kw_only=True)
-class Doubt:
-    """Something to look at again."""
-
-    what: Doubtful
-    subjects: tuple[str, ...]
-    """Lines, vantages or windows it is about."""
-    text: str
-    remedy: str
-
-    def __str__(self) -> str:
-        return f"{self.text}; {self.remedy}"
-
-
 def doubts(inventory: Inventory, now_ns: int) -> list[Doubt]:
     """Everything doubtful; windows only while they are to come."""
-    found = [*_pairs(inventory), *_networks(inventory), *_vantages(inventory), *_windows(inventory, now_ns)]
-    order = list(Doubtful)
-    return sorted(found, key=lambda doubt: (order.index(doubt.what), doubt.subjects))
+    return in_order([*_pairs(inventory), *_networks(inventory), *_vantages(inventory), *_windows(inventory, now_ns)])
 
 
 def _pairs(inventory: Inventory) -> Iterator[Doubt]:
@@ -68,6 +40,7 @@ def _pairs(inventory: Inventory) -> Iterator[Doubt]:
                 subjects=(line.code, other.code),
                 text=f"{line.code} and its backup {other.code} share {', '.join(shared)}: one fault takes both",
                 remedy="have one of them routed elsewhere, or correct its path",
+                at=Spot(section="lines", name=line.code, key="backup"),
             )
 
 
@@ -103,6 +76,7 @@ def _networks(inventory: Inventory) -> Iterator[Doubt]:
                 subjects=tuple(codes),
                 text=f"{', '.join(codes)} all join {' and '.join(sorted(networks))}",
                 remedy="narrow the prefixes, or name the one as the other's `backup`",
+                at=Spot(section="lines", name=codes[-1]),
             )
 
 
@@ -122,18 +96,20 @@ def _vantages(inventory: Inventory) -> Iterator[Doubt]:
         if not any(line.state in IN_USE for line in lines):
             states = ", ".join(f"{line.code} is {line.state}" for line in lines[:3])
             text = f"vantage {vantage.id} sees no line in use: {states}"
-            yield Doubt(
-                what=Doubtful.BLIND_VANTAGE, subjects=(vantage.id,), text=text, remedy="give it lines to look at, or remove it"
-            )
+            yield _of_vantage(vantage, Doubtful.BLIND_VANTAGE, text, "give it lines to look at, or remove it")
         elif vantage.observation_point is None and vantage.id not in busy:
             text = f"vantage {vantage.id} captures nothing and takes part in no test"
-            remedy = "give it an observation_point or a session, or remove it"
-            yield Doubt(what=Doubtful.IDLE_VANTAGE, subjects=(vantage.id,), text=text, remedy=remedy)
+            yield _of_vantage(vantage, Doubtful.IDLE_VANTAGE, text, "give it an observation_point or a session, or remove it")
+
+
+def _of_vantage(vantage: Vantage, what: Doubtful, text: str, remedy: str) -> Doubt:
+    at = Spot(section="vantages", name=vantage.id, key="positions")
+    return Doubt(what=what, subjects=(vantage.id,), text=text, remedy=remedy, at=at)
 
 
 def _windows(inventory: Inventory, now_ns: int) -> Iterator[Doubt]:
     """Windows to come on lines that are frozen then."""
-    for work in inventory.planned if inventory.freezes else ():
+    for number, work in enumerate(inventory.planned if inventory.freezes else ()):
         if work.end_ns <= now_ns:
             continue
         period = Period(start_ns=work.start_ns, end_ns=work.end_ns)
@@ -142,4 +118,5 @@ def _windows(inventory: Inventory, now_ns: int) -> Iterator[Doubt]:
             reasons = ", ".join(freeze.reason or reference(freeze) for freeze in frozen)
             text = f"window {reference(work)} on {', '.join(work.components)} is on lines that are frozen then ({reasons})"
             remedy = "move it: `faultline plan list` shows both"
-            yield Doubt(what=Doubtful.FROZEN_WINDOW, subjects=(reference(work),), text=text, remedy=remedy)
+            at = Spot(section="planned", name=str(number), key="start")
+            yield Doubt(what=Doubtful.FROZEN_WINDOW, subjects=(reference(work),), text=text, remedy=remedy, at=at)

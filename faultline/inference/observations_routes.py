@@ -16,9 +16,9 @@ from typing import Protocol
 import attrs
 
 from faultline.inventory import positions
-from faultline.inventory.endpoints import end_of, host_of
+from faultline.inventory.endpoints import ends_of_trace
 from faultline.inventory.extent import everything_on
-from faultline.inventory.model import Inventory, Line, Position, Trace
+from faultline.inventory.model import Inventory, Line, Trace
 from faultline.records.incident import Base
 from faultline.records.terms import SECOND_NS, Direction, LineCode, TraceId, VantageId
 
@@ -150,25 +150,14 @@ def _placed(inventory: Inventory, traced: Iterable[TracedRoute]) -> Iterator[tup
     for route in traced:
         trace = inventory.traces.get(TraceId(route.flow.trace))
         line = inventory.lines.get(trace.line) if trace else None
-        ends = _ends(inventory, line, trace) if trace and line else None
+        ends = ends_of_trace(trace, line, inventory) if trace and line else None
         if trace is not None and line is not None and ends is not None:
             yield trace, line, positions.direction_of(*ends), route
 
 
-def _ends(inventory: Inventory, line: Line, trace: Trace) -> tuple[Position, Position] | None:
-    sender = inventory.vantages[trace.sender].positions[line.code]
-    if trace.target is not None:
-        return sender, inventory.vantages[trace.target].positions[line.code]
-    host = host_of(line, trace.endpoint, inventory.components) if trace.endpoint else None
-    towards = end_of(line, host.id) if host else None
-    if towards is None:
-        return None
-    return sender, positions.end(line, towards)
-
-
 def _bundles(inventory: Inventory, line: Line, trace: Trace) -> list[Base]:
     """Bundles of the line between the trace's ends."""
-    ends = _ends(inventory, line, trace)
+    ends = ends_of_trace(trace, line, inventory)
     low, high = sorted(end.place for end in ends) if ends else (0.0, -1.0)
     return [base for at, base in enumerate(line.path) if low <= at <= high and inventory.components[base].paths]
 

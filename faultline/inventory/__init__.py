@@ -20,8 +20,9 @@ from faultline.inventory.model import (
     TransportProtocol,
     Vantage,
 )
+from faultline.inventory.places import Places
 from faultline.inventory.problems import InventoryError, Problem
-from faultline.inventory.reading import FORMAT, parse, read, read_with_data
+from faultline.inventory.reading import FORMAT, parse, read, read_with_data, read_with_places
 
 __all__ = [
     "FORMAT",
@@ -34,6 +35,7 @@ __all__ = [
     "InventoryError",
     "Line",
     "LineEnd",
+    "Places",
     "PlannedWork",
     "Position",
     "ProbeInterface",
@@ -48,4 +50,5 @@ __all__ = [
     "parse",
     "read",
     "read_with_data",
+    "read_with_places",
 ]

@@ -1,7 +1,7 @@
 """Who answers: the servers, resolvers and services behind a line, by name and by address.
 
-Goes in: lines and components. Comes out: what lives behind a line's ends, where a test to it goes, and which endpoint an address
-and port are. Addresses are those of one tenant's lines: every bank uses 10/8.
+Goes in: lines and components. Comes out: what lives behind a line's ends, where a test or a trace to it goes, and which endpoint
+an address and port are. Addresses are those of one tenant's lines: every bank uses 10/8.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from faultline.inventory.model import Component, DialProtocol, Inventory, Line, ServicePort, TransportProtocol
+from faultline.inventory import positions
+from faultline.inventory.model import Component, DialProtocol, Inventory, Line, Position, ServicePort, Trace, TransportProtocol
 from faultline.records.incident import Base
 from faultline.records.terms import ComponentKind, Direction, TenantId
 
@@ -68,6 +69,16 @@ def target_of(endpoint: Component, host: Component, protocol: DialProtocol | Non
     else:
         port = next((port.number for port in endpoint.ports if port.protocol is TransportProtocol.TCP), None)
     return Target(address=address, port=port) if port is not None else None
+
+
+def ends_of_trace(trace: Trace, line: Line, inventory: Inventory) -> tuple[Position, Position] | None:
+    """Where on its line a trace begins and ends, in the order its packets go; None where its endpoint is not of the line."""
+    sender = inventory.vantages[trace.sender].positions[line.code]
+    if trace.target is not None:
+        return sender, inventory.vantages[trace.target].positions[line.code]
+    host = host_of(line, trace.endpoint, inventory.components) if trace.endpoint else None
+    towards = end_of(line, host.id) if host else None
+    return (sender, positions.end(line, towards)) if towards is not None else None
 
 
 class Endpoints:

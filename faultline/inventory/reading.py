@@ -29,6 +29,7 @@ from faultline.inventory.model import (
     Trace,
     Vantage,
 )
+from faultline.inventory.places import Places
 from faultline.inventory.planned import freezes_of, works_of
 from faultline.inventory.problems import InventoryError, Problem, Problems
 from faultline.inventory.vantages import refuse_ambiguous, vantage_of
@@ -70,6 +71,18 @@ def read_with_data(path: Path) -> tuple[Inventory, dict[str, Any]]:
     problems = Problems(str(path))
     root = compose(_octets(path), problems)
     return _made(root, problems), to_data(root) if root is not None else {}
+
+
+def read_with_places(path: Path) -> tuple[Inventory, Places]:
+    """An inventory file and where its entries are, for whoever finds more to say of them.
+
+    Raises:
+        InventoryError: it cannot be read or used; every problem is named.
+    """
+    problems = Problems(str(path))
+    root = compose(_octets(path), problems)
+    made = _made(root, problems)
+    return made, Places(str(path), root)
 
 
 def _octets(path: Path) -> bytes:

@@ -212,6 +212,19 @@ class WindowBook:
         return [row for row in rows if not tags or tags.items() <= row[1].items()]
 
 
+    def totals(
+        self, measurement: str, field: str, *, level: Level, start_ns: int, end_ns: int
+    ) -> list[tuple[TenantId, Mapping[str, str], int]]:
+        """(tenant, tags, sum of a counter) over windows with start in [start_ns, end_ns); 0 where rows lack the field."""
+        with self._state.reading() as db:
+            found = db.execute(
+                "SELECT tenant, tags, SUM(COALESCE(json_extract(fields, ?), 0)) FROM rollups WHERE level = ? AND start_ns >= ?"
+                " AND start_ns < ? AND measurement = ? GROUP BY tenant, tags ORDER BY tenant, tags",
+                (f"$.{field}", level.value, start_ns, end_ns, measurement),
+            ).fetchall()
+        return [(TenantId(tenant), dict(json.loads(tags)), int(total)) for tenant, tags, total in found]
+
+
 def _rows(db: sqlite3.Connection, level: Level, start_ns: int) -> list[RollupRow]:
     place = (level.value, start_ns)
     histograms: dict[tuple[str, str, str], dict[str, Histogram]] = {}

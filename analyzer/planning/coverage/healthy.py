@@ -2,17 +2,18 @@
 
 Goes in: the inventory, how many test packets a second. Comes out: `faultline-evidence/1`, assembled as real measurements are:
 every session's packets came back, every capture saw traffic both ways without a loss, every dial was answered. Paths are the
-declared ones; without traces of flows, equal paths are equally likely.
+declared ones; of equal paths a flow takes the one it was traced on, and without a trace each is equally likely.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from faultline.inference.observations import assemble
+from faultline.inference.observations_routes import TracedRoute
 from faultline.inventory import Inventory, TestSession
 from faultline.inventory.lines import IN_USE
 from faultline.records.histogram import Histogram
@@ -35,16 +36,24 @@ class Measured:
     histograms: Mapping[str, Histogram] = attrs.field(factory=dict)
 
 
-def healthy(inventory: Inventory, *, rate: float) -> dict[str, Any]:
+@attrs.frozen(slots=True, kw_only=True)
+class Traced:
+    """Routes that flows were seen on."""
+
+    routes: Sequence[TracedRoute] = ()
+    at_ns: int = 0
+    """The time of which they tell."""
+
+
+def healthy(inventory: Inventory, *, rate: float, traced: Traced | None = None) -> dict[str, Any]:
     """Evidence of all lines in use: sessions, captures and dial tests."""
-    return _assembled(
-        inventory, [*tests(inventory, inventory.sessions.values(), rate=rate), *_captures(inventory), *_dials(inventory)]
-    )
+    rows = [*tests(inventory, inventory.sessions.values(), rate=rate), *_captures(inventory), *_dials(inventory)]
+    return _assembled(inventory, rows, traced or Traced())
 
 
 def tested(inventory: Inventory, sessions: Iterable[TestSession], *, rate: float) -> dict[str, Any]:
     """Evidence of these sessions alone."""
-    return _assembled(inventory, tests(inventory, sessions, rate=rate))
+    return _assembled(inventory, tests(inventory, sessions, rate=rate), Traced())
 
 
 def tests(inventory: Inventory, sessions: Iterable[TestSession], *, rate: float) -> Iterator[Measured]:
@@ -72,8 +81,11 @@ def _dials(inventory: Inventory) -> Iterator[Measured]:
             yield Measured(measurement="dial", tags={"line": dial.line, "dial": dial.id}, fields=fields)
 
 
-def _assembled(inventory: Inventory, rows: Iterable[Measured]) -> dict[str, Any]:
-    return assemble(rows=rows, inventory=inventory, window=(0, SPAN_S * SECOND_NS), usual=_nothing_usual, distributions=False)
+def _assembled(inventory: Inventory, rows: Iterable[Measured], traced: Traced) -> dict[str, Any]:
+    window = (traced.at_ns - SPAN_S * SECOND_NS, traced.at_ns) if traced.routes else (0, SPAN_S * SECOND_NS)
+    return assemble(
+        rows=rows, inventory=inventory, window=window, usual=_nothing_usual, distributions=False, traced=traced.routes
+    )
 
 
 def _nothing_usual(**_: str) -> None:

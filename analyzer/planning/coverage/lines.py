@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import attrs
 
 from analyzer.planning.coverage.floors import Floors
-from analyzer.planning.coverage.healthy import healthy
+from analyzer.planning.coverage.healthy import Traced, healthy
 from faultline.inference.columns import Columns
 from faultline.inventory import Inventory, Line, Position, positions
 from faultline.inventory.lines import IN_USE
@@ -94,11 +94,12 @@ class Coverage:
     Args:
         inventory: what the operator knows.
         rate: test packets a second of each session.
+        traced: routes that flows were seen on; None: nothing is known of them.
     """
 
-    def __init__(self, inventory: Inventory, *, rate: float) -> None:
+    def __init__(self, inventory: Inventory, *, rate: float, traced: Traced | None = None) -> None:
         self._inventory = inventory
-        classes = Columns(healthy(inventory, rate=rate), Mode.LOSS).classes()
+        classes = Columns(healthy(inventory, rate=rate, traced=traced), Mode.LOSS).classes()
         self._class_of = {place: number for number, members in enumerate(classes) for place in members}
         self._floors = Floors(inventory, rate=rate)
 

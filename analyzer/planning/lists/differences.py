@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from analyzer.planning.lists.plain import KEYS
+from faultline.inventory.places import KEYS
 
 
 @attrs.frozen(slots=True, kw_only=True)

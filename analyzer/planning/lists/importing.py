@@ -19,6 +19,7 @@ from analyzer.planning.lists.columns import Attribute, Profile
 from analyzer.planning.lists.rows import Origin, read_rows
 from analyzer.planning.lists.sheet import SheetError, read_sheet
 from faultline import inventory
+from faultline.inventory.places import KEYS
 from faultline.inventory.problems import Problem
 
 _YAML = frozenset({".yaml", ".yml"})
@@ -88,7 +89,7 @@ def _take_yaml(found: Imported, path: Path) -> None:
         return
     document = found.document
     applied = Applied(document=document)
-    for section, key in plain.KEYS.items():
+    for section, key in KEYS.items():
         entries = {str(entry[key]): entry for entry in document.get(section, ())}
         for entry in came.get(section, ()):
             if section == "lines":

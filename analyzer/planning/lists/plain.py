@@ -20,17 +20,6 @@ Document = dict[str, Any]
 _PLAIN = re.compile(r"[^\W\d_][\w./-]*(?: [\w./-]+)*")
 """Texts that no reader of YAML takes for anything else."""
 _WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
-KEYS: Mapping[str, str] = {
-    "tenants": "id",
-    "sites": "id",
-    "components": "id",
-    "lines": "code",
-    "vantages": "id",
-    "sessions": "id",
-    "dials": "id",
-    "traces": "id",
-}
-"""Sections whose entries have a name, and the key it is under."""
 
 
 def empty() -> Document:

@@ -10,7 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from analyzer.planning.cli import app
-from analyzer.planning.doubtful import Doubt, Doubtful, doubts
+from analyzer.planning.doubt import Doubt, Doubtful
+from analyzer.planning.doubtful import doubts
 from analyzer.planning.lists import plain
 from faultline import inventory
 
@@ -91,7 +92,10 @@ def test_check_warns_and_is_content(file: Path, capsys: pytest.CaptureFixture[st
     app(["check", str(file)], standalone_mode=False)
     said = capsys.readouterr()
     assert "can be used" in said.out
-    assert said.err.startswith("warning: F-1 and its backup F-2 share pe1: one fault takes both; ")
+    number = next(at for at, text in enumerate(file.read_text(encoding="utf-8").splitlines(), 1) if "F-1" in text)
+    assert said.err.startswith(
+        f"warning: {file}:{number}: lines[0].backup: F-1 and its backup F-2 share pe1: one fault takes both; "
+    )
     told = json.loads(CliRunner().invoke(app, ["check", str(file), "--json"]).stdout)
     assert (told["usable"], told["problems"]) == (True, [])
     assert told["warnings"][0]["what"] == "shared_route"
