@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from collector import archive_files, decode
+from collector.search import command as flows
 from faultline.runtime import console
 
 app = typer.Typer(
@@ -35,6 +36,9 @@ def run(
 
     settings = read_config(config)
     if check:
+        from collector.events.rules import read_rules  # noqa: PLC0415
+
+        read_rules(settings.events.rules)
         console.say(f"{config}: right")
         return
     from collector.service import build  # noqa: PLC0415
@@ -47,6 +51,7 @@ def run(
 
 decode.register(app)
 archive_files.register(app)
+flows.register(app)
 
 
 def main() -> NoReturn:

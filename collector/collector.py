@@ -36,6 +36,7 @@ from faultline.runtime.log import logger
 from faultline.store.archive import FlowArchive
 from faultline.store.compaction import Compaction
 from faultline.store.control import ControlBook
+from faultline.store.device_events import DeviceEventBook
 from faultline.store.disk import Disk, SystemDisk
 from faultline.store.ledger import Ledger
 from faultline.store.metrics import MetricsStore, Refused
@@ -56,6 +57,7 @@ class Collector:
     metrics: MetricsStore
     archive: FlowArchive
     control: ControlBook
+    events: DeviceEventBook
     intake: Intake
     exports: ExportIntake
     pipeline: Pipeline
@@ -145,7 +147,7 @@ def _opened(
     state = StateStore(config.store.state_file, durable=config.store.durable)
     metrics = metrics or open_metrics(config.store)
     ledger, windows, outbox = Ledger(state), WindowBook(state), Outbox(state)
-    traces, control = TraceBook(state), ControlBook(state)
+    traces, control, events = TraceBook(state), ControlBook(state), DeviceEventBook(state)
     payloads = PayloadStore(config.data / "payloads", disk=disk)
     archive = FlowArchive(config.store.archive_folder, state=state, disk=disk)
     quarantine = Quarantine(config.data / "quarantine", disk=disk, max_octets=config.quarantine_octets, counters=counters)
@@ -179,6 +181,7 @@ def _opened(
         windows=windows,
         traces=traces,
         control=control,
+        events=events,
         archive=archive,
         compaction=Compaction(archive, state=state),
         metrics=metrics,
@@ -191,6 +194,7 @@ def _opened(
         metrics=metrics,
         archive=archive,
         control=control,
+        events=events,
         intake=intake,
         exports=exports,
         pipeline=pipeline,

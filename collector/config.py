@@ -8,6 +8,7 @@ from pathlib import Path
 
 import attrs
 
+from collector.events.config import EventsConfig
 from collector.exporters.batches import EXPORTERS
 from collector.exporters.config import ExportersConfig
 from collector.intake.intake import IntakeLimits
@@ -62,6 +63,8 @@ class CollectorConfig:
     """Who may upload."""
     exporters: ExportersConfig = attrs.field(factory=ExportersConfig)
     """Routers and switches that export flows."""
+    events: EventsConfig = attrs.field(factory=EventsConfig)
+    """What devices tell: traps, syslog, alarms."""
     limits: IntakeLimits = attrs.field(factory=IntakeLimits)
     """What is too large, and when to ask probes to wait."""
     windows: FinalityRules = attrs.field(factory=FinalityRules)
@@ -106,7 +109,9 @@ def read_config(path: Path) -> CollectorConfig:
     if influx.password_file is not None:
         influx = attrs.evolve(influx, password_file=folder / influx.password_file)
     store = attrs.evolve(config.store, data=folder / config.store.data, influx=influx)
-    return attrs.evolve(config, data=folder / config.data, inventory=folder / config.inventory, store=store)
+    return attrs.evolve(
+        config, data=folder / config.data, inventory=folder / config.inventory, store=store, events=config.events.beside(folder)
+    )
 
 
 def _is_address(text: str) -> bool:

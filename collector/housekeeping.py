@@ -15,6 +15,7 @@ from faultline.runtime.counters import Counters
 from faultline.store.archive import FlowArchive
 from faultline.store.compaction import Compaction
 from faultline.store.control import ControlBook
+from faultline.store.device_events import DeviceEventBook
 from faultline.store.ledger import Ledger
 from faultline.store.metrics import MetricsStore
 from faultline.store.traces import TraceBook
@@ -22,6 +23,10 @@ from faultline.store.windows import WindowBook
 
 ROWS_KEPT_NS = {Level.TEN_SECONDS: 7200 * SECOND_NS, Level.MINUTE: 2 * 86_400 * SECOND_NS}
 """Rows and distributions in the state store, after their window last changed. Hours stay: baselines are rebuilt from them."""
+EVENTS_KEPT_NS = 90 * 86_400 * SECOND_NS
+"""What devices told: long enough to learn how often they are right."""
+MOST_EVENTS = 1_000_000
+"""And no more than this: about 300 MB."""
 OFTEN_NS = 10 * SECOND_NS
 SELDOM_NS = 600 * SECOND_NS
 
@@ -35,6 +40,7 @@ class Housekeeping:
     windows: WindowBook
     traces: TraceBook
     control: ControlBook
+    events: DeviceEventBook
     archive: FlowArchive
     compaction: Compaction
     metrics: MetricsStore
@@ -58,6 +64,7 @@ class Housekeeping:
             self.ledger.forget_before(now_ns - MEMORY_NS)
             self.traces.forget_before(now_ns - MEMORY_NS)
             self.control.forget_before(now_ns - MEMORY_NS)
+            self.events.forget_before(now_ns - EVENTS_KEPT_NS, most=MOST_EVENTS)
             self.metrics.expire(now_ns)
             if self.flows_ns:
                 self.archive.expire(before_ns=now_ns - self.flows_ns, now_ns=now_ns)

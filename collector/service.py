@@ -17,6 +17,7 @@ from collector.control.desk import OrderDesk
 from collector.control.watch import VersionWatch
 from collector.enrich.from_inventory import places_of
 from collector.enrich.places import Places
+from collector.events.service import EventService
 from collector.exporters.service import ExporterService
 from collector.intake.authority import Authority
 from collector.intake.edge import Door, HttpsServer, make_app
@@ -134,14 +135,23 @@ def build(config: CollectorConfig, *, places: Places | None = None, clock: Clock
     """
     steady = SteadyClock(clock or SystemClock())
     counters = Counters()
-    file = None
+    file = inventory = None
     if places is None:
         file = InventoryFile(config.inventory, counters=counters)
-        places = places_of(file.first())
+        inventory = file.first()
+        places = places_of(inventory)
 
     authority = Authority(config.data / "tls", [*config.names, socket.gethostname(), "localhost", "127.0.0.1", "::1"])
     authority.ensure(dt.datetime.now(tz=dt.UTC))
     collector = open_collector(config, places=places, counters=counters)
+    events = EventService(
+        config.events,
+        book=collector.events,
+        state=collector.state,
+        inventory=inventory,
+        clock=steady,
+        counters=counters,
+    )
 
     def hourly() -> None:
         if authority.ensure(dt.datetime.now(tz=dt.UTC)):
@@ -151,6 +161,7 @@ def build(config: CollectorConfig, *, places: Places | None = None, clock: Clock
         changed = file.changed() if file else None
         if changed is not None:
             collector.pipeline.adopt(places_of(changed))
+            events.adopt(changed)
 
     worker = Worker(collector, clock=steady, hourly=hourly, before=take_up_changes)
     door = Door(
@@ -172,7 +183,13 @@ def build(config: CollectorConfig, *, places: Places | None = None, clock: Clock
 
     def problems() -> list[str]:
         clock_problem = [f"clock: {steady.problem}"] if steady.problem else []
-        return [*worker.problems(), *collector.problems(), *exporters.problems(), *clock_problem]
+        return [
+            *worker.problems(),
+            *collector.problems(),
+            *exporters.problems(),
+            *events.problems(),
+            *clock_problem,
+        ]
 
     watch = VersionWatch(config.store.state_file)
     desk = OrderDesk(control=collector.control, version=watch.version, clock=steady, counters=counters)
@@ -187,4 +204,6 @@ def build(config: CollectorConfig, *, places: Places | None = None, clock: Clock
     parts: list[tuple[str, Component]] = [("worker", worker), ("watch", watch), ("https", server), ("orders", desk)]
     if config.exporters.enabled:
         parts.insert(1, ("exporters", exporters))
+    if config.events.enabled:
+        parts.insert(1, ("events", events))
     return Service("collector", parts, alive=worker.alive), server

@@ -105,7 +105,7 @@ class UdpIntake:
         """
         port = self._listen.port
         for number in range(self._sockets):
-            opened = _bound(self._listen.host, port, receive_octets=self._receive_octets)
+            opened = bound(self._listen.host, port, receive_octets=self._receive_octets)
             port = opened.getsockname()[1]
             self._open.append(opened)
             # The kernel doubles what is asked for and counts its own bookkeeping in it.
@@ -178,7 +178,12 @@ def _named(names: dict[str, str], host: str) -> str:
     return name
 
 
-def _bound(host: str, port: int, *, receive_octets: int) -> socket.socket:
+def bound(host: str, port: int, *, receive_octets: int) -> socket.socket:
+    """A UDP socket that tells what the kernel lost (SO_RXQ_OVFL) and gives up waiting five times a second (BlockingIOError).
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
     family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)[0]
     opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     try:

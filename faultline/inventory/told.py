@@ -50,6 +50,15 @@ class Place:
     component: ComponentId | None
 
 
+def words_of(*, interface: str | None, index: int | None, peer: str | None) -> str:
+    """A place that the inventory does not have, in the words of the message."""
+    if interface is not None:
+        return interface
+    if index is not None:
+        return f"index {index}"
+    return "" if peer is None else f"peer {peer}"
+
+
 class Whereabouts:
     """Resolves the words of messages against an inventory."""
 
@@ -98,8 +107,7 @@ class Whereabouts:
         """
         found = self._devices.port(device, interface=interface, index=index, peer=peer)
         if found is None:
-            words = interface or (None if index is None else f"index {index}") or (None if peer is None else f"peer {peer}")
-            return Place(name=words or "", component=None)
+            return Place(name=words_of(interface=interface, index=index, peer=peer), component=None)
         ways = self._arrivals.get((device, found.component), set())
         if arriving and len(ways) == 1:
             return Place(name=found.interface, component=directed(self._inventory, found.component, next(iter(ways))))

@@ -1,0 +1,102 @@
+"""What a person writes under `collector.events`: where to listen for devices, who may speak, and what their words mean."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import attrs
+
+from collector.events.limits import FloodLimits
+from collector.events.snmp.usm import Digest, Privacy
+from faultline.runtime.status import Address
+
+
+def _is_address(_: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
+    if value is None:
+        return
+    try:
+        Address.parse(value)
+    except ValueError as error:
+        raise ValueError(f"{attribute.name} {error}") from None
+
+
+def _are_networks(_: object, attribute: attrs.Attribute[list[str]], values: list[str]) -> None:
+    for value in values:
+        try:
+            ipaddress.ip_network(value)
+        except ValueError as error:
+            raise ValueError(f"{attribute.name} holds {value!r}: {error}") from None
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class SnmpUser:
+    """Who may notify by SNMPv3. Messages below the level that the keys here make possible are refused."""
+
+    name: str = attrs.field(validator=attrs.validators.min_len(1))
+    digest: Digest = Digest.SHA256
+    """sha1, sha224, sha256, sha384, sha512."""
+    password_file: Path
+    """Its first line is the authentication password, 8 characters or more."""
+    privacy: Privacy | None = Privacy.AES128
+    """aes128, aes192, aes256; none: authenticated, and readable by everybody on the way."""
+    privacy_password_file: Path | None = None
+    """None: the same password."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class TrapsConfig:
+    """SNMP traps and informs, v2c and v3, over UDP."""
+
+    listen: str | None = attrs.field(default=None, validator=_is_address)
+    """HOST:PORT, usually 0.0.0.0:162; none: not heard."""
+    senders: list[str] = attrs.field(factory=list, validator=_are_networks)
+    """Addresses and networks that may send."""
+    communities_file: Path | None = None
+    """A community of v2c a line; none: v2c is refused."""
+    users: list[SnmpUser] = attrs.field(factory=list)
+    """Of v3."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class SyslogConfig:
+    """Syslog of RFC 3164 and RFC 5424."""
+
+    udp: str | None = attrs.field(default=None, validator=_is_address)
+    """HOST:PORT, usually 0.0.0.0:514; none: not heard."""
+    tcp: str | None = attrs.field(default=None, validator=_is_address)
+    """HOST:PORT; counted octets and lines are told apart; none: not heard."""
+    senders: list[str] = attrs.field(factory=list, validator=_are_networks)
+    """Addresses and networks that may send."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class EventsConfig:
+    """Events that devices tell."""
+
+    rules: Path | None = None
+    """events.yaml: what the words of devices mean, before the rules built in; none: these alone."""
+    traps: TrapsConfig = attrs.field(factory=TrapsConfig)
+    syslog: SyslogConfig = attrs.field(factory=SyslogConfig)
+    limits: FloodLimits = attrs.field(factory=FloodLimits)
+    """How much is heard."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is heard."""
+        return bool(self.traps.listen or self.syslog.udp or self.syslog.tcp)
+
+    def beside(self, folder: Path) -> EventsConfig:
+        """The same, with relative paths below a folder."""
+
+        def placed(path: Path | None) -> Path | None:
+            return None if path is None else folder / path
+
+        users = [
+            attrs.evolve(
+                user, password_file=folder / user.password_file, privacy_password_file=placed(user.privacy_password_file)
+            )
+            for user in self.traps.users
+        ]
+        traps = attrs.evolve(self.traps, communities_file=placed(self.traps.communities_file), users=users)
+        return attrs.evolve(self, rules=placed(self.rules), traps=traps)

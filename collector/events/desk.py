@@ -1,0 +1,129 @@
+"""Where sayings become events: what they are of, whose they are, and how they get into the store.
+
+Goes in: sayings from every receiver, in their threads. Comes out: events in the book, written by one thread. It accounts for
+every message: stage `events` takes each one in, passes on what is kept, and drops with a reason what is not.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from collector.events.reading import Saying
+from faultline.inventory.told import Place, Whereabouts, words_of
+from faultline.records.device_event import DeviceEvent, EventSource, event_id
+from faultline.records.terms import UNASSIGNED
+from faultline.runtime.counters import Counters
+from faultline.runtime.log import logger
+from faultline.store.device_events import Appended, DeviceEventBook
+
+A_TIME = 500
+"""Events of one transaction: batches wait no longer than that takes."""
+STAGE = "events"
+
+
+class EventDesk:
+    """Between receivers and the store.
+
+    Args:
+        book: where events are kept.
+        most_waiting: events that wait at most.
+        counters: of the service.
+    """
+
+    def __init__(self, book: DeviceEventBook, *, most_waiting: int, counters: Counters) -> None:
+        self._book = book
+        self._most_waiting = most_waiting
+        self._counters = counters
+        self._stage = counters.stage(STAGE)
+        self._lock = threading.Lock()
+        self._waiting: deque[DeviceEvent] = deque()
+        self._whereabouts: Whereabouts | None = None
+        self._log = logger("events")
+
+    def adopt(self, whereabouts: Whereabouts) -> None:
+        """Take up an inventory. What was said before stays where it was put."""
+        self._whereabouts = whereabouts
+
+    # ---- receivers' threads
+    def arrived(self) -> None:
+        """A message came; it ends in one of the next two."""
+        self._stage.take()
+
+    def refuse(self, reason: str) -> None:
+        """It is no event."""
+        self._stage.drop(reason)
+
+    def offer(self, saying: Saying, *, source: EventSource, address: str, now_ns: int) -> bool:
+        """It is one. False: too many wait, and it is lost."""
+        return self.take(self.event_of(saying, source=source, address=address, now_ns=now_ns))
+
+    def take(self, event: DeviceEvent) -> bool:
+        """An event to be written. False: too many wait, and it is lost."""
+        with self._lock:
+            if len(self._waiting) >= self._most_waiting:
+                self._stage.drop("too_many_waiting")
+                return False
+            self._waiting.append(event)
+        return True
+
+    def event_of(self, saying: Saying, *, source: EventSource, address: str, now_ns: int) -> DeviceEvent:
+        """What a device said, at its place in the inventory."""
+        whereabouts = self._whereabouts
+        device = whereabouts.sender(address) if whereabouts else None
+        sender = device or address
+        if whereabouts is None or device is None:
+            place = Place(name=words_of(interface=saying.interface, index=saying.index, peer=saying.peer), component=None)
+        elif saying.is_of_part:
+            place = whereabouts.port(
+                device, interface=saying.interface, index=saying.index, peer=saying.peer, arriving=saying.arriving
+            )
+        else:
+            place = whereabouts.device(device)
+        return DeviceEvent(
+            id=event_id(source, sender, saying.token),
+            source=source,
+            sender=sender,
+            place=place.name,
+            component=place.component,
+            name=saying.name,
+            raised=saying.raised,
+            told_ns=saying.told_ns,
+            received_ns=now_ns,
+            tenant=whereabouts.tenant(place.component) if whereabouts else UNASSIGNED,
+            text=saying.text,
+        )
+
+    # ---- the worker's thread
+    def keep(self) -> None:
+        """Write what waits. What cannot be written waits on."""
+        while True:
+            with self._lock:
+                batch = [self._waiting[at] for at in range(min(len(self._waiting), A_TIME))]
+            if not batch:
+                return
+            outcomes = self._book.append(batch)
+            with self._lock:
+                for _ in batch:
+                    self._waiting.popleft()
+            for event, outcome in zip(batch, outcomes, strict=True):
+                self._settle(event, outcome)
+
+    def _settle(self, event: DeviceEvent, outcome: Appended) -> None:
+        if outcome is Appended.REPEATED:
+            self._stage.drop("repeated")
+            return
+        self._stage.done()
+        if outcome is Appended.LATE:
+            self._counters.count("events_late")
+        if event.component is None:
+            self._counters.count("events_without_place")
+        self._log.info(
+            "event told",
+            event_name=event.name,
+            raised=event.raised,
+            sender=event.sender,
+            place=event.place,
+            component=event.component,
+            source=event.source.value,
+        )
