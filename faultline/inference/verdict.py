@@ -16,7 +16,7 @@ import attrs
 from faultline.inference.alike import with_its_like
 from faultline.inference.faults import NEVER_BLAMED, ONE_EXTENT
 from faultline.inference.floor import floor_rows
-from faultline.inference.further import next_test
+from faultline.inference.further import next_test, noise_of
 from faultline.inference.priors import planned_components
 from faultline.inference.problem import Hypothesis, Problem
 from faultline.inference.search import Block, Explanation
@@ -82,7 +82,7 @@ def _answer(
         "insufficient": insufficient,
         "healthy": round(explanation.healthy, 6),
     }
-    test = next_test(problem, _mass(problem, explanation)) if entries else None
+    test = _next_test(problem, explanation) if entries else None
     if test is not None:
         answer["next_test"] = test
     if entries or healthy_floor:
@@ -95,14 +95,13 @@ def _skipped(problem: Problem) -> dict[str, Any]:
     return {"skipped": dict(evidence.skipped), "mistakes": list(evidence.mistakes)} if evidence.skipped else {}
 
 
-def _mass(problem: Problem, explanation: Explanation) -> Mapping[int, float]:
-    """Probability of each component, of the block that is least settled."""
-    best: Mapping[int, float] = {}
-    for block in explanation.blocks:
-        place = _place(problem, block)
-        if not best or _entropy(place.probabilities) > _entropy(best):
-            best = place.probabilities
-    return best
+def _next_test(problem: Problem, explanation: Explanation) -> dict[str, Any] | None:
+    """The test for the block that is least settled."""
+    if not explanation.blocks:
+        return None
+    places = [(block, _place(problem, block).probabilities) for block in explanation.blocks]
+    block, mass = max(places, key=lambda item: _entropy(item[1]))
+    return next_test(problem, mass, noise_of(block.hypothesis.mode, block.severities[0].value))
 
 
 def _entropy(mass: Mapping[int, float]) -> float:
