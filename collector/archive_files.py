@@ -6,16 +6,14 @@ a listing of the folder is not asked: between two commits of a compaction that w
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from faultline.records.terms import SECOND_NS, TenantId
+from collector.moments import LATEST_NS, moment_ns
+from faultline.records.terms import TenantId
 from faultline.runtime import console
-
-_EVER_NS = 1 << 62
 
 
 def register(app: typer.Typer) -> None:
@@ -42,8 +40,8 @@ def files(
     Files hold whole hours: a query still says which starts it wants. A file that is replaced stays for ten minutes more, so a
     query has that long to open what this list names; later it finds a file missing, never a flow twice.
     """
-    start_ns = _moment_ns("--since", since) if since else 0
-    end_ns = _moment_ns("--until", until) if until else _EVER_NS
+    start_ns = moment_ns("--since", since) if since else 0
+    end_ns = moment_ns("--until", until) if until else LATEST_NS
     if start_ns >= end_ns:
         raise console.CommandError("--since is not before --until", hint="swap them", code=console.BAD_USAGE)
     from collector.config import read_config  # noqa: PLC0415 - stores are loaded only when used
@@ -65,14 +63,3 @@ def files(
     for file in found:
         typer.echo(store.archive_folder / file.path)
     console.say(f"{len(found)} files, {sum(file.rows for file in found)} flows")
-
-
-def _moment_ns(option: str, text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise console.CommandError(
-            f"{option} {text!r} is not a moment", hint="write it as 2026-01-31T08:00", code=console.BAD_USAGE
-        ) from None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0, min(int(aware.timestamp()) * SECOND_NS, _EVER_NS))

@@ -1,0 +1,1 @@
+"""Questions to the flow archive: a small language of conditions, and what answers it."""
