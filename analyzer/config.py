@@ -54,6 +54,16 @@ class LogConfig:
 
 
 @attrs.frozen(slots=True, kw_only=True)
+class WriterToken:
+    """Somebody, or another system, that may declare work, tell events and attach results."""
+
+    name: str = attrs.field(validator=attrs.validators.matches_re(r"[A-Za-z0-9._-]{1,64}"))
+    """What its calls are counted by, and who its events are from."""
+    token_sha256: str = attrs.field(validator=attrs.validators.matches_re(r"[0-9a-f]{64}"))
+    """SHA-256 of its token, in lower case: `printf %s TOKEN | sha256sum`. The token itself is only with its holder."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
 class AnalyzerConfig:
     """The whole file."""
 
@@ -79,14 +89,19 @@ class AnalyzerConfig:
     """What probes are asked to do."""
     syslog: tuple[SyslogTarget, ...] = ()
     """Receivers of alarms."""
+    writers: tuple[WriterToken, ...] = ()
+    """Who may write over the interface and the page. Empty: nobody."""
     log: LogConfig = attrs.field(factory=LogConfig)
     """What is logged to standard error."""
 
     def __attrs_post_init__(self) -> None:
-        """Refuse two receivers of one name: they would share a cursor."""
+        """Refuse two receivers of one name, which would share a cursor, and writers that cannot be told apart."""
         names = [target.name for target in self.syslog]
         if len(set(names)) != len(names):
             raise ValueError("syslog: two targets have the same name")
+        for what, found in (("name", [w.name for w in self.writers]), ("token", [w.token_sha256 for w in self.writers])):
+            if len(set(found)) != len(found):
+                raise ValueError(f"writers: two have the same {what}")
 
 
 def read_config(path: Path) -> AnalyzerConfig:

@@ -20,21 +20,27 @@ from analyzer.notify.delivery import SyslogDelivery
 from analyzer.notify.notifier import Notifier
 from analyzer.notify.outbox import Outbox
 from analyzer.orders.ordering import Ordering
+from analyzer.planning.works.desk import PlanDesk
 from analyzer.reading import StoredData
 from analyzer.runner import Analyzer
 from analyzer.views import Belief, StoredViews
 from analyzer.web.app import make_app
 from analyzer.web.server import WebServer
+from analyzer.web.writing import Writing
 from faultline.inventory import Inventory
 from faultline.inventory.file import InventoryFile
+from faultline.inventory.told import Whereabouts
 from faultline.records.terms import SECOND_NS
 from faultline.runtime.clock import Clock, SystemClock
 from faultline.runtime.console import BAD_USAGE, CommandError
 from faultline.runtime.counters import Counters
 from faultline.runtime.lifecycle import Component, Service
 from faultline.runtime.status import Address
+from faultline.runtime.tokens import Tokens
 from faultline.store.config import StoreConfig
 from faultline.store.control import ControlBook
+from faultline.store.device_events import DeviceEventBook
+from faultline.store.line_results import LineResultBook
 from faultline.store.reader import StoreReader, open_reader
 
 SILENCE_NS = 60 * SECOND_NS
@@ -102,6 +108,7 @@ def join(config: AnalyzerConfig, *, clock: Clock | None = None) -> Joined:
         config, inventory=inventory, stored=stored, counters=counters, notifier=notifier, ordering=ordering, hearing=hearing
     )
     views = StoredViews(network=network, stored=stored, belief=lambda: analyzer.belief, clock=clock)
+    writing = writing_of(config, inventory, reader, clock)
 
     def take_up_changes() -> None:
         """In the thread that steps, between two steps."""
@@ -111,6 +118,7 @@ def join(config: AnalyzerConfig, *, clock: Clock | None = None) -> Joined:
             analyzer.adopt(judge_of(config, changed, stored, hearing), renewed)
             notifier.network = views.network = renewed
             ordering.adopt(changed, renewed)
+            writing.adopt(changed)
         ordering.keep_standing()
 
     loop = Loop(analyzer, clock=clock, poll_s=config.evaluation.poll_s, counters=counters, before=take_up_changes)
@@ -118,12 +126,31 @@ def join(config: AnalyzerConfig, *, clock: Clock | None = None) -> Joined:
     def warnings() -> list[str]:
         return [w for w in (file.problem, _silence(stored, clock)) if w]
 
-    app = make_app(views=views, counters=counters, problems=lambda: loop.problems, warnings=warnings, language=config.language)
+    app = make_app(
+        views=views,
+        counters=counters,
+        problems=lambda: loop.problems,
+        warnings=warnings,
+        language=config.language,
+        writing=writing,
+    )
     web = WebServer(Address.parse(config.listen), app)
     # What is joined first stops last. The page comes before the steps: a taken port is said before anything is written.
     parts: list[tuple[str, Component]] = [("stores", Stores(reader)), ("notify", notifier), ("web", web), ("loop", loop)]
     service = Service("analyzer", parts, alive=loop.alive)
     return Joined(service=service, web=web, analyzer=analyzer, views=views, counters=counters)
+
+
+def writing_of(config: AnalyzerConfig, inventory: Inventory, reader: StoreReader, clock: Clock) -> Writing:
+    """What write calls need."""
+    return Writing(
+        tokens=Tokens({writer.name: writer.token_sha256 for writer in config.writers}),
+        desk=PlanDesk(config.inventory, inventory=inventory, clock=clock),
+        events=DeviceEventBook(reader.state),
+        results=LineResultBook(reader.state),
+        clock=clock,
+        whereabouts=Whereabouts(inventory),
+    )
 
 
 def judge_of(config: AnalyzerConfig, inventory: Inventory, stored: StoredData, hearing: Hearing | None = None) -> InventoryJudge:

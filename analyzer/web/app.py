@@ -18,16 +18,23 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
+from analyzer.web.guard import WriteGuard
 from analyzer.web.models import Views, incident_entry, line_document
+from analyzer.web.plan_forms import FORMS
+from analyzer.web.refusals import add_refusals
 from analyzer.web.rendering import PageTools
+from analyzer.web.writing import Writing
 from faultline.records.terms import LineCode
 from faultline.reports.fault import fault_report, style
 from faultline.reports.words import Language
 from faultline.runtime.counters import Counters
 from faultline.runtime.status import JSON_TYPE, health_document, metrics_text, stages_document
+from faultline.runtime.tokens import Tokens
 from faultline.store.metrics import MetricsUnavailableError
 
 PAGE_POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+FORM_POLICY = PAGE_POLICY.replace("form-action 'none'", "form-action 'self'")
+"""Of the pages that have a form."""
 COMMON_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -48,8 +55,19 @@ def make_app(
     language: Language,
     warnings: Callable[[], Sequence[str]] = tuple,
     reload_s: int = 10,
+    writing: Writing | None = None,
 ) -> FastAPI:
-    """The application. `problems` says why the service cannot work, empty when it can; `warnings` what else people should see."""
+    """The application.
+
+    Args:
+        views: what is shown.
+        counters: of the service.
+        problems: why the service cannot work, empty when it can.
+        language: of pages for browsers that ask for neither English nor Chinese.
+        warnings: what else people should see.
+        reload_s: how often pages are loaded again.
+        writing: what may be written; None: nothing, and there is no planned work to show.
+    """
     app = FastAPI(title="Faultline analyzer", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     environment = Environment(
         loader=PackageLoader("analyzer.web"),
@@ -59,17 +77,23 @@ def make_app(
         lstrip_blocks=True,
     )
 
-    def page(request: Request, template: str, status: int = 200, **values: Any) -> Response:
+    def page(request: Request, template: str, status: int = 200, *, sends_forms: bool = False, **values: Any) -> Response:
         spoken = language_of(request, language)
         asked = request.query_params
         tools = PageTools(language=spoken, chosen="lang" in asked, paused=asked.get("paused") == "1")
-        text = environment.get_template(template).render(t=tools, reload_s=reload_s, request_path=request.url.path, **values)
-        headers = COMMON_HEADERS | {"Content-Security-Policy": PAGE_POLICY, "Content-Language": spoken.tag}
+        shared = {"t": tools, "reload_s": reload_s, "request_path": request.url.path, "has_plan": writing is not None}
+        text = environment.get_template(template).render(**shared, **values)
+        policy = FORM_POLICY if sends_forms else PAGE_POLICY
+        headers = COMMON_HEADERS | {"Content-Security-Policy": policy, "Content-Language": spoken.tag}
         return Response(text, status_code=status, media_type="text/html; charset=utf-8", headers=headers)
 
     _add_pages(app, views, page, language)
     _add_interface(app, views)
     _add_service(app, counters, problems, warnings)
+    app.add_middleware(WriteGuard, tokens=writing.tokens if writing else Tokens({}), counters=counters, forms=FORMS)
+    add_refusals(app)
+    if writing is not None:
+        writing.add_to(app, views, page, counters)
 
     @app.exception_handler(MetricsUnavailableError)
     def unavailable(request: Request, error: MetricsUnavailableError) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -109,6 +110,34 @@ class LinePage:
     dropped: tuple[DroppedBatches, ...] = ()
     past_incidents: tuple[Incident, ...]
     final_until_ns: int | None
+    now_ns: int
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class PlannedRow:
+    """A window or a freeze in the list."""
+
+    reference: str
+    stage: str
+    """`overrun`, `current`, `coming`, `past`."""
+    is_freeze: bool
+    what: tuple[str, ...]
+    """Names of components; of a freeze tenants and lines, empty: all lines."""
+    start_ns: int
+    end_ns: int
+    reason: str
+    incident: Incident | None = None
+    """What was found on its components while it lasted."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class PlannedPage:
+    """Planned work of all lines."""
+
+    rows: tuple[PlannedRow, ...]
+    """What needs somebody first."""
+    tz: tzinfo
+    """The lines' clock, where they have one in common."""
     now_ns: int
 
 

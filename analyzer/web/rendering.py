@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
+
 import attrs
 
 from analyzer.web.models import LinePage
@@ -57,6 +59,10 @@ class PageTools:
     def moment(self, time_ns: int, card: LineCard | None = None) -> str:
         """Date and time in the line's zone."""
         return numbers.moment(time_ns, numbers.zone(card.time_zone if card else None))
+
+    def moment_in(self, time_ns: int, tz: tzinfo) -> str:
+        """Date and time by a clock."""
+        return numbers.moment(time_ns, tz)
 
     def clock(self, time_ns: int, card: LineCard) -> str:
         """Time of the day in the line's zone."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from faultline.records.incident import base_of
 from faultline.records.terms import SECOND_NS
 from faultline.reports.numbers import duration, moment, ratio, three_digits
 from faultline.reports.sentences import Speaker, listed
@@ -169,7 +170,7 @@ def _said(speaker: Speaker, observation: Mapping[str, Any], values: dict[str, st
     values["sender"] = speaker.name(str(observation["sender"]))
     values["name"] = _known(speaker, "event.name", str(observation["name"])) or str(observation["name"])
     place = observation.get("place")
-    if place and place != observation["component"]:
+    if place and place != base_of(str(observation["component"])):
         values["where"] = f"{values['where']} ({place})"
     try:
         at = datetime.fromisoformat(str(observation.get("at")))

@@ -108,7 +108,7 @@ class PlanDesk:
         """
         known = self.inventory
         named = components_of(known, components, sites=True)
-        declared, when = period(known, named, at, to, now_ns=self._clock.wall_ns(), tell=self._tell)
+        declared, when = period(known, named, at, to, now_ns=self._clock.wall_ns())
         found = impact(known, declared.components if declared else named, when)
         why = plain(reason) or (declared.reason if declared else "")
         return document(found, notices(found, known, language=language, reason=why))
