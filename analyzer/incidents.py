@@ -27,6 +27,7 @@ import attrs
 from analyzer.findings import Finding, Group, group_document, group_from_document, grouped, same_headline
 from faultline.records.incident import Base, EventKind, Incident, IncidentId, IncidentState, Revision, base_of
 from faultline.records.terms import SECOND_NS, Mode, Owner
+from faultline.reports.history import OUTLIVED, PLANNED, ROUTE
 from faultline.reports.sentences import Speaker
 from faultline.reports.words import Language
 
@@ -359,7 +360,7 @@ def _raised(group: Group, step: Step) -> Incident:
     )
     reason = "found in enough consecutive steps"
     if group.quiet:
-        reason = "found during planned work" if group.planned else "a route changed: nobody is at fault"
+        reason = PLANNED if group.planned else ROUTE
     return _said(incident, EventKind.RAISE, step.end_ns, reason)
 
 
@@ -370,7 +371,7 @@ def _cleared(incident: Incident, now_ns: int, reason: str) -> IncidentEvent:
 
 def _revision_reason(before: Incident, group: Group, kind: EventKind) -> str:
     if kind is EventKind.RAISE:
-        return "outlived its planned window"
+        return OUTLIVED
     lead = group.lead
     strongest = next(iter(lead.get("evidence", ())), None)
     because = f" because {strongest['text']}" if strongest and strongest.get("text") else ""

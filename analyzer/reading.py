@@ -18,11 +18,13 @@ from analyzer.history import Row, Window
 from analyzer.web.models import WindowNote
 from faultline.records.device_event import DeviceEvent
 from faultline.records.incident import Incident, incident_document, incident_from_document
+from faultline.records.line_result import LineResult
 from faultline.records.points import Point
 from faultline.records.terms import Level, LineCode
 from faultline.store.control import ControlBook
 from faultline.store.device_events import DeviceEventBook
 from faultline.store.ledger import ToldGap
+from faultline.store.line_results import LineResultBook
 from faultline.store.reader import StoreReader
 from faultline.store.traces import TracedRoute
 from faultline.store.windows import FinalWindow, RollupRow, WindowBook
@@ -46,6 +48,7 @@ class StoredData:
         self._state = reader.state
         self._windows = WindowBook(reader.state)
         self._told = DeviceEventBook(reader.state)
+        self._results = LineResultBook(reader.state)
 
     @property
     def control(self) -> ControlBook:
@@ -102,6 +105,10 @@ class StoredData:
     def told_between(self, start_ns: int, end_ns: int) -> Sequence[DeviceEvent]:
         """Events of a span of time, the newest of a storm."""
         return self._told.between(start_ns, end_ns, newest=MOST_EVENTS)
+
+    def results(self, line: LineCode) -> Sequence[LineResult]:
+        """What other instruments measured of a line, newest first."""
+        return self._results.of_line(line)
 
     def credence(self) -> Mapping[str, Any] | None:
         """How far those who tell are to be believed, as it was learned."""

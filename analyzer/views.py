@@ -15,7 +15,9 @@ from analyzer.figures import loss_ratio, quality_row, rate_bps, round_trip_ns
 from analyzer.network import LineFacts, Network
 from analyzer.plots import STEP_NS, line_plots, session_views
 from analyzer.web.models import LinePage, LineRow, LinesPage, LineState, WindowNote
+from faultline.records.device_event import DeviceEvent
 from faultline.records.incident import Base, Incident, IncidentState
+from faultline.records.line_result import LineResult
 from faultline.records.points import Point
 from faultline.records.terms import SECOND_NS, LineCode
 from faultline.reports.material import (
@@ -63,6 +65,12 @@ class Stored(Protocol):
 
     def gaps(self, *, since_ns: int) -> Sequence[ToldGap]:
         """Batches that probes said will never come, told since a moment."""
+
+    def told_between(self, start_ns: int, end_ns: int) -> Sequence[DeviceEvent]:
+        """What devices and people told in a span of time, by time."""
+
+    def results(self, line: LineCode) -> Sequence[LineResult]:
+        """What other instruments measured of a line, newest first."""
 
     def final_windows(self, *, limit: int) -> Sequence[WindowNote]:
         """Newest first."""
@@ -130,6 +138,8 @@ class StoredViews:
             sessions=told.sessions,
             traces=self._traces(facts, end_ns - TRACES_NS),
             planned=_near(facts.planned, end_ns, end_ns),
+            told=self._told_of(facts, end_ns - DAY_NS, self._clock.wall_ns()),
+            results=tuple(self._stored.results(code)),
             quality=told.quality,
             dropped=self._dropped(facts, end_ns - PAGE_NS),
             past_incidents=tuple(i for i in incidents if i.state is IncidentState.CLEARED)[:PAST],
@@ -165,6 +175,8 @@ class StoredViews:
             quality=told.quality,
             dropped=self._dropped(lead, start_ns),
             planned=_near(lead.planned, start_ns, end_ns),
+            told=self._told_of(lead, start_ns, end_ns),
+            results=tuple(r for r in self._stored.results(lead.card.code) if r.taken_ns >= start_ns - DAY_NS),
         )
 
     def incidents(self) -> tuple[Incident, ...]:
@@ -200,6 +212,11 @@ class StoredViews:
             sessions=session_views(points, facts.sessions, start_ns=begun_ns, end_ns=end_ns, language=language),
             quality=self._quality(facts, points, begun_ns, end_ns),
         )
+
+    def _told_of(self, facts: LineFacts, start_ns: int, end_ns: int) -> tuple[DeviceEvent, ...]:
+        """What was told of anything of the line."""
+        bases = facts.bases
+        return tuple(event for event in self._stored.told_between(start_ns, end_ns) if event.base in bases)
 
     def _traces(self, facts: LineFacts, since_ns: int) -> tuple[TracedFlow, ...]:
         """Newest traces of the line, hops by name where the inventory knows who answers."""

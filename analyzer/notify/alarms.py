@@ -13,6 +13,7 @@ import attrs
 from faultline.records.incident import EventKind, Incident
 from faultline.records.terms import Mode
 from faultline.reports.fault import next_step
+from faultline.reports.history import outlived
 from faultline.reports.material import LineCard
 from faultline.reports.numbers import confidence, moment, severity, span, zone
 from faultline.reports.sentences import Speaker, direction_words, owner_words, place
@@ -84,6 +85,8 @@ def _text(event: EventKind, incident: Incident, cards: Sequence[LineCard], speak
     parts.append(f"{_what(incident, speaker)} ({word('report.confidence')} {confidence(incident.confidence)})")
     if event is EventKind.REVISE and incident.revisions and speaker.language is Language.EN:
         parts.append(incident.revisions[-1].reason)
+    if event is EventKind.RAISE and outlived(incident):
+        parts.append(word("alarm.overrun"))
     parts.append(f"{word('report.since')} {moment(incident.onset_ns, tz)}")
     if event is EventKind.CLEAR:
         end_ns = incident.ended_ns if incident.ended_ns is not None else incident.updated_ns

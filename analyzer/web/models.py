@@ -9,7 +9,9 @@ from typing import Any, Protocol
 
 import attrs
 
+from faultline.records.device_event import DeviceEvent
 from faultline.records.incident import Base, Incident, incident_document
+from faultline.records.line_result import LineResult
 from faultline.records.terms import LineCode
 from faultline.reports.material import (
     DroppedBatches,
@@ -106,6 +108,10 @@ class LinePage:
     sessions: tuple[SessionView, ...] = ()
     traces: tuple[TracedFlow, ...] = ()
     planned: tuple[PlannedWindow, ...] = ()
+    told: tuple[DeviceEvent, ...] = ()
+    """What devices and people told of its components in the last day."""
+    results: tuple[LineResult, ...] = ()
+    """What other instruments measured, newest first."""
     quality: tuple[QualityRow, ...] = ()
     dropped: tuple[DroppedBatches, ...] = ()
     past_incidents: tuple[Incident, ...]

@@ -9,6 +9,7 @@ import attrs
 from analyzer.web.models import LinePage
 from faultline.records.incident import Incident
 from faultline.reports import fault, instruments, numbers
+from faultline.reports.attached import results_list, told_list
 from faultline.reports.evidence import doubts
 from faultline.reports.markup import Markup
 from faultline.reports.material import FaultMaterial, LineCard, LinePath, Plot
@@ -135,6 +136,14 @@ class PageTools:
         """Declared work on a line."""
         speaker = fault.speaker_for(self.language, page.path)
         return instruments.planned_list(speaker, page.planned, numbers.zone(page.row.card.time_zone), page.now_ns)
+
+    def told(self, page: LinePage) -> Markup:
+        """What devices and people told of a line."""
+        return told_list(fault.speaker_for(self.language, page.path), page.told, numbers.zone(page.row.card.time_zone))
+
+    def results(self, page: LinePage) -> Markup:
+        """What other instruments measured of a line."""
+        return results_list(fault.speaker_for(self.language, page.path), page.results, numbers.zone(page.row.card.time_zone))
 
     def unknowns(self, page: LinePage) -> Markup:
         """What was not measured of a line."""

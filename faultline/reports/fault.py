@@ -10,8 +10,9 @@ from datetime import UTC, tzinfo
 from importlib import resources
 
 from faultline.records.incident import Incident, IncidentState
+from faultline.reports.attached import results_list, told_list
 from faultline.reports.evidence import alternatives, doubts, evidence_table
-from faultline.reports.history import timeline
+from faultline.reports.history import outlived, timeline
 from faultline.reports.instruments import floor, planned_list, quality_table, traced_table, unknowns
 from faultline.reports.markup import Markup, tag
 from faultline.reports.material import FaultMaterial, LineCard, LinePath
@@ -68,6 +69,8 @@ def sections(speaker: Speaker, material: FaultMaterial) -> list[Markup]:
         _section(
             speaker, "report.planned", tag("div", planned_list(speaker, material.planned, tz, material.made_ns), class_="card")
         ),
+        _section(speaker, "report.told", tag("div", told_list(speaker, material.told, tz), class_="card")),
+        _section(speaker, "report.results", tag("div", results_list(speaker, material.results, tz), class_="card")),
         _section(
             speaker,
             "report.unknown",
@@ -115,6 +118,9 @@ def verdict_card(speaker: Speaker, material: FaultMaterial, *, level: str = "h1"
         tag(level, verdict_sentence(speaker, incident.verdict, further=incident.further), class_="verdict"),
         doubts(speaker, incident),
         tag("p", speaker.word("planned"), class_="notice") if incident.planned else None,
+        tag("p", speaker.word("event.outlived"), class_="notice", data_overrun="true")
+        if outlived(incident) and not over
+        else None,
         tag("p", speaker.word("informational"), class_="notice") if incident.informational else None,
         tag("dl", [tag("div", tag("dt", speaker.word(key)), tag("dd", value)) for key, value in facts], class_="facts"),
         tag("p", tag("b", speaker.word("report.next")), ": ", next_step(speaker, incident), class_="next"),

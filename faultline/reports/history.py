@@ -31,6 +31,11 @@ def timeline(speaker: Speaker, incident: Incident, tz: tzinfo) -> Markup:
     return tag("ol", items, class_="timeline")
 
 
+def outlived(incident: Incident) -> bool:
+    """Whether it began as planned work and was told to people because the window ended before it did."""
+    return any(said.event is EventKind.RAISE and said.reason == OUTLIVED for said in incident.revisions)
+
+
 def _item(when: str, what: str, words: str, said: Revision | None) -> Markup:
     return tag(
         "li",

@@ -10,7 +10,9 @@ from typing import Any
 
 import attrs
 
+from faultline.records.device_event import DeviceEvent
 from faultline.records.incident import Base, Incident
+from faultline.records.line_result import LineResult
 from faultline.records.terms import ComponentKind, LineCode, Owner
 
 
@@ -208,6 +210,10 @@ class FaultMaterial:
     quality: tuple[QualityRow, ...] = ()
     dropped: tuple[DroppedBatches, ...] = ()
     planned: tuple[PlannedWindow, ...] = ()
+    told: tuple[DeviceEvent, ...] = ()
+    """What devices and people told of the line's components around its time."""
+    results: tuple[LineResult, ...] = ()
+    """What other instruments measured of the line, newest first."""
     """Declared work on the line around the time of the incident."""
     made_ns: int
     """When the report's data was read."""

@@ -11,7 +11,9 @@ from analyzer.network import LineFacts, Network
 from analyzer.plots import line_plots
 from analyzer.views import Belief, StoredViews
 from analyzer.web.models import LineState, WindowNote
+from faultline.records.device_event import DeviceEvent
 from faultline.records.incident import Base, Incident, IncidentId, IncidentState
+from faultline.records.line_result import LineResult
 from faultline.records.points import FieldValue, Point
 from faultline.records.terms import CARRIER, SECOND_NS, ComponentKind, Level, LineCode, Owner, Stream, TenantId
 from faultline.reports.fault import fault_report
@@ -103,6 +105,8 @@ class StoredRows:
     all_incidents: list[Incident] = attrs.field(factory=list)
     routes: list[TracedRoute] = attrs.field(factory=list)
     told_gaps: list[ToldGap] = attrs.field(factory=list)
+    told: list[DeviceEvent] = attrs.field(factory=list)
+    line_results: list[LineResult] = attrs.field(factory=list)
     final: bool = True
 
     def points(self, measurement: str, *, start_ns: int, end_ns: int, line: LineCode | None = None) -> Sequence[Point]:
@@ -117,6 +121,12 @@ class StoredRows:
 
     def gaps(self, *, since_ns: int) -> Sequence[ToldGap]:
         return [gap for gap in self.told_gaps if gap.told_ns >= since_ns]
+
+    def told_between(self, start_ns: int, end_ns: int) -> Sequence[DeviceEvent]:
+        return [event for event in self.told if start_ns <= event.happened_ns < end_ns]
+
+    def results(self, line: LineCode) -> Sequence[LineResult]:
+        return [result for result in self.line_results if result.line == line]
 
     def final_windows(self, *, limit: int) -> Sequence[WindowNote]:
         return [WindowNote(start_ns=NOW_NS - TEN_S, end_ns=NOW_NS, revision=1)][:limit] if self.final else []

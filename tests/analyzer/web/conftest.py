@@ -19,7 +19,9 @@ from appliance.demo.inventory_file import inventory_document
 from appliance.demo.probing import Probes
 from faultline import inventory
 from faultline.inventory import Inventory, PlannedWork
+from faultline.records.device_event import DeviceEvent
 from faultline.records.incident import Base, EventKind, Incident, IncidentId, IncidentState, Revision
+from faultline.records.line_result import LineResult
 from faultline.records.points import FieldValue, Point
 from faultline.records.terms import CARRIER, SECOND_NS, Level, LineCode, Mode, Owner, Stream, TenantId
 from faultline.runtime.clock import VirtualClock
@@ -227,6 +229,8 @@ class BankRows:
     all_incidents: list[Incident]
     routes: list[TracedRoute]
     told_gaps: list[ToldGap]
+    told: list[DeviceEvent] = attrs.field(factory=list)
+    line_results: list[LineResult] = attrs.field(factory=list)
 
     def points(self, measurement: str, *, start_ns: int, end_ns: int, line: LineCode | None = None) -> Sequence[Point]:
         return [
@@ -240,6 +244,12 @@ class BankRows:
 
     def gaps(self, *, since_ns: int) -> Sequence[ToldGap]:
         return [gap for gap in self.told_gaps if gap.told_ns >= since_ns]
+
+    def told_between(self, start_ns: int, end_ns: int) -> Sequence[DeviceEvent]:
+        return [event for event in self.told if start_ns <= event.happened_ns < end_ns]
+
+    def results(self, line: LineCode) -> Sequence[LineResult]:
+        return [result for result in self.line_results if result.line == line]
 
     def final_windows(self, *, limit: int) -> Sequence[WindowNote]:
         return [WindowNote(start_ns=NOW_NS - TEN_S, end_ns=NOW_NS, revision=1)][:limit]

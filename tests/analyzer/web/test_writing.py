@@ -110,7 +110,7 @@ def make_incident(**changes: Any) -> Incident:
     incident = Incident(
         id=IncidentId("F20260105-0131-abcdef"),
         tenants=(TenantId("bank"),),
-        lines=(LineCode("CN-HZ-0018"),),
+        lines=(LineCode("CN-SZ-0021"),),
         state=IncidentState.OPEN,
         planned=True,
         notified=False,
@@ -162,7 +162,7 @@ def test_an_impact_is_asked_without_a_token(world: Open) -> None:
     w = world()
     asked = {"segment": "loop-3", "at": "2026-01-05 09:30", "to": "2026-01-05 10:30", "language": "zh"}
     found = w.api.get("/v1/plan/impact", params=asked).json()
-    assert [line["line"] for line in found["lines"]] == ["CN-HZ-0018"]
+    assert [line["line"] for line in found["lines"]] == ["CN-SZ-0021"]
     assert "尊敬的" in found["notices"][0]["text"]
     wrong = w.api.get("/v1/plan/impact", params={"segment": "lop-3"})
     assert (wrong.status_code, wrong.json()["hint"]) == (422, "did you mean 'loop-3'?")
