@@ -83,6 +83,16 @@ class LineCoverage:
         return [members for members in self.classes if len({element.owner for element in members}) > 1]
 
     @property
+    def pairs(self) -> int:
+        """Pairs of elements that cannot be told apart; what nothing looks at is all the same."""
+        return _pairs(self.elements)
+
+    @property
+    def mixed_pairs(self) -> int:
+        """Those of them that have two owners."""
+        return _mixed_pairs(self.elements)
+
+    @property
     def tells_owners(self) -> bool:
         """Whether a fault anywhere on it could be laid on one owner."""
         return not self.mixed and not self.unseen

@@ -1,0 +1,1 @@
+"""`faultline analyzer placement`: where one more probe would tell most, and what it would tell."""
