@@ -37,7 +37,7 @@ def _told_item(speaker: Speaker, event: DeviceEvent, tz: tzinfo) -> Markup:
         "report.told.row",
         sender=speaker.name(event.sender),
         where=f"{where}{place}",
-        source=speaker.word(f"source.{event.source.value}"),
+        source=speaker.word(f"way.{event.source.value}"),
     )
     name = event.name if event.raised else speaker.word("report.told.over", name=event.name)
     return tag(

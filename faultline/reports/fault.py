@@ -102,6 +102,7 @@ def verdict_card(speaker: Speaker, material: FaultMaterial, *, level: str = "h1"
     """The verdict in plain words, what it cannot tell, and the facts beside it. `level` is the heading's element."""
     incident, tz = material.incident, zone_of(material)
     over = incident.state is IncidentState.CLEARED
+    overruns = outlived(incident) and not over
     kind = "over" if over else ("planned" if incident.planned or incident.informational else "fault")
     end_ns = incident.ended_ns if incident.ended_ns is not None else incident.updated_ns
     facts = [
@@ -118,9 +119,7 @@ def verdict_card(speaker: Speaker, material: FaultMaterial, *, level: str = "h1"
         tag(level, verdict_sentence(speaker, incident.verdict, further=incident.further), class_="verdict"),
         doubts(speaker, incident),
         tag("p", speaker.word("planned"), class_="notice") if incident.planned else None,
-        tag("p", speaker.word("event.outlived"), class_="notice", data_overrun="true")
-        if outlived(incident) and not over
-        else None,
+        tag("p", speaker.word("event.outlived"), class_="notice", data_overrun="true") if overruns else None,
         tag("p", speaker.word("informational"), class_="notice") if incident.informational else None,
         tag("dl", [tag("div", tag("dt", speaker.word(key)), tag("dd", value)) for key, value in facts], class_="facts"),
         tag("p", tag("b", speaker.word("report.next")), ": ", next_step(speaker, incident), class_="next"),

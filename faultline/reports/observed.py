@@ -159,16 +159,15 @@ def _told(speaker: Speaker, observation: Mapping[str, Any]) -> str:
     }
     if source is None:
         return speaker.word(f"seen.counter.{raised}", **values)
-    values["source"] = _known(speaker, "source", str(source)) or str(source)
     if observation["raised"] and observation.get("sender") is not None:
-        return _said(speaker, observation, values)
+        return _said(speaker, observation, values | {"source": _known(speaker, "way", str(source)) or str(source)})
+    values["source"] = _known(speaker, "source", str(source)) or str(source)
     return speaker.word(f"seen.event.{raised}", **values)
 
 
 def _said(speaker: Speaker, observation: Mapping[str, Any], values: dict[str, str]) -> str:
     """Who said it, of which part of it, when, and how it came."""
     values["sender"] = speaker.name(str(observation["sender"]))
-    values["name"] = _known(speaker, "event.name", str(observation["name"])) or str(observation["name"])
     place = observation.get("place")
     if place and place != base_of(str(observation["component"])):
         values["where"] = f"{values['where']} ({place})"
