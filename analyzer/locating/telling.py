@@ -89,20 +89,22 @@ def _entry(entry: Mapping[str, Any], number: int | None) -> str:
 
 
 def _floor(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What would have been seen, a place a line."""
-    from faultline.records.terms import Mode  # noqa: PLC0415 - as above
+    """What would have been seen, a place a line. That something died would be seen of course."""
+    from faultline.records.terms import Mode  # noqa: PLC0415 - start-up cost belongs to the command that needs it
     from faultline.reports.numbers import severity, span  # noqa: PLC0415
 
-    shown = [row for row in rows if row["mode"] != Mode.DOWN]
-    if not shown:
+    places: dict[str, list[str]] = {}
+    for row in rows:
+        if row["mode"] == Mode.DOWN:
+            continue
+        told = f"{row['mode']} {severity(Mode(row['mode']), row['value'])}"
+        if "reference_seconds" in row:
+            told += f" ({severity(Mode.LOSS, row['reference'])} in {span(int(row['reference_seconds'] * 1e9))})"
+        places.setdefault(", ".join(map(str, row["components"])), []).append(told)
+    if not places:
         return ""
     lines = ["Smallest fault these packets would have shown:"]
-    for row in shown[:MOST_FLOORS]:
-        place = ", ".join(map(str, row["components"]))
-        line = f"   {row['mode']:<11} {severity(Mode(row['mode']), row['value']):>9}  {place}"
-        if "reference_seconds" in row:
-            line += f"  ({severity(Mode.LOSS, row['reference'])} in {span(int(row['reference_seconds'] * 1e9))})"
-        lines.append(line)
-    if len(shown) > MOST_FLOORS:
-        lines.append(f"   and {len(shown) - MOST_FLOORS} more")
+    lines += [f"   {place}: {', '.join(told)}" for place, told in list(places.items())[:MOST_FLOORS]]
+    if len(places) > MOST_FLOORS:
+        lines.append(f"   and {len(places) - MOST_FLOORS} more")
     return "\n".join(lines)

@@ -30,27 +30,25 @@ REFERENCE_LOSS = 0.001
 WAIT_STEP, WAITS = 1.1, 121
 """Waiting times tried, each so much longer than the one before, up to 1e5 windows."""
 MOST_PLACES = 40
+"""Told when nothing is reported: a network has too many."""
 _MODES = (Mode.LOSS, Mode.DELAY, Mode.CONGESTION, Mode.DOWN, Mode.FAILING, Mode.SLOW, Mode.STALLED, Mode.MTU)
-_ALWAYS = (Mode.LOSS, Mode.DELAY, Mode.DOWN)
 
 
 def floor_rows(problem: Problem, reported: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
-    """Floors of the reported places, all modes; of every measured place, the commonest modes, when nothing is reported."""
-    wanted = set(reported)
-    rows, places = [], 0
+    """Floors in every mode, of the reported places; when nothing is reported, of the first measured ones."""
+    single = [h for h in problem.hypotheses if len(h.groups) == 1]
+    places = dict.fromkeys(tuple(problem.components[c].id for c in h.groups[0]) for h in single)
+    # Both directions reported as one are two places here.
+    wanted = (
+        {ids for ids in places if any(set(ids) <= set(one) for one in reported)} if reported else set(list(places)[:MOST_PLACES])
+    )
+    rows = []
     for mode in _MODES:
-        for hypothesis in problem.hypotheses:
-            if hypothesis.mode is not mode or len(hypothesis.groups) != 1:
-                continue
+        for hypothesis in single:
             ids = tuple(problem.components[c].id for c in hypothesis.groups[0])
-            if wanted and ids not in wanted:
-                continue
-            if not wanted and (mode not in _ALWAYS or places >= MOST_PLACES):
-                continue
-            row = _floor(problem, hypothesis)
+            row = _floor(problem, hypothesis) if hypothesis.mode is mode and ids in wanted else None
             if row is not None:
                 rows.append({"components": list(ids), "mode": mode.value} | row)
-                places += 1
     return rows
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from faultline.inference import locate
-from tests.inference.scenes import DemoLine, components, document, loss, piece
+from tests.inference.scenes import DemoLine, components, delay, document, loss, piece
 
 
 def entry_of(evidence: dict[str, Any]) -> dict[str, Any]:
@@ -179,6 +179,18 @@ def test_the_floor_follows_the_packets_seen() -> None:
         floors.append(row)
     assert floors[1]["value"] < floors[0]["value"] / 2
     assert floors[1]["reference_seconds"] == pytest.approx(floors[0]["reference_seconds"] / 4, rel=0.15)
+
+
+def test_the_floor_is_told_in_every_mode_the_place_can_fail_in() -> None:
+    """Of a healthy line with delays and requests, and of a cut cable that is told with both directions."""
+    request = {"kind": "failure", "protocol": "tcp", "via": ["ce"], "endpoint": "server", "attempts": 600, "failed": 0}
+    healthy = document([loss(["loop-a>"], 4000, 0), delay(["loop-a>"], 0.0), request])
+    told = {(tuple(row["components"]), row["mode"]) for row in locate(healthy)["floor"]}
+    assert {(("loop-a>",), mode) for mode in ("loss", "delay", "congestion", "down")} <= told
+    assert (("server",), "failing") in told
+    cut = locate(DemoLine(seed=3, down=frozenset({"loop-a>", "loop-a<"})).evidence())
+    assert set(cut["verdicts"][0]["components"]) == {"loop-a>", "loop-a<"}
+    assert {tuple(row["components"]) for row in cut["floor"]} >= {("loop-a>",), ("loop-a<",)}
 
 
 def test_faults_at_the_floor_are_found_with_the_power_it_promises() -> None:
