@@ -1,14 +1,17 @@
 """What the operator knows: schema, reading, checking, and the positions from which via follows. Pure."""
 
+from faultline.inventory.calendar import Calendar, DayClass
 from faultline.inventory.model import (
     Component,
     DeviceInterface,
     Dial,
     DialProtocol,
     Freeze,
+    GroupKind,
     Inventory,
     Line,
     LineEnd,
+    LineGroup,
     PlannedWork,
     Position,
     ProbeInterface,
@@ -22,19 +25,26 @@ from faultline.inventory.model import (
 )
 from faultline.inventory.places import Places
 from faultline.inventory.problems import InventoryError, Problem
+from faultline.inventory.promised import Contract, Grade, Vip
 from faultline.inventory.reading import FORMAT, parse, read, read_with_data, read_with_places
 
 __all__ = [
     "FORMAT",
+    "Calendar",
     "Component",
+    "Contract",
+    "DayClass",
     "DeviceInterface",
     "Dial",
     "DialProtocol",
     "Freeze",
+    "Grade",
+    "GroupKind",
     "Inventory",
     "InventoryError",
     "Line",
     "LineEnd",
+    "LineGroup",
     "Places",
     "PlannedWork",
     "Position",
@@ -47,6 +57,7 @@ __all__ = [
     "Trace",
     "TransportProtocol",
     "Vantage",
+    "Vip",
     "parse",
     "read",
     "read_with_data",

@@ -8,6 +8,7 @@ what an attacker does: anchors and aliases, tags, several documents, deep nestin
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import attrs
@@ -225,5 +226,7 @@ def _from_data(value: Any, problems: Problems, path: str, depth: int) -> Node | 
     if value is None or isinstance(value, (str, int, float)):
         text = str(value).lower() if isinstance(value, bool) else value
         return Scalar(text=None if text is None else str(text), line=None)
+    if isinstance(value, date):  # and moments: readers of YAML make them of what looks like one
+        return Scalar(text=value.isoformat(), line=None)
     problems.add(None, path, f"a {type(value).__name__}", "use text, numbers, lists and mappings")
     return None

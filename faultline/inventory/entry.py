@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NO_SUCH = "add it to this file, or correct the name"
 _A_RATE = "100_000_000 for 100 Mbit/s"
 _NUMBER = re.compile(r"[0-9][0-9_]{0,18}")
+_DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
 class Entry:
@@ -72,6 +74,10 @@ class Entry:
         """Whether the key is there with something in it."""
         value = self._node.entries.get(key)
         return value is not None and not (isinstance(value, Scalar) and value.text is None)
+
+    def __contains__(self, key: str) -> bool:
+        """Whether the key is there, with or without something in it."""
+        return key in self._node.entries
 
     def _value(self, key: str, *, required: bool, remedy: str) -> Node | None:
         if self.has(key):
@@ -137,6 +143,24 @@ class Entry:
         remedy = remedy or meant(text, allowed, otherwise="choose one of them")
         self.wrong(key, f"{text!r} is not one of {', '.join(allowed)}", remedy)
         return None
+
+    def option(self, key: str, of: type[E]) -> E | None:
+        """A word of a closed list; None where the key is absent."""
+        return self.choice(key, of) if key in self else None
+
+    def decimal(self, key: str, *, least: str, most: str, example: str) -> Decimal | None:
+        """A number within bounds, as it is written: 99.95 is not quite that in binary."""
+        text = self.text(key)
+        if text is None:
+            return None
+        if not _DECIMAL.fullmatch(text):
+            self.wrong(key, f"{text!r} is not a number", f"write it without a unit, e.g. {example}")
+            return None
+        number = Decimal(text)
+        if not Decimal(least) <= number <= Decimal(most):
+            self.wrong(key, f"{text} is not between {least} and {most}", f"e.g. {example}")
+            return None
+        return number
 
     def instant_ns(self, key: str) -> int | None:
         """A required instant: ISO 8601 with its offset from UTC."""

@@ -11,6 +11,7 @@ from faultline.inventory.endpoints import HOSTS
 from faultline.inventory.entry import Entry
 from faultline.inventory.extent import everything_on
 from faultline.inventory.model import Component, Line, LineEnd, Tenant
+from faultline.inventory.promised import Contract, Grade, contract_of
 from faultline.records.incident import Base
 from faultline.records.terms import ComponentKind, Direction, LineCode, TenantId
 
@@ -52,6 +53,8 @@ def line_of(
         "grade",
         "type",
         "cir_bps",
+        "eir_bps",
+        "contract",
         "state",
         "time_zone",
         "backup",
@@ -61,8 +64,9 @@ def line_of(
         "reports_to",
     )
     tenant = entry.reference("tenant", known_tenants, "tenant", required=True)
-    customer, grade, type_ = entry.text("customer"), entry.text("grade"), entry.text("type")
-    cir_bps = entry.number("cir_bps")
+    customer, grade, type_ = entry.text("customer"), entry.option("grade", Grade), entry.text("type")
+    cir_bps, eir_bps = entry.number("cir_bps"), entry.number("eir_bps")
+    contract = _contract(entry)
     state = entry.choice("state", LineState, default=LineState.IN_SERVICE)
     time_zone = _time_zone(entry)
     backup, reports_to = _backup(entry, code, lines), _reports_to(entry)
@@ -85,11 +89,19 @@ def line_of(
         grade=grade,
         type=type_,
         cir_bps=cir_bps,
+        eir_bps=eir_bps,
+        contract=contract,
         state=state.value,
         time_zone=time_zone,
         backup=backup,
         reports_to=reports_to,
     )
+
+
+def _contract(entry: Entry) -> Contract:
+    remedy = "say what is to be kept, e.g. {availability_percent: 99.95}"
+    inner = entry.entry("contract", remedy=remedy) if "contract" in entry else None
+    return contract_of(inner) if inner is not None else Contract()
 
 
 def _end(

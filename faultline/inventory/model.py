@@ -10,6 +10,8 @@ from enum import StrEnum
 
 import attrs
 
+from faultline.inventory.calendar import PLAIN, Calendar
+from faultline.inventory.promised import Contract, Grade, Vip
 from faultline.records.incident import Base
 from faultline.records.terms import (
     ComponentKind,
@@ -34,6 +36,9 @@ class Tenant:
 
     id: TenantId
     name: str
+    vip: Vip | None = None
+    calendar: str | None = None
+    """Id of the calendar its days go by; None: Monday to Friday are worked."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -125,9 +130,13 @@ class Line:
     z_end: LineEnd
     path: tuple[Base, ...]
     """Components from A to Z, each once."""
-    grade: str | None = None
+    grade: Grade | None = None
     type: str | None = None
     cir_bps: int | None = None
+    """Committed rate."""
+    eir_bps: int | None = None
+    """What it may exceed the committed rate by."""
+    contract: Contract = attrs.field(factory=Contract)
     state: str = "in_service"
     time_zone: str | None = None
     """IANA name; None: UTC."""
@@ -135,6 +144,26 @@ class Line:
     """The other line of a two-carrier pair."""
     reports_to: Direction | None = None
     """Towards the end the collector is behind, where the reports of the line's probes cross the line itself."""
+
+
+class GroupKind(StrEnum):
+    """What holds lines together."""
+
+    GROUP = "group"
+    """Somebody looks at them together."""
+    BUNDLE = "bundle"
+    """They carry one service together (n lines of 2 Mbit/s): one that fails costs rate, not the service."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class LineGroup:
+    """Lines of one tenant that belong together, and the services that ride on them."""
+
+    id: str
+    name: str
+    kind: GroupKind
+    lines: tuple[LineCode, ...]
+    services: tuple[Base, ...] = ()
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -271,3 +300,10 @@ class Inventory:
     dials: Mapping[DialId, Dial] = attrs.field(factory=dict)
     traces: Mapping[TraceId, Trace] = attrs.field(factory=dict)
     device_interfaces: tuple[DeviceInterface, ...] = ()
+    groups: Mapping[str, LineGroup] = attrs.field(factory=dict)
+    calendars: Mapping[str, Calendar] = attrs.field(factory=dict)
+
+    def calendar_of(self, line: Line) -> Calendar:
+        """The calendar that a line's customer goes by."""
+        tenant = self.tenants.get(line.tenant)
+        return self.calendars.get(tenant.calendar or "", PLAIN) if tenant is not None else PLAIN

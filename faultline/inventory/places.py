@@ -13,10 +13,12 @@ from faultline.inventory.entry import Entry
 from faultline.inventory.problems import Problem, Problems
 
 KEYS: Mapping[str, str] = {
+    "calendars": "id",
     "tenants": "id",
     "sites": "id",
     "components": "id",
     "lines": "code",
+    "groups": "id",
     "vantages": "id",
     "sessions": "id",
     "dials": "id",

@@ -1,7 +1,7 @@
 """The inventory file to records: every mistake is found in one reading, nothing is guessed.
 
 Goes in: YAML (or plain data). Comes out: an `Inventory` whose references all hold, or `InventoryError` with every problem. What
-belongs to each section is known to `faultline.inventory.components`, `lines`, `vantages`, `active`, `interfaces` and `planned`.
+belongs to each section is known to the module that is called like it.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from typing import Any
 import attrs
 
 from faultline.inventory.active import Ground, dial_of, session_of, trace_of
+from faultline.inventory.calendar import Calendar
+from faultline.inventory.calendars import calendar_of
 from faultline.inventory.components import check_references, component_of
 from faultline.inventory.document import MOST_OCTETS, Node, Table, compose, from_data, to_data
 from faultline.inventory.entry import Entry
+from faultline.inventory.groups import Members, group_of, refuse_second_bundles
 from faultline.inventory.interfaces import interfaces_of
 from faultline.inventory.lines import line_of, refuse_shared_addresses
 from faultline.inventory.model import (
@@ -23,6 +26,7 @@ from faultline.inventory.model import (
     Dial,
     Inventory,
     Line,
+    LineGroup,
     Site,
     Tenant,
     TestSession,
@@ -32,6 +36,7 @@ from faultline.inventory.model import (
 from faultline.inventory.places import Places
 from faultline.inventory.planned import freezes_of, works_of
 from faultline.inventory.problems import InventoryError, Problem, Problems
+from faultline.inventory.promised import Vip
 from faultline.inventory.vantages import refuse_ambiguous, vantage_of
 from faultline.records.incident import Base
 from faultline.records.terms import DialId, LineCode, Owner, SessionId, TenantId, TraceId, VantageId
@@ -39,10 +44,12 @@ from faultline.records.terms import DialId, LineCode, Owner, SessionId, TenantId
 FORMAT = "faultline-inventory/1"
 SECTIONS = (
     "format",
+    "calendars",
     "tenants",
     "sites",
     "components",
     "lines",
+    "groups",
     "vantages",
     "sessions",
     "dials",
@@ -141,10 +148,12 @@ class _Reader:
 
     def __init__(self, root: Entry) -> None:
         self._root = root
+        self._calendars = _Section()
         self._tenants = _Section()
         self._sites = _Section()
         self._components = _Section()
         self._lines = _Section()
+        self._groups = _Section()
         self._vantages = _Section()
         self._sessions = _Section()
         self._dials = _Section()
@@ -157,10 +166,12 @@ class _Reader:
         form = root.text("format", required=True, remedy=f"add `format: {FORMAT}`")
         if form not in {None, FORMAT}:
             root.wrong("format", f"{form!r} is not {FORMAT}", "this version of Faultline reads no other")
+        calendars = {c.id: c for c in self._read_calendars()}
         tenants = {t.id: t for t in self._read_tenants()}
         sites = {s.id: s for s in self._read_sites()}
         components = {c.id: c for c in self._read_components()}
         lines = {line.code: line for line in self._read_lines(tenants, components)}
+        groups = {g.id: g for g in self._read_groups(lines, components)}
         vantages = {v.id: v for v in self._read_vantages(lines)}
         ground = Ground(
             components=components,
@@ -187,18 +198,27 @@ class _Reader:
             freezes=tuple(freezes_of(root.entries("freezes"), tenants=self._tenants.seen, lines=self._lines.seen)),
             dials=dials,
             traces=traces,
+            groups=groups,
+            calendars=calendars,
         )
+
+    def _read_calendars(self) -> Iterable[Calendar]:
+        for entry in self._root.entries("calendars"):
+            found = calendar_of(entry, calendar=self._calendars.admit(entry, "calendar"))
+            if found is not None:
+                yield found
 
     def _read_tenants(self) -> Iterable[Tenant]:
         for entry in self._root.entries("tenants", required=True, remedy="list whose lines these are"):
-            entry.only("id", "name")
-            name = entry.text("name")
+            entry.only("id", "name", "vip", "calendar")
+            name, vip = entry.text("name"), entry.option("vip", Vip)
+            calendar = entry.reference("calendar", self._calendars.seen, "calendar")
             found = self._tenants.admit(entry, "tenant")
             if found is None:
                 continue
             if found.startswith("_"):
                 entry.wrong("id", f"{found!r} begins with `_`", "such names are Faultline's own, e.g. for unassigned traffic")
-            yield Tenant(id=TenantId(found), name=name or found)
+            yield Tenant(id=TenantId(found), name=name or found, vip=vip, calendar=calendar)
 
     def _read_sites(self) -> Iterable[Site]:
         for entry in self._root.entries("sites"):
@@ -237,6 +257,18 @@ class _Reader:
                 made.append(line)
                 yield line
         refuse_shared_addresses(made, components, self._components.seen)
+
+    def _read_groups(self, lines: Mapping[LineCode, Line], components: Mapping[Base, Component]) -> Iterable[LineGroup]:
+        members = Members(
+            lines=lines, known_lines=self._lines.seen, components=components, known_components=self._components.seen
+        )
+        made: list[tuple[Entry, LineGroup]] = []
+        for entry in self._root.entries("groups"):
+            group = group_of(entry, self._groups.admit(entry, "group"), members)
+            if group is not None:
+                made.append((entry, group))
+        refuse_second_bundles(made)
+        return [group for _, group in made]
 
     def _read_vantages(self, lines: Mapping[LineCode, Line]) -> Iterable[Vantage]:
         points: dict[str, Entry] = {}

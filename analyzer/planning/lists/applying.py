@@ -13,6 +13,7 @@ import attrs
 
 from analyzer.planning.lists.columns import Attribute
 from analyzer.planning.lists.differences import texts
+from analyzer.planning.lists.grouping import Groups
 from analyzer.planning.lists.line_types import LineType, built
 from analyzer.planning.lists.plain import Document
 from analyzer.planning.lists.rows import LineChange, Origin
@@ -23,6 +24,7 @@ _SAME = {
     Attribute.CUSTOMER: "customer",
     Attribute.GRADE: "grade",
     Attribute.CIR: "cir_bps",
+    Attribute.EIR: "eir_bps",
     Attribute.STATE: "state",
     Attribute.TIME_ZONE: "time_zone",
     Attribute.BACKUP: "backup",
@@ -32,8 +34,17 @@ _ENDS = {
     "a_end": (Attribute.A_NAME, Attribute.A_SITE, Attribute.A_PREFIXES),
     "z_end": (Attribute.Z_NAME, Attribute.Z_SITE, Attribute.Z_PREFIXES),
 }
+_CONTRACT = {
+    Attribute.AVAILABILITY: "availability_percent",
+    Attribute.LOSS: "loss_percent",
+    Attribute.ROUND_TRIP: "round_trip_ms",
+    Attribute.VARIATION: "variation_ms",
+}
+_OF_TENANT = {Attribute.VIP: "vip", Attribute.CALENDAR: "calendar"}
+"""Attributes of the customer, said in the rows of its lines."""
 _WHAT_REFERS = ("vantages", "sessions", "dials", "traces")
-_WHAT_PLANS = {"planned": ("components",), "freezes": ("lines", "tenants")}
+_WHAT_NAMES = {"planned": ("components",), "freezes": ("lines", "tenants"), "groups": ("lines",)}
+"""Entries that name several things, and go with the last of them."""
 
 
 @attrs.define(slots=True, kw_only=True)
@@ -77,6 +88,8 @@ class _Applying:
         self._sites = {str(entry["id"]): dict(entry) for entry in document.get("sites", ())}
         self._components = {str(entry["id"]): dict(entry) for entry in document.get("components", ())}
         self._lines = {str(entry["code"]): dict(entry) for entry in document.get("lines", ())}
+        self._groups = Groups(document)
+        self._of_tenants: dict[tuple[str, Attribute], tuple[str, Origin]] = {}
         self._said: set[str] = set()
         self._found = Applied(document=self._document)
 
@@ -98,7 +111,12 @@ class _Applying:
         values = change.values
         line: dict[str, Any] = dict(known or {"code": change.code})
         line |= {key: values[attribute] for attribute, key in _SAME.items() if attribute in values}
+        if any(attribute in values for attribute in _CONTRACT):
+            said = {key: values[attribute] for attribute, key in _CONTRACT.items() if attribute in values}
+            line["contract"] = {**line.get("contract", {}), **said}
         line["tenant"] = self._tenant(change, known)
+        self._say_of_tenant(line["tenant"], change)
+        self._found.problems += self._groups.put(line, change)
         for key, (name, site, prefixes) in _ENDS.items():
             end = dict(line.get(key, {}))
             end |= {
@@ -128,6 +146,20 @@ class _Applying:
             self._tenants[found] = {"id": found, "name": customer or found}
             self._by_name[customer] = found
         return found
+
+    def _say_of_tenant(self, tenant: str, change: LineChange) -> None:
+        """What a row says of the customer; another row must not say otherwise."""
+        for attribute, key in _OF_TENANT.items():
+            value = change.values.get(attribute)
+            if value is None:
+                continue
+            first, origin = self._of_tenants.setdefault((tenant, attribute), (value, change.origin))
+            if value != first:
+                wrong = f"{value!r} for {tenant!r}, and row {origin.row} says {first!r}"
+                self._found.problems.append(
+                    change.origin.problem(attribute, wrong, "a customer has one: correct one of the rows")
+                )
+            self._tenants[tenant][key] = first
 
     def _build(self, line: dict[str, Any], change: LineChange, known: Mapping[str, Any] | None) -> None:
         """Give it the components of its type, unless somebody has described its path."""
@@ -162,8 +194,8 @@ class _Applying:
             self._components.pop(str(base), None)
 
     def _forget(self) -> None:
-        """Windows and freezes of what is gone go with it; a freeze of nobody left would be one of everybody."""
-        for section, keys in _WHAT_PLANS.items():
+        """Windows, freezes and groups of what is gone go with it; a freeze of nobody left would be one of everybody."""
+        for section, keys in _WHAT_NAMES.items():
             known = {"components": self._components, "lines": self._lines, "tenants": self._tenants}
             left = []
             for entry in self._document.get(section, ()):
@@ -182,6 +214,7 @@ class _Applying:
                 for code in found.missing:
                     self._remove(code)
                 found.missing = []
+        self._groups.write(self._document)
         if found.removed:
             self._forget()
         self._document |= {

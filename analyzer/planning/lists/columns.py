@@ -25,9 +25,18 @@ class Attribute(StrEnum):
     GRADE = "grade"
     TYPE = "type"
     CIR = "cir"
+    EIR = "eir"
     STATE = "state"
     TIME_ZONE = "time_zone"
     BACKUP = "backup"
+    GROUPS = "groups"
+    BUNDLE = "bundle"
+    VIP = "vip"
+    CALENDAR = "calendar"
+    AVAILABILITY = "availability"
+    LOSS = "loss"
+    ROUND_TRIP = "round_trip"
+    VARIATION = "variation"
     A_NAME = "a_name"
     A_SITE = "a_site"
     A_PREFIXES = "a_prefixes"
@@ -58,9 +67,18 @@ _SYNONYMS: Mapping[Attribute, Sequence[str]] = {
     Attribute.GRADE: ("level", "sla", "等级", "保障等级", "业务等级"),
     Attribute.TYPE: ("line type", "service type", "类型", "业务类型", "专线类型"),
     Attribute.CIR: ("bandwidth", "rate", "cir_bps", "contracted rate", "带宽", "速率", "签约带宽"),
+    Attribute.EIR: ("excess rate", "burst", "eir_bps", "突发带宽", "峰值带宽"),
     Attribute.STATE: ("status", "状态", "电路状态"),
     Attribute.TIME_ZONE: ("time zone", "timezone", "时区"),
     Attribute.BACKUP: ("backup line", "protection", "备用电路", "备份电路", "主备电路"),
+    Attribute.GROUPS: ("group", "line group", "线路组", "业务组", "分组"),
+    Attribute.BUNDLE: ("bundle group", "捆绑", "捆绑组"),
+    Attribute.VIP: ("customer level", "vip level", "客户级别", "客户等级", "vip等级"),
+    Attribute.CALENDAR: ("holidays", "日历"),
+    Attribute.AVAILABILITY: ("availability percent", "uptime", "可用率", "可用性"),
+    Attribute.LOSS: ("packet loss", "loss percent", "丢包率"),
+    Attribute.ROUND_TRIP: ("delay", "latency", "rtt", "round trip ms", "时延", "往返时延"),
+    Attribute.VARIATION: ("jitter", "delay variation", "variation ms", "抖动", "时延抖动"),
     Attribute.A_NAME: ("a end", "a city", "a-end", "a端", "a端城市", "a端地址"),
     Attribute.A_SITE: ("a site", "a端机房", "a端站点"),
     Attribute.A_PREFIXES: ("a prefix", "a address", "a addresses", "a network", "a ip", "a端ip", "a端网段", "a端地址段"),

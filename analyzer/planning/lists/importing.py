@@ -24,12 +24,19 @@ from faultline.inventory.problems import Problem
 
 _YAML = frozenset({".yaml", ".yml"})
 _LINE_KEY = re.compile(r"lines\[(\d+)\](?:\.(\w+))?(?:\.(\w+))?")
+_TENANT_KEY = re.compile(r"tenants\[(\d+)\]\.(\w+)")
+_TENANT_COLUMN_OF = {"id": Attribute.TENANT, "name": Attribute.CUSTOMER, "vip": Attribute.VIP, "calendar": Attribute.CALENDAR}
 _COLUMN_OF = {
     ("tenant", None): Attribute.TENANT,
     ("customer", None): Attribute.CUSTOMER,
     ("grade", None): Attribute.GRADE,
     ("type", None): Attribute.TYPE,
     ("cir_bps", None): Attribute.CIR,
+    ("eir_bps", None): Attribute.EIR,
+    ("contract", "availability_percent"): Attribute.AVAILABILITY,
+    ("contract", "loss_percent"): Attribute.LOSS,
+    ("contract", "round_trip_ms"): Attribute.ROUND_TRIP,
+    ("contract", "variation_ms"): Attribute.VARIATION,
     ("state", None): Attribute.STATE,
     ("time_zone", None): Attribute.TIME_ZONE,
     ("backup", None): Attribute.BACKUP,
@@ -128,6 +135,13 @@ def _checked(document: plain.Document, origins: Mapping[str, Origin]) -> list[Pr
 
 
 def _translated(problem: Problem, document: plain.Document, origins: Mapping[str, Origin]) -> Problem:
+    of_tenant = _TENANT_KEY.match(problem.key)
+    if of_tenant is not None:
+        tenant = document["tenants"][int(of_tenant[1])]["id"]
+        codes = (str(line["code"]) for line in document["lines"] if line["tenant"] == tenant)
+        origin = next((origins[code] for code in codes if code in origins), None)
+        attribute = _TENANT_COLUMN_OF.get(of_tenant[2])
+        return origin.problem(attribute, problem.wrong, problem.remedy) if origin is not None else problem
     match = _LINE_KEY.match(problem.key)
     if match is None:
         return problem

@@ -10,6 +10,7 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -17,6 +18,7 @@ from analyzer.planning.lists.columns import Attribute, folded
 from analyzer.planning.lists.line_types import LineType
 from faultline.inventory.lines import LineState
 from faultline.inventory.problems import meant
+from faultline.inventory.promised import MOST_MS, Grade, Vip
 
 
 class Action(StrEnum):
@@ -25,15 +27,6 @@ class Action(StrEnum):
     ADD = "add"
     CHANGE = "change"
     REMOVE = "remove"
-
-
-class Grade(StrEnum):
-    """Grades of lines."""
-
-    AAA = "AAA"
-    AA = "AA"
-    A = "A"
-    ORDINARY = "ordinary"
 
 
 class CellError(ValueError):
@@ -54,6 +47,15 @@ _ACTIONS = {
     "删除": Action.REMOVE,
 }
 _GRADES = {"3a": Grade.AAA, "2a": Grade.AA, "1a": Grade.A, "普通": Grade.ORDINARY, "standard": Grade.ORDINARY}
+_VIPS = {
+    "至尊": Vip.SUPREME,
+    "钻石": Vip.DIAMOND,
+    "金牌": Vip.GOLD,
+    "金": Vip.GOLD,
+    "银牌": Vip.SILVER,
+    "银": Vip.SILVER,
+    "贵宾": Vip.VIP,
+}
 _STATES = {
     "在用": LineState.IN_SERVICE,
     "正常": LineState.IN_SERVICE,
@@ -88,6 +90,9 @@ _RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmg]?)(?:bit/s|bps|b/s|bit|b)?")
 _FACTOR = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _LEAST_BARE_BPS = 10_000
 """A bare number below this was meant in Mbit/s by whoever wrote it, or not: it is asked."""
+_PERCENT = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)\s*(%?)")
+_DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?)(ms|s|毫秒|秒)?")
+_LEAST_AVAILABILITY = 50
 _SCIENTIFIC = re.compile(r"[0-9](?:\.[0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[\s;,、；，]+")  # noqa: RUF001 - as Chinese lists have them
 _INVISIBLE = {"\u200b", "\u200c", "\u200d", "\u2060", "\ufeff", "\u00ad"}
@@ -126,6 +131,48 @@ def rate_bps(text: str) -> int:
     if not match[2] and found < _LEAST_BARE_BPS:
         raise CellError(f"{text!r} has no unit", f"write {match[1]}M for Mbit/s, or the rate in bit/s")
     return found
+
+
+def availability_percent(text: str) -> str:
+    """A share of time: `99.95%`, the same without its sign, or 0.9995 as a spreadsheet keeps it behind the sign."""
+    match = _PERCENT.fullmatch(plain(text))
+    found = Decimal(match[1]) if match is not None else Decimal(0)
+    if match is not None and not match[2] and Decimal("0.5") <= found <= 1:
+        found *= 100
+    if not _LEAST_AVAILABILITY <= found <= 100:  # noqa: PLR2004 - percent
+        raise CellError(f"{text!r} is no availability", "write it in percent, e.g. 99.95%")
+    return _digits(found)
+
+
+def loss_percent(text: str) -> str:
+    """A share of packets. Without its sign nobody knows whether 0.1 is one in ten or one in a thousand."""
+    match = _PERCENT.fullmatch(plain(text))
+    if match is None or Decimal(match[1]) > _LEAST_AVAILABILITY:
+        raise CellError(f"{text!r} is no loss ratio", "write it in percent, e.g. 0.1%")
+    if not match[2] and Decimal(match[1]):
+        raise CellError(f"{text!r} has no unit", f"write {match[1]}% as a text, or what it is in percent")
+    return _digits(Decimal(match[1]))
+
+
+def milliseconds(text: str) -> str:
+    """A time: `30`, `30 ms`, `0.03 s`."""
+    match = _DURATION.fullmatch(plain(text).lower().replace(" ", ""))
+    found = Decimal(match[1]) * (1000 if match[2] in {"s", "秒"} else 1) if match is not None else Decimal(0)
+    if not 0 < found <= MOST_MS:
+        raise CellError(f"{text!r} is no time", "write it in milliseconds, e.g. 30")
+    return _digits(found)
+
+
+def _digits(number: Decimal) -> str:
+    return format(number.normalize(), "f")
+
+
+def names(text: str) -> list[str]:
+    """Names of groups."""
+    found = [code(part) for part in _SEPARATORS.split(plain(text)) if part]
+    if not found:
+        raise CellError(f"{text!r} has no name in it", "write names without spaces, several separated by a comma")
+    return list(dict.fromkeys(found))
 
 
 def prefixes(text: str) -> list[str]:
@@ -178,9 +225,18 @@ READERS: Mapping[Attribute, Callable[[str], Any]] = {
     Attribute.GRADE: _word(Grade, _GRADES),
     Attribute.TYPE: _word(LineType, _TYPES),
     Attribute.CIR: rate_bps,
+    Attribute.EIR: rate_bps,
     Attribute.STATE: _word(LineState, _STATES),
     Attribute.TIME_ZONE: plain,
     Attribute.BACKUP: code,
+    Attribute.GROUPS: names,
+    Attribute.BUNDLE: names,
+    Attribute.VIP: _word(Vip, _VIPS),
+    Attribute.CALENDAR: code,
+    Attribute.AVAILABILITY: availability_percent,
+    Attribute.LOSS: loss_percent,
+    Attribute.ROUND_TRIP: milliseconds,
+    Attribute.VARIATION: milliseconds,
     Attribute.A_NAME: plain,
     Attribute.A_SITE: code,
     Attribute.A_PREFIXES: prefixes,

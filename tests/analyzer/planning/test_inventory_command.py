@@ -74,7 +74,7 @@ def test_programs_get_the_mistakes_as_json(tmp_path: Path, capsys: pytest.Captur
 def test_a_line_that_nobody_looks_at_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It is no mistake, but nothing will ever be measured there."""
     text = EXAMPLE.read_text()
-    line = text[text.index("  - code:") : text.index("# Where something looks")]
+    line = text[text.index("  - code:") : text.index("# Lines of one tenant")]
     file = tmp_path / "inv.yaml"
     file.write_text(text.replace(line, line + line.replace("CN-NB-0017", "CN-NB-0018")))
     call("check", str(file))
