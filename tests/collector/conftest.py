@@ -193,10 +193,10 @@ class Ground:
         return self.collector.counters.stage(name).snapshot().document()
 
 
-def open_ground(folder: Path, *, disk: Disk | None = None) -> Ground:
-    """A new collector, or one on what an earlier one left in the folder."""
+def open_ground(folder: Path, *, disk: Disk | None = None, **changes: Any) -> Ground:
+    """A new collector, or one on what an earlier one left in the folder; its configuration may be changed."""
     store = StoreConfig(data=folder / "store", durable=False)
-    config = CollectorConfig(data=folder / "collector", store=store)
+    config = CollectorConfig(data=folder / "collector", store=store, **changes)
     return Ground(config=config, collector=open_collector(config, places=DIRECTORY, disk=disk), disk=disk)
 
 
