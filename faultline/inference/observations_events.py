@@ -81,11 +81,17 @@ def standing(events: Iterable[DeviceEvent], at_ns: int) -> list[DeviceEvent]:
     """What holds at a moment: of each thing the newest said until then, if it is raised and not too old; newest first."""
     newest: dict[tuple[str, str, str], DeviceEvent] = {}
     for event in events:
-        known = newest.get(event.key)
-        if event.happened_ns <= at_ns and (known is None or event.is_newer_than(known)):
-            newest[event.key] = event
+        if event.happened_ns <= at_ns:
+            newest[event.key] = _newer(newest.get(event.key), event)
     held = [event for event in newest.values() if event.raised and at_ns - event.happened_ns < valid_ns(event)]
     return sorted(held, key=lambda event: (-event.happened_ns, event.id))
+
+
+def _newer(known: DeviceEvent | None, event: DeviceEvent) -> DeviceEvent:
+    """Of two that were said at once, always the same one."""
+    if known is None or event.is_newer_than(known):
+        return event
+    return known if known.is_newer_than(event) else max(known, event, key=lambda one: one.id)
 
 
 def event_observations(

@@ -110,7 +110,7 @@ def _our_own(entry: Mapping[str, Any], components: Sequence[str]) -> str:
 def place_words(problem: Problem, group: Sequence[int]) -> str:
     """A component, a few by name, or the span of a class."""
     names = [str(problem.components[c].id) for c in group]
-    if len(names) == 1:
+    if len({_SPEAKER.name(name) for name in names}) == 1:  # both directions of one place are one place
         return place(_SPEAKER, names)
     ends = span(problem, group)
     if ends is None:
