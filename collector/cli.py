@@ -8,6 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from collector import archive_files, decode
+from collector.events import command as event_commands
 from collector.search import command as flows
 from faultline.runtime import console
 
@@ -52,6 +53,7 @@ def run(
 decode.register(app)
 archive_files.register(app)
 flows.register(app)
+event_commands.register(app)
 
 
 def main() -> NoReturn:

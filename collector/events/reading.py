@@ -96,7 +96,8 @@ def _of_rule(rule: TrapRule, heard: Notification, *, raised: bool) -> Saying:
         peer=_peer(_instance(heard, rule.peer)),
         arriving=rule.arriving,
         text=_text(heard),
-        token=f"{heard.uptime_ticks} {heard.request} {heard.oid}",
+        # All of it: there are devices that number no request, and a card that fails takes all its ports down in one tick.
+        token=f"{heard.uptime_ticks} {heard.request} {heard.oid} {heard.variables}",
     )
 
 

@@ -213,7 +213,7 @@ class Security:
         user = self._sender(message)
         if isinstance(user, Refusal):
             return self._refuse(user, message, now_ns)
-        keys = self._keys.get((message.engine_id, message.user)) or _localised(user, message.engine_id)
+        keys = self._keys.get((message.engine_id, message.user)) or localised(user, message.engine_id)
         if not self._is_authentic(octets, message, keys):
             return self._refuse(Refusal.DIGEST, message, now_ns)
         self._remember(message, keys)
@@ -307,7 +307,7 @@ class Security:
         return octets[:at] + digest + octets[at + len(digest) :]
 
 
-def _localised(user: User, engine_id: bytes) -> LocalKeys:
+def localised(user: User, engine_id: bytes) -> LocalKeys:
     """A user's keys at an engine (RFC 3414 appendix A.2)."""
 
     def local(key: bytes) -> bytes:

@@ -104,11 +104,11 @@ def notified(oid: str, *pairs: tuple[str, int | str], reader: Reader | None = No
             ("LINK_DOWN", True, "ge-0/0/0", None),
         ),
         (
-            "rpd[1]: RPD_BGP_NEIGHBOR_STATE_CHANGED: BGP peer 10.0.0.2 (External AS 1) changed state from Established to Idle (event x)",
+            "rpd[1]: RPD_BGP_NEIGHBOR_STATE_CHANGED: BGP peer 10.0.0.2 (Internal) changed state from Established to Idle (x)",
             ("BGP_DOWN", True, None, "10.0.0.2"),
         ),
         (
-            "rpd[1]: RPD_BGP_NEIGHBOR_STATE_CHANGED: BGP peer 10.0.0.2 (External AS 1) changed state from OpenConfirm to Established (event x)",
+            "rpd: RPD_BGP_NEIGHBOR_STATE_CHANGED: BGP peer 10.0.0.2 (Internal) changed state from OpenConfirm to Established",
             ("BGP_DOWN", False, None, "10.0.0.2"),
         ),
         (

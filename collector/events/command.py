@@ -1,0 +1,116 @@
+"""`collector events list`: what devices and people told lately, and what stands now, from the state store.
+
+Goes in: the collector's configuration. Comes out: a table for people, or one JSON object a line. The collector may run or not.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from collector.moments import LATEST_NS, moment_ns
+from faultline.records.device_event import DeviceEvent
+from faultline.runtime import console
+
+_SHOWN = 80
+"""Characters of a text in the table; --json has all of it."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    group = typer.Typer(name="events", help="What devices and people tell.", no_args_is_help=True)
+
+    @group.callback()
+    def _events() -> None:
+        """What devices and people tell."""
+
+    group.command(name="list")(list_events)
+    app.add_typer(group)
+
+
+def list_events(
+    config: Annotated[Path, typer.Option("--config", "-c", help="collector.yaml of the collector that hears them.")],
+    *,
+    since: Annotated[str, typer.Option("--since", help="First moment, as 2026-01-31T08:00 (UTC unless it says) or 2h.")] = "",
+    number: Annotated[int, typer.Option("--number", "-n", min=1, max=100_000, help="At most so many, the newest.")] = 50,
+    standing: Annotated[bool, typer.Option("--standing", help="What is raised now instead of what was told lately.")] = False,
+    unmapped: Annotated[
+        bool, typer.Option("--unmapped", help="Only what the inventory has no component for: ports to add to it.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Events, the newest last: when, who said what of which part, and of which component that is."""
+    from collector.config import read_config  # noqa: PLC0415 - stores are loaded only when used
+    from faultline.store.device_events import DeviceEventBook  # noqa: PLC0415
+    from faultline.store.state import StateStore  # noqa: PLC0415
+
+    since_ns = moment_ns("--since", since, now_ns=time.time_ns()) if since else 0
+    store = read_config(config).store
+    if not store.state_file.is_file():
+        raise console.CommandError(
+            f"{store.state_file}: no such file", hint="store.data must be the folder of a collector that has run"
+        )
+    state = StateStore(store.state_file)
+    try:
+        book = DeviceEventBook(state)
+        if standing:
+            found = [one.event for one in book.states(raised=True) if one.event.happened_ns >= since_ns]
+            found.sort(key=lambda event: event.happened_ns)
+        else:
+            found = book.between(since_ns, LATEST_NS, newest=None if unmapped else number)
+    finally:
+        state.close()
+    found = [event for event in found if not unmapped or event.component is None][-number:]
+    if as_json:
+        for event in found:
+            typer.echo(json.dumps(document_of(event), ensure_ascii=False))
+        return
+    _show(found)
+    console.say(f"{len(found)} events")
+
+
+def document_of(event: DeviceEvent) -> dict[str, Any]:
+    """As JSON has it: what is not known is left out."""
+    document: dict[str, Any] = {
+        "id": event.id,
+        "happened_ns": event.happened_ns,
+        "received_ns": event.received_ns,
+        "told_ns": event.told_ns,
+        "event": event.name,
+        "raised": event.raised,
+        "sender": event.sender,
+        "place": event.place,
+        "component": event.component,
+        "tenant": event.tenant,
+        "source": event.source.value,
+        "text": event.text,
+    }
+    return {key: value for key, value in document.items() if value is not None}
+
+
+def _show(events: list[DeviceEvent]) -> None:
+    from rich import box  # noqa: PLC0415 - --json does without it
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table("when (UTC)", "event", "", "sender", "place", "component", "by", "text", box=box.SIMPLE)
+    for event in events:
+        when = dt.datetime.fromtimestamp(event.happened_ns / 1e9, tz=dt.UTC)
+        cells = (
+            f"{when:%Y-%m-%d %H:%M:%S}",
+            event.name,
+            "raised" if event.raised else "over",
+            event.sender,
+            event.place or "-",
+            event.component or "-",
+            event.source.value,
+            event.text[:_SHOWN],
+        )
+        table.add_row(*(Text(cell) for cell in cells))  # devices' own words are no markup
+    Console().print(table)
