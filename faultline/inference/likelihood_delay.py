@@ -110,7 +110,7 @@ def delay_row(
     sigma = 1.4826 * base.mad_us
     clock = 0.0 if observation.round_trip else quality.clock_error_us
     wander = 3.0 if observation.passive else 1.0
-    extra = clock**2 + extra_us**2
+    extra = clock**2 + extra_us**2 + quality.late_us**2
 
     def statistic(
         value: float | None, usual: float | None, own: float, queues: tuple[tuple[float, float], ...], follows: float | None
@@ -165,13 +165,13 @@ class ResponseRow:
         return self.tau * log_mean([(0.5, plain), (0.5, around(self.shift - expected, math.hypot(spread, STALL_SPREAD)))])
 
 
-def response_row(observation: Response, seconds: float) -> ResponseRow:
-    """The row of a response observation."""
+def response_row(observation: Response, seconds: float, *, hosts_us: float = 0.0) -> ResponseRow:
+    """The row of a response observation; `hosts_us` as of a delay: busy hosts answer late, and read answers late."""
     base = observation.baseline
     if base is None or min(observation.n, base.n) < LEAST_DELAY_SAMPLES or min(observation.median_us, base.median_us) <= 0:
         return ResponseRow(shift=0.0, spread=1.0, tau=0.0)
     sampling = 1.858 * base.mad_us / base.median_us * math.sqrt(1 / observation.n + 1 / base.n)
-    spread = math.hypot(sampling, RESPONSE_FLOOR)
+    spread = math.hypot(sampling, RESPONSE_FLOOR, math.log1p(math.hypot(observation.quality.late_us, hosts_us) / base.median_us))
     return ResponseRow(
         shift=max(math.log(observation.median_us / base.median_us), -spread),  # faster is no fault
         spread=spread,

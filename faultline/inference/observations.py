@@ -17,6 +17,7 @@ from faultline.inference.observations_endpoints import endpoint_observations
 from faultline.inference.observations_ends import Elsewhere, end_observations
 from faultline.inference.observations_events import CredenceOf, event_observations, usual_credence
 from faultline.inference.observations_hosts import interface_observations, silence_observations
+from faultline.inference.observations_lateness import lateness_us
 from faultline.inference.observations_routes import TracedRoute, moved, passages
 from faultline.inference.observations_rows import Ground, Observation, SeenRow, UsualOf, crossed, instant
 from faultline.inference.observations_sessions import session_observations
@@ -75,8 +76,9 @@ def assemble(
     """
     start_ns, end_ns = window
     ways = Ways(inventory, passages(inventory, traced, window))
-    ground = Ground(inventory=inventory, usual=usual, seconds=(end_ns - start_ns) / SECOND_NS, ways=ways)
     heard = [row for row in rows if not silent or measured_by(row, inventory) not in silent]
+    seconds = (end_ns - start_ns) / SECOND_NS
+    ground = Ground(inventory=inventory, usual=usual, seconds=seconds, ways=ways, late_us=lateness_us(heard))
     found = observations(heard, ground, distributions=distributions)
     found += silence_observations(silent or {}, inventory, ways)
     found += change_observations(moved(inventory, traced, window), inventory)

@@ -1,7 +1,8 @@
 """Evidence of dial tests: connections and queries a probe makes as clients do; which of them fail, and how long the others take.
 
-A run that was skipped was not made and says nothing. The time a name server takes is its answer's, and the way's. The time a
-connection takes is the way's alone, as kernels open connections: it is told where no test session times the line.
+A run that was skipped was not made and says nothing, and what a starved probe timed is told as late as that. The time a name
+server takes is its answer's, and the way's. The time a connection takes is the way's alone, as kernels open connections: it is
+told where no test session times the line.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator
 import attrs
 
 from faultline.inference.observations_failures import Outcome, Requests, failures
+from faultline.inference.observations_lateness import of_attempts, of_times
 from faultline.inference.observations_rows import (
     Ground,
     Observation,
@@ -19,6 +21,7 @@ from faultline.inference.observations_rows import (
     count,
     delay_numbers,
     response_numbers,
+    with_quality,
 )
 from faultline.inference.observations_ways import Way, told
 from faultline.inventory.endpoints import end_of, host_of
@@ -48,8 +51,9 @@ def dial_observations(rows: Iterable[SeenRow], ground: Ground, *, tested: frozen
     for row in rows:
         test = _test(row, ground)
         if test is not None:
-            yield from _failures(row, ground, test)
-            yield from _time(row, ground, test, timed=test.line.code in tested)
+            late_us = ground.late(test.dial.sender)
+            yield from (with_quality(o, of_attempts(late_us)) for o in _failures(row, ground, test))
+            yield from (with_quality(o, of_times(late_us)) for o in _time(row, ground, test, timed=test.line.code in tested))
 
 
 def _test(row: SeenRow, ground: Ground) -> _Test | None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 import attrs
 
 from faultline.inference.observations_failures import Outcome, Requests, failures
+from faultline.inference.observations_lateness import of_stamps
 from faultline.inference.observations_rows import (
     Ground,
     Observation,
@@ -19,6 +20,7 @@ from faultline.inference.observations_rows import (
     count,
     response_numbers,
     seconds,
+    with_quality,
 )
 from faultline.inference.observations_ways import Way, told
 from faultline.inventory.endpoints import end_of, host_of
@@ -95,13 +97,14 @@ def _response(use: _Use, ground: Ground) -> Observation | None:
         return None
     crossed = told(use.ways(ground))
     way: Observation = {**crossed, "round_trip": True} if crossed else {}
-    return {
+    made = {
         "kind": "response",
         "view": use.view("application_response"),
         "endpoint": use.endpoint,
         **way,
         **response_numbers(histogram, usual),
     }
+    return with_quality(made, of_stamps(ground.late(use.vantage)))
 
 
 def _closed_windows(use: _Use) -> Observation | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
+from faultline.inference.observations_lateness import of_stamps
 from faultline.inference.observations_rows import (
     Ground,
     Observation,
@@ -109,7 +110,7 @@ def _response(sight: Sight, ground: Ground) -> Observation | None:
     way: Observation = {**there_and_back, "round_trip": True} if there_and_back else {}
     view = sight.view("application_response")
     observation = {"kind": "response", "view": view, "endpoint": server, **way, **response_numbers(histogram, usual)}
-    return with_quality(observation, capture_quality(sight))
+    return with_quality(observation, {**capture_quality(sight), **of_stamps(ground.late(sight.vantage))})
 
 
 def _closed_windows(sight: Sight, ground: Ground) -> Observation | None:

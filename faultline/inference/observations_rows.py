@@ -15,7 +15,7 @@ from faultline.inference.observations_ways import Ways
 from faultline.inventory.model import Inventory
 from faultline.records.histogram import Histogram
 from faultline.records.points import FieldValue
-from faultline.records.terms import SECOND_NS, ComponentId
+from faultline.records.terms import SECOND_NS, ComponentId, ProbeId, VantageId
 
 Observation = dict[str, Any]
 """One observation of `faultline-evidence/1`."""
@@ -98,6 +98,13 @@ class Ground:
     """Length of the window."""
     ways: Ways
     """What packets crossed between two places, by what traces told of that window."""
+    late_us: Mapping[ProbeId, float] = attrs.field(factory=dict)
+    """By how much the times of starved probes may be too long; see `observations_lateness`."""
+
+    def late(self, vantage: VantageId) -> float | None:
+        """Of the probe at a vantage; None: it was not starved."""
+        found = self.inventory.vantages.get(vantage)
+        return self.late_us.get(found.probe) if found is not None and found.probe is not None else None
 
 
 def count(row: SeenRow, name: str) -> int | None:

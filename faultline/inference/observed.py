@@ -43,6 +43,8 @@ class Quality:
     clock_error_us: float = 0.0
     suspect_ratio: float = 0.0
     gap_seconds: float = 0.0
+    late_us: float = 0.0
+    """By how much what was timed may be too long, because the host that timed it was starved."""
 
 
 NO_QUALITY = Quality()

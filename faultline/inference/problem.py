@@ -286,6 +286,8 @@ class _Builder:
             elif isinstance(o, Delay):
                 trust = 0.0 if any(is_stale(o.paths, route) for route in moved) else 1.0
                 rows.append(delay_row(o, seconds, extra_us=clocks.get(number, 0.0), hosts_us=hosts_us, trust=trust))
+            elif isinstance(o, Response):
+                rows.append(response_row(o, seconds, hosts_us=hosts_us))
             else:
                 rows.append(_row(o, seconds))
         return [EitherWay(row=row) if is_one_flow(o) else row for row, o in zip(rows, self._evidence.observations, strict=True)]

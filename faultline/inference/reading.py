@@ -341,7 +341,7 @@ class ObservationReader(Checker):
             return NO_QUALITY
         ratios = ("capture_loss_ratio", "one_sided_ratio", "suspect_ratio")
         read = {key: self.maybe(value, key, here, low=0.0, high=1.0) or 0.0 for key in ratios}
-        read |= {key: self.maybe(value, key, here, low=0.0) or 0.0 for key in ("clock_error_us", "gap_seconds")}
+        read |= {key: self.maybe(value, key, here, low=0.0) or 0.0 for key in ("clock_error_us", "gap_seconds", "late_us")}
         return Quality(**read)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import pytest
 
+from faultline.inference import locate
 from faultline.inventory import Position, Vantage
 from faultline.records.terms import LineCode, SessionId, VantageId
 
@@ -123,3 +124,39 @@ def test_an_acknowledgement_that_waited_for_a_slow_answer_is_not_the_ways(ground
         ground.usually("fw-srv", metric, MS)
     row = ground.session("fw-srv", {}, forward_delay=steady(MS), reverse_delay=steady(MS))
     assert [o.get("source") for o in of_kind(ground.observations(late, row), "delay")] == [None, None]
+
+
+def starved(ground: Any, vantage: str, lag_ms: float) -> Any:
+    """What the probe at a vantage says of its host."""
+    return ground.health(ground.inventory.vantages[VantageId(vantage)].probe, loop_lag_ns=int(lag_ms * MS))
+
+
+def test_a_starved_probe_widens_what_it_timed_itself(ground: Any, steady: Any) -> None:
+    """A slow resolver is blamed; not when the only one who says so waited for its own processor as long."""
+    ground.usually("dial-dns", "response_time", 2 * MS)
+    ground.usually("ce-fw", "rtt", 12 * MS)
+    dial = ground.dial("dial-dns", {"scheduled": 60, "done": 60}, response_time=steady(20 * MS, n=60))
+    packets = {"sent": 6000, "received": 6000, "lost_forward": 0, "lost_reverse": 0}
+    rows = [dial, ground.session("ce-fw", packets, rtt=steady(12 * MS))]
+    documents = [ground.evidence(*rows, starved(ground, "ce-lan", lag)) for lag in (2, 80)]
+    (well,), (late,) = (of_kind(document["observations"], "response") for document in documents)
+    assert "quality" not in well
+    assert late == well | {"quality": {"late_us": 80_000.0}}
+    blamed = [[(e["components"], e["mode"]) for e in locate(d)["verdicts"] if e["blames"]] for d in documents]
+    assert blamed == [[(["server", "dns-1"], "slow")], []]
+
+
+def test_a_probe_that_waited_half_a_second_may_have_given_up_too_early(ground: Any) -> None:
+    """Attempts that nobody answered weigh less; another probe's wait is nothing to them."""
+    row = ground.dial("dial-teller", {"scheduled": 10, "done": 8, "timed_out": 2})
+    (late,) = ground.observations(row, starved(ground, "ce-lan", 700))
+    assert late["quality"] == {"suspect_ratio": 0.5}
+    (well,) = ground.observations(row, starved(ground, "fw-lan", 700))
+    assert "quality" not in well
+
+
+def test_captures_of_a_starved_host_are_late_by_a_tenth(ground: Any, steady: Any) -> None:
+    """The kernel stamps packets when they come, not when a program wakes up."""
+    ground.usually("fw-lan", "application_response", 8 * MS, direction="teller")
+    seen = ground.observations(used(ground, "fw-lan", steady), starved(ground, "fw-lan", 300))
+    assert of_kind(seen, "response")[0]["quality"] == {"late_us": 30_000.0}
