@@ -15,7 +15,7 @@ import attrs
 
 from faultline.inference.faults import AGAIN, AND_DROPS, ONE_EXTENT
 from faultline.inference.problem import Hypothesis, Problem
-from faultline.inference.solver import Fault, Solver, cell_widths, fault, finer, refined
+from faultline.inference.solver import Fault, Solver, cell_widths, fault, finer, lasted, refined
 from faultline.records.terms import Mode
 
 MOST_FAULTS = 64
@@ -234,6 +234,8 @@ def _severities(problem: Problem, solver: Solver, faults: Sequence[Fault], numbe
         if not grid.refinable:
             best = max(range(len(totals)), key=lambda k: totals[k] + grid.log_weights[k])
             value = grid.values[best]
+            if present.hypothesis.mode is Mode.DOWN:
+                value = lasted(solver, column, grid.values, value)
             # Of sizes that were tried the next smaller one is known to pass.
             low = grid.values[best - 1] if present.hypothesis.mode is Mode.MTU and best else value
             found.append(Severity(value=value, low=low, high=value))

@@ -1,7 +1,7 @@
 """The localiser beside eight methods of others on generated networks: the tables of the proving ground.
 
     .venv/bin/python tests/benchmarks/bench_proving.py [--family NAME]... [--seeds N] [--first SEED] [--budget SECONDS]
-                                                       [--robust] [--ablations] [--table] [--write]
+                                                       [--robust] [--ablations] [--published] [--table] [--write]
 
 Each run is kept in `build/proving` when it is done: the command goes on where it was, and `--budget` ends it in time. `--table`
 prints what is there and runs nothing. `--write` puts the tables into `docs/reference/accuracy.md`. Wide-area graphs are
@@ -11,17 +11,18 @@ those of the package `topohub`, where it is installed.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import json
 import statistics
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import attrs
 
-from appliance.simnet.proving import scoring
+from appliance.simnet.proving import published, scoring
 from appliance.simnet.proving.contest import NAMED, OURS, Contest
 from appliance.simnet.proving.families import CELLS, FAMILIES, FAULTS, RATES, ROBUSTNESS, Cell, Family, with_graph
 from appliance.simnet.proving.methods.table import METHODS
@@ -33,6 +34,8 @@ FOLDER = ROOT / "build/proving"
 BEGIN, END = "<!-- bench_proving begins -->", "<!-- bench_proving ends -->"
 GRAPHS = {"wan-germany50": "sndlib/germany50", "wan-geant": "topozoo/Geant2012"}
 ROBUST_CELL = Cell(rate=0.01, faults=3)
+PART = 8
+"""Runs of a published point that are kept at a time."""
 BESIDE = "Flock"
 """The method whose cells ours are held against."""
 
@@ -41,8 +44,7 @@ def families() -> dict[str, Family]:
     """All that can be had here."""
     found = dict(FAMILIES)
     if importlib.util.find_spec("topohub") is not None:
-        import topohub  # noqa: PLC0415 - optional: graphs of others
-
+        topohub = importlib.import_module("topohub")
         found |= {name: with_graph(name, topohub.get(key)) for name, key in GRAPHS.items()}
     return found
 
@@ -125,6 +127,20 @@ def others(contest: Contest, names: Iterable[str], variants: Sequence[str], meth
     return lines
 
 
+def calibration(contest: Contest, names: Iterable[str]) -> list[str]:
+    """How often what is named is right, by how sure it is said to be; and the sets of candidates that hold 95 %."""
+    marks = [m for name in names for m in contest.marks(name, NAMED)]
+    bins, error = scoring.reliability(marks)
+    lines = [row(["stated", "answers", "mean stated", "right"]), row(["---"] * 4)]
+    lines += [row([f"{b.low:.2f}-{b.high:.2f}", str(b.answers), f"{b.stated:.3f}", f"{b.right:.3f}"]) for b in bins]
+    sets = [pair for m in marks for pair in m.sets]
+    if sets:
+        mass, inside = (sum(pair[k] for pair in sets) / len(sets) for k in (0, 1))
+        told = f"smallest sets of 95 %: stated mass {mass:.3f}, a true one inside {inside:.3f}"
+        lines += ["", f"Expected calibration error {error:.3f}; {told}."]
+    return lines
+
+
 def tuned(names: Iterable[str]) -> list[str]:
     """The settings that the others were given."""
     lines = [row(["family", "settings"]), row(["---", "---"])]
@@ -134,6 +150,34 @@ def tuned(names: Iterable[str]) -> list[str]:
             chosen = json.loads(path.read_text(encoding="utf-8"))
             told = "; ".join(f"{m} {', '.join(f'{k} {v:g}' for k, v in s.items())}" for m, s in chosen.items())
             lines.append(row([name, told]))
+    return lines
+
+
+def published_points(until: Callable[[], bool]) -> list[str]:
+    """The experiment of others made again, beside what they published; kept point by point."""
+    kept = FOLDER / "published.points"
+    told = dict(json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()) if kept.exists() else {}
+    for rate in published.PUBLISHED[BESIDE]:
+        for first in range(1, published.RUNS + 1, PART):
+            key = f"{rate} {first}"
+            if key in told or until():
+                continue
+            counts = published.counts(rate, range(first, first + PART))
+            told[key] = counts
+            with kept.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([key, counts]) + "\n")
+    head = ("method", "loss", "runs", "published precision, recall", "found", "F apart")
+    lines = [row(head), row(["---"] * len(head))]
+    for method, figures in published.PUBLISHED.items():
+        for rate, (precision, recall) in figures.items():
+            parts = [counts[method] for key, counts in told.items() if key.split()[0] == str(rate)]
+            if not parts:
+                continue
+            blamed, right, faults, found = (sum(part[k] for part in parts) for k in range(4))
+            seen = (right / blamed if blamed else 1.0, found / faults)
+            apart = abs(published.f(*seen) - published.f(precision, recall))
+            cells = [method, f"{rate:.1%}", str(faults), f"{precision:.2f}, {recall:.2f}", f"{seen[0]:.2f}, {seen[1]:.2f}"]
+            lines.append(row([*cells, f"{apart:.2f}"]))
     return lines
 
 
@@ -184,6 +228,7 @@ def main() -> None:
     parser.add_argument("--budget", type=float, default=float("inf"), help="seconds after which it stops; the next call goes on")
     parser.add_argument("--robust", action="store_true", help="with wrong knowledge as well")
     parser.add_argument("--ablations", action="store_true", help="with parts of ours taken away as well")
+    parser.add_argument("--published", action="store_true", help="make an experiment of others again")
     parser.add_argument("--table", action="store_true", help="run nothing")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.relative_to(ROOT)}")
     options = parser.parse_args()
@@ -199,11 +244,14 @@ def main() -> None:
         for variant, changes in ROBUSTNESS.items() if options.robust else ():
             whole &= contest.run(attrs.evolve(family, **changes), [ROBUST_CELL], seeds, variant=variant)
     lines = tables(contest, names, ablations=options.ablations, robust=options.robust)
-    sys.stdout.write("\n".join(lines) + "\n")
+    if options.published:
+        told = published_points(lambda: options.table or time.monotonic() - begun > options.budget)
+        lines += ["An experiment of others made again:", "", *told, ""]
     if not whole:
         sys.stderr.write("stopped before the end: call again to go on\n")
+    sys.stdout.write("\n".join(lines) + "\n")
     if options.write:
-        write(lines, "python tests/benchmarks/bench_proving.py --robust --ablations --write")
+        write(lines, "python tests/benchmarks/bench_proving.py --robust --ablations --published --write")
 
 
 if __name__ == "__main__":

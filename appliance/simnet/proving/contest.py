@@ -55,8 +55,9 @@ class Run:
         told = json.loads(line)
         rate, faults = told.pop("cell")
         marks = told.pop("marks")
-        sure = tuple((float(s), bool(r)) for s, r in marks.pop("sure"))
-        return cls(**told, cell=Cell(rate=rate, faults=faults), marks=Marks(**marks, sure=sure))
+        for key in ("sure", "sets"):
+            marks[key] = tuple((float(s), bool(r)) for s, r in marks[key])
+        return cls(**told, cell=Cell(rate=rate, faults=faults), marks=Marks(**marks))
 
 
 class Contest:

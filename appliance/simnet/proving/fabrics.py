@@ -44,10 +44,8 @@ def fat_tree(ports: int, hosts_of_an_edge: int = 1) -> Fabric:
             for a, aggregation in enumerate(above):
                 plan.link(f"ea-{pod}-{e}-{a}", edge, aggregation, own)
             for h in range(hosts_of_an_edge):
-                # A host is a device, so that its link is a component; its probe stands in it.
-                host = plan.device(f"host-{pod}-{e}-{h}", own)
-                plan.link(f"he-{pod}-{e}-{h}", host, edge, own)
-                places.append(plan.probe(f"at-{host}", at=host))
+                places.append(f"host-{pod}-{e}-{h}")
+                plan.link(f"he-{pod}-{e}-{h}", places[-1], edge, own)
     return Fabric(network=plan.network(), places=tuple(places))
 
 

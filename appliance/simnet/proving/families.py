@@ -109,7 +109,8 @@ class Family:
         """The flows of a window."""
         if isinstance(place, Carrier):
             return _sessions(place, self.vantages)
-        return mesh(place, rng, flows=self.flows, sent=self.sent)
+        known = 1 if self.errors == EXACT else telling.MOST_TOLD_WAYS
+        return mesh(place, rng, flows=self.flows, sent=self.sent, known=known)
 
 
 @functools.lru_cache(maxsize=4)

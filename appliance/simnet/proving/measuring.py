@@ -6,7 +6,7 @@ only what a hash of addresses and ports decides. Knows neither loss nor faults.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
 import attrs
@@ -68,19 +68,30 @@ def _both_ways(network: Network, pairs: Iterable[tuple[str, str]], sent: int) ->
                 yield Flow(start=start, end=end, ways=ways, taken=taken, sent=sent)
 
 
-def mesh(fabric: Fabric, rng: np.random.Generator, *, flows: int, sent: Sequence[int] | int) -> tuple[Flow, ...]:
+def mesh(fabric: Fabric, rng: np.random.Generator, *, flows: int, sent: Sequence[int] | int, known: int = 1) -> tuple[Flow, ...]:
     """So many flows between places drawn by chance, each on the way that its hash takes.
 
-    `sent`: packets of each flow, or of all alike.
+    Args:
+        fabric: the network.
+        rng: draws places and hashes.
+        flows: how many.
+        sent: packets of each flow, or of all alike.
+        known: how many of its equal ways each flow is to have, if there are as many: the one it takes, and others.
     """
     places = fabric.places
     start = rng.integers(len(places), size=flows)
     step = rng.integers(1, len(places), size=flows)
-    luck = rng.random(flows)
+    luck = _luck(rng)
     sizes = [sent] * flows if isinstance(sent, int) else sent
     found = []
-    for one, further, hashed, size in zip(start, step, luck, sizes, strict=True):
+    for one, further, size in zip(start, step, sizes, strict=True):
         a, z = places[one], places[(one + further) % len(places)]
-        ways = fabric.network.ways(a, z)
-        found.append(Flow(start=a, end=z, ways=ways, taken=int(hashed * len(ways)), sent=int(size)))
+        # Some walks are alike where there are few ways: then fewer are known.
+        ways = dict.fromkeys(fabric.network.walk(a, z, luck) for _ in range(1 if known == 1 else 2 * known))
+        found.append(Flow(start=a, end=z, ways=tuple(ways)[:known], taken=0, sent=int(size)))
     return tuple(found)
+
+
+def _luck(rng: np.random.Generator) -> Iterator[float]:
+    while True:
+        yield from rng.random(4096)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import attrs
 
@@ -58,9 +58,16 @@ class Network:
         """All shortest ways, in the order of the nodes' names."""
         return _ways(self, start, end)
 
-    def distances(self, end: str) -> Mapping[str, int]:
-        """Hops to a node, by node."""
-        return _distances(self, end)
+    def walk(self, start: str, end: str, luck: Iterator[float]) -> Way:
+        """One shortest way, as equal-cost routing takes it: at every node each of the next ones is as likely."""
+        left = _distances(self, end)
+        nodes = [start]
+        while nodes[-1] != end:
+            nearer = _nearer(self, nodes[-1], end) if nodes[-1] in left else ()
+            if not nearer:
+                raise ValueError(f"no way from {start} to {end}")
+            nodes.append(nearer[int(next(luck) * len(nearer))] if len(nearer) > 1 else nearer[0])
+        return self.via(tuple(nodes))
 
     def via(self, nodes: tuple[str, ...]) -> Way:
         """The components of a way given by its nodes."""
@@ -88,7 +95,13 @@ def _distances(network: Network, end: str) -> Mapping[str, int]:
     return found
 
 
-@functools.lru_cache(maxsize=200_000)
+@functools.lru_cache(maxsize=1_000_000)
+def _nearer(network: Network, node: str, end: str) -> tuple[str, ...]:
+    left = _distances(network, end)
+    return tuple(sorted(n for n in network.hops[node] if left.get(n, -1) == left[node] - 1))
+
+
+@functools.lru_cache(maxsize=20_000)
 def _ways(network: Network, start: str, end: str) -> tuple[Way, ...]:
     left = _distances(network, end)
     if start not in left:
@@ -100,8 +113,7 @@ def _ways(network: Network, start: str, end: str) -> tuple[Way, ...]:
         if nodes[-1] == end:
             found.append(network.via(nodes))
             continue
-        nearer = [n for n in network.hops[nodes[-1]] if left.get(n, -1) == left[nodes[-1]] - 1]
-        waiting += [(*nodes, n) for n in sorted(nearer, reverse=True)]
+        waiting += [(*nodes, n) for n in reversed(_nearer(network, nodes[-1], end))]
     return tuple(found)
 
 

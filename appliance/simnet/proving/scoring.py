@@ -10,6 +10,7 @@ they have several, naming none of them but telling the true one among its candid
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,6 +28,8 @@ RESAMPLES = 1000
 INTERVAL = (2.5, 97.5)
 LEAST_SHARE = 0.2
 UNKNOWN = "unknown"
+SET_MASS = 0.95
+BINS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -38,6 +41,8 @@ class Group:
     owners: Mapping[str, float]
     """Shares, where the answer has them."""
     sure: float | None = None
+    candidates: tuple[tuple[str, float], ...] = ()
+    """With their probabilities, likeliest first."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -60,6 +65,8 @@ class Marks:
     """The owners are inseparable, and it was said so."""
     sure: tuple[tuple[float, bool], ...] = ()
     """Of each group its stated confidence and whether it is right."""
+    sets: tuple[tuple[float, bool], ...] = ()
+    """Of each group the mass of its smallest set of candidates that holds 95 %, and whether a true component is in it."""
 
 
 def groups_of_classes(view: View, classes: Sequence[int], owner_of: Mapping[str, str]) -> list[Group]:
@@ -85,6 +92,7 @@ def groups_of_verdict(verdict: Mapping[str, Any], *, named: bool = False) -> lis
             owner=entry["owner"],
             owners=entry["owners"],
             sure=entry["confidence"],
+            candidates=tuple((str(c["id"]), float(c["probability"])) for c in entry["candidates"]),
         )
         for entry in verdict["verdicts"]
         if entry["blames"] or (named and entry["confidence"] >= NAMED and entry["mode"] != Mode.ROUTE)
@@ -114,7 +122,19 @@ def mark(scenario: Scenario, view: View, groups: Sequence[Group]) -> Marks:
         first=(bool(right) and right[0]) if found else None,
         **_owner(scenario, groups, inseparable),
         sure=tuple((g.sure, r) for g, r in zip(groups, right, strict=True) if g.sure is not None),
+        sets=tuple(_smallest_set(g, frozenset(inseparable)) for g in groups if g.candidates),
     )
+
+
+def _smallest_set(group: Group, true: frozenset[str]) -> tuple[float, bool]:
+    """Its stated mass, and whether it holds a true component."""
+    mass, inside = 0.0, False
+    for component, probability in group.candidates:
+        mass += probability
+        inside |= component in true
+        if mass >= SET_MASS:
+            break
+    return min(1.0, mass), inside
 
 
 def _names(group: Group, component: str, inseparable: frozenset[str]) -> bool:
@@ -184,3 +204,29 @@ def share(answers: Sequence[bool | None]) -> tuple[float, int] | None:
     """Share of yes among those that were asked, and how many they are; None where none was."""
     asked = [answer for answer in answers if answer is not None]
     return (sum(asked) / len(asked), len(asked)) if asked else None
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Bin:
+    """Answers of about the same stated confidence."""
+
+    low: float
+    high: float
+    answers: int
+    stated: float
+    """Mean."""
+    right: float
+    """Share."""
+
+
+def reliability(marks: Sequence[Marks]) -> tuple[list[Bin], float]:
+    """Stated confidence against how often it was right, and the expected calibration error."""
+    pairs = [pair for m in marks for pair in m.sure]
+    found = []
+    for low, high in itertools.pairwise(BINS):
+        inside = [(s, r) for s, r in pairs if low <= s < high or (high == 1.0 and s >= low)]
+        if inside:
+            stated, right = (sum(pair[k] for pair in inside) / len(inside) for k in (0, 1))
+            found.append(Bin(low=low, high=high, answers=len(inside), stated=stated, right=right))
+    total = sum(b.answers for b in found)
+    return found, sum(b.answers * abs(b.stated - b.right) for b in found) / total if total else 0.0

@@ -52,8 +52,8 @@ def test_a_ring_is_left_on_the_shorter_side() -> None:
 def test_a_fat_tree_has_a_way_over_each_core_switch_between_pods(ports: int) -> None:
     """(k / 2)² of them between pods, k / 2 inside one."""
     fabric = fabrics.fat_tree(ports)
-    assert len(fabric.network.ways("at-host-0-0-0", "at-host-1-0-0")) == (ports // 2) ** 2
-    assert len(fabric.network.ways("at-host-0-0-0", "at-host-0-1-0")) == ports // 2
+    assert len(fabric.network.ways("host-0-0-0", "host-1-0-0")) == (ports // 2) ** 2
+    assert len(fabric.network.ways("host-0-0-0", "host-0-1-0")) == ports // 2
     assert len(fabric.places) == ports * ports // 2
 
 

@@ -2,8 +2,8 @@
 
 Goes in: a view. Comes out: components, in the order in which they were taken.
 
-Harsh, Meng, Agrawal, Godfrey: Flock: Accurate network fault localization at scale, CoNEXT 2023. A packet of a flow is lost with
-probability p_g where nothing on its way has failed, else with p_b; a flow whose way is not known takes each with equal chance.
+Harsh, Meng, Agrawal, Godfrey: Flock: Accurate network fault localization at scale, PACMNET 1 (2023). A packet of a flow is lost
+with probability p_g where nothing on its way has failed, else with p_b; a flow whose way is not known takes each alike.
 Every failed link costs `price` nats, every failed device `rarer` times that. Starting from none, the component that raises the
 likelihood most is taken, until none raises it; the paper's joint computation of neighbours' likelihoods is here the sum over
 crossings, anew each time.

@@ -71,7 +71,7 @@ METHODS: Mapping[str, Method] = {
                 "good": (5e-5, 1e-4, 2e-4, 4e-4),
                 "bad": (1e-3, 2e-3, 4e-3, 7e-3, 1.5e-2),
                 "price": (2, 4, 8, 12, 18, 25),
-                "rarer": (1, 3),
+                "rarer": (1, 5),
                 "own": (0, 1),
                 "repair": (1,),
             },
