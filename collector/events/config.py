@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
+from typing import Any
 
 import attrs
 
+from collector.events.alarm_socket.reading import AlarmFields
 from collector.events.limits import FloodLimits
 from collector.events.snmp.usm import Digest, Privacy
 from faultline.runtime.status import Address
 
 
-def _is_address(_: object, attribute: attrs.Attribute[str | None], value: str | None) -> None:
+def _is_address(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:
     if value is None:
         return
     try:
@@ -71,6 +73,22 @@ class SyslogConfig:
 
 
 @attrs.frozen(slots=True, kw_only=True)
+class AlarmSocketConfig:
+    """A carrier's alarm server, of which we are a client."""
+
+    name: str = attrs.field(validator=attrs.validators.min_len(1))
+    """Of the server: the sender of its events."""
+    address: str = attrs.field(validator=_is_address)
+    """HOST:PORT."""
+    user: str = attrs.field(validator=attrs.validators.min_len(1))
+    """Account there."""
+    key_file: Path
+    """Its secret, on the first line."""
+    fields: AlarmFields = attrs.field(factory=AlarmFields)
+    """How it calls the fields of an alarm."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
 class EventsConfig:
     """Events that devices tell."""
 
@@ -78,13 +96,15 @@ class EventsConfig:
     """events.yaml: what the words of devices mean, before the rules built in; none: these alone."""
     traps: TrapsConfig = attrs.field(factory=TrapsConfig)
     syslog: SyslogConfig = attrs.field(factory=SyslogConfig)
+    alarm_sockets: list[AlarmSocketConfig] = attrs.field(factory=list)
+    """Alarm servers to connect to."""
     limits: FloodLimits = attrs.field(factory=FloodLimits)
     """How much is heard."""
 
     @property
     def enabled(self) -> bool:
         """Whether anything is heard."""
-        return bool(self.traps.listen or self.syslog.udp or self.syslog.tcp)
+        return bool(self.traps.listen or self.syslog.udp or self.syslog.tcp or self.alarm_sockets)
 
     def beside(self, folder: Path) -> EventsConfig:
         """The same, with relative paths below a folder."""
@@ -99,4 +119,11 @@ class EventsConfig:
             for user in self.traps.users
         ]
         traps = attrs.evolve(self.traps, communities_file=placed(self.traps.communities_file), users=users)
-        return attrs.evolve(self, rules=placed(self.rules), traps=traps)
+        sockets = [attrs.evolve(one, key_file=folder / one.key_file) for one in self.alarm_sockets]
+        return attrs.evolve(self, rules=placed(self.rules), traps=traps, alarm_sockets=sockets)
+
+    @alarm_sockets.validator
+    def _check_names(self, _: object, values: list[AlarmSocketConfig]) -> None:
+        names = [one.name for one in values]
+        if len(set(names)) != len(names):
+            raise ValueError("alarm_sockets has the same name twice")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable, Sequence
 
 from collector.events.reading import Saying
 from faultline.inventory.told import Place, Whereabouts, words_of
@@ -38,12 +39,13 @@ class EventDesk:
         self._stage = counters.stage(STAGE)
         self._lock = threading.Lock()
         self._waiting: deque[DeviceEvent] = deque()
-        self._whereabouts: Whereabouts | None = None
+        self.whereabouts: Whereabouts | None = None
+        """Of the present inventory."""
         self._log = logger("events")
 
     def adopt(self, whereabouts: Whereabouts) -> None:
         """Take up an inventory. What was said before stays where it was put."""
-        self._whereabouts = whereabouts
+        self.whereabouts = whereabouts
 
     # ---- receivers' threads
     def arrived(self) -> None:
@@ -69,7 +71,7 @@ class EventDesk:
 
     def event_of(self, saying: Saying, *, source: EventSource, address: str, now_ns: int) -> DeviceEvent:
         """What a device said, at its place in the inventory."""
-        whereabouts = self._whereabouts
+        whereabouts = self.whereabouts
         device = whereabouts.sender(address) if whereabouts else None
         sender = device or address
         if whereabouts is None or device is None:
@@ -94,7 +96,19 @@ class EventDesk:
             text=saying.text,
         )
 
-    # ---- the worker's thread
+    def refuse_whole(self, reason: str, count: int = 1) -> None:
+        """Messages that came and are no events."""
+        self._stage.take(count)
+        self._stage.drop(reason, count)
+
+    def write(self, events: Sequence[DeviceEvent], *, beside: Callable[[], None]) -> None:
+        """Write events at once, and something beside them or neither: for senders that can be asked again."""
+        outcomes = self._book.append(events, beside=beside)
+        self._stage.take(len(events))
+        for event, outcome in zip(events, outcomes, strict=True):
+            self._settle(event, outcome)
+
+    # ---- the writer's thread
     def keep(self) -> None:
         """Write what waits. What cannot be written waits on."""
         while True:

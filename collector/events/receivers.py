@@ -1,4 +1,4 @@
-"""The receivers of a configuration, joined: doors behind sockets, one gate before them all, one desk behind.
+"""The receivers of a configuration, joined: doors behind sockets, one gate before them all, one desk behind; and alarm clients.
 
 Secrets are read here, from files that nobody else may need to read.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
+from collector.events.alarm_socket.client import AlarmClient
+from collector.events.alarm_socket.reading import AlarmReader
 from collector.events.config import EventsConfig, SnmpUser, TrapsConfig
 from collector.events.desk import EventDesk
 from collector.events.doors import Gate, SyslogDoor, TrapDoor
@@ -61,6 +63,19 @@ def receivers(
         listen, key = Address.parse(config.syslog.tcp), "collector.events.syslog.tcp"
         tcp = TcpReceiver(listen, key=key, allows=syslog.senders.allows, door=syslog.hear, clock=clock, counters=counters)
         made.append(("syslog-tcp", tcp))
+    for at, server in enumerate(config.alarm_sockets):
+        client = AlarmClient(
+            name=server.name,
+            address=Address.parse(server.address),
+            user=server.user,
+            key=_lines(server.key_file, f"alarm_sockets[{at}].key_file")[0],
+            reader=AlarmReader(name=server.name, fields=server.fields, reader=reader),
+            desk=desk,
+            state=state,
+            clock=clock,
+            counters=counters,
+        )
+        made.append((f"alarms-{server.name}", client))
     return made
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from collector.events.alarm_socket.client import AlarmClient
 from collector.events.config import EventsConfig
 from collector.events.desk import EventDesk
 from collector.events.receivers import receivers
@@ -93,6 +94,11 @@ class EventService:
     def problems(self) -> list[str]:
         """Why what is heard is not kept."""
         return [self._failed] if self._failed else []
+
+    def warnings(self) -> list[str]:
+        """Servers that are not heard: of them, not of us."""
+        clients = (receiver for receiver in self.receivers.values() if isinstance(receiver, AlarmClient))
+        return [client.problem for client in clients if client.problem]
 
     def _run(self) -> None:
         while not self._stopping.wait(TURN_S):

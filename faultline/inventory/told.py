@@ -66,6 +66,10 @@ class Whereabouts:
         self._inventory = inventory
         self._devices = Devices(inventory)
         self._tenants: dict[Base, set[TenantId]] = {}
+        names: dict[str, set[Base]] = {}
+        for component in inventory.components.values():
+            names.setdefault(component.name.casefold(), set()).add(component.id)
+        self._names = {name: next(iter(bases)) for name, bases in names.items() if len(bases) == 1}
         self._arrivals: dict[tuple[Base, Base], set[Direction]] = {}
         devices_at: dict[Base, set[Base]] = {}
         for port in inventory.device_interfaces:
@@ -86,6 +90,12 @@ class Whereabouts:
     def sender(self, address: str) -> Base | None:
         """The device whose messages come from an address."""
         return self._devices.sender(address)
+
+    def named(self, text: str) -> Base | None:
+        """The component of an id, of an address that its messages come from, or of a name that it alone has, in any case."""
+        if text in self._inventory.components:
+            return Base(text)
+        return self._devices.sender(text) or self._names.get(text.casefold())
 
     def port(
         self,
@@ -189,9 +199,11 @@ def _place(document: Mapping[str, Any], whereabouts: Whereabouts) -> Place:
             raise ToldError("component", f"no component {component!r}", hint="`faultline inventory find` knows them")
         return Place(name=component, component=found)
     named = str(device)
-    base = whereabouts.sender(named) or Base(named)
-    if whereabouts.device(base).component is None:
-        raise ToldError("device", f"no device {named!r}", hint="its component id, or an address that the inventory has of it")
+    base = whereabouts.named(named)
+    if base is None:
+        raise ToldError(
+            "device", f"no device {named!r}", hint="its component id or name, or an address that the inventory has of it"
+        )
     interface, index, peer = _text(document, "interface"), _number(document, "index"), _text(document, "peer")
     if interface is None and index is None and peer is None:
         return Place(name=base, component=ComponentId(base))

@@ -8,7 +8,7 @@ already is kept, and changes no state: a clear that comes before its raise wins.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 
 import attrs
@@ -55,10 +55,18 @@ class DeviceEventBook:
     def __init__(self, state: StateStore) -> None:
         self._state = state
 
-    def append(self, events: Iterable[DeviceEvent]) -> list[Appended]:
-        """Keep events, durably on return; tells of each what became of it."""
+    def append(self, events: Iterable[DeviceEvent], *, beside: Callable[[], None] | None = None) -> list[Appended]:
+        """Keep events, durably on return; tells of each what became of it.
+
+        Args:
+            events: in the order they came.
+            beside: what else belongs into the same transaction.
+        """
         with self._state.transaction() as db:
-            return [_append(db, attrs.evolve(event, text=event.text[:MOST_TEXT])) for event in events]
+            outcomes = [_append(db, attrs.evolve(event, text=event.text[:MOST_TEXT])) for event in events]
+            if beside is not None:
+                beside()
+        return outcomes
 
     def between(
         self, start_ns: int, end_ns: int, *, component: ComponentId | None = None, newest: int | None = None

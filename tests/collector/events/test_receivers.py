@@ -171,7 +171,10 @@ def test_what_a_rsyslogd_forwards_is_heard(hearing: Hearing, tmp_path: Path) -> 
     """Over UDP in the old format, over TCP counted in the new one: each message once, and the repeat is known as one."""
     source, folder = tmp_path / "source", tmp_path / "rsyslog"
     folder.mkdir()
-    udp = f'action(type="omfwd" target="127.0.0.1" port="{hearing.port("syslog-udp")}" protocol="udp" template="RSYSLOG_TraditionalForwardFormat")'
+    udp = (
+        f'action(type="omfwd" target="127.0.0.1" port="{hearing.port("syslog-udp")}" protocol="udp"'
+        ' template="RSYSLOG_TraditionalForwardFormat")'
+    )
     tcp = (
         f'action(type="omfwd" target="127.0.0.1" port="{hearing.port("syslog-tcp")}" protocol="tcp"'
         ' TCP_Framing="octet-counted" template="RSYSLOG_SyslogProtocol23Format")'

@@ -191,10 +191,10 @@ def test_a_sender_of_informs_learns_our_engine_first() -> None:
     assert counter == "1.3.6.1.6.3.15.1.1.4.0"
 
 
-def inform(**changes: int) -> bytes:
+def inform(*, boots: int = 3, time_s: int = OURS_S) -> bytes:
     """An inform to us."""
-    said = {"boots": 3, "time_s": OURS_S, "flags": NOC.level | REPORTABLE, **changes}
-    return user_message(unit(variables(LINK_DOWN), kind=INFORM, request=5), engine_id=OUR_ENGINE, **said)
+    pdu = unit(variables(LINK_DOWN), kind=INFORM, request=5)
+    return user_message(pdu, engine_id=OUR_ENGINE, boots=boots, time_s=time_s, flags=NOC.level | REPORTABLE)
 
 
 def test_an_inform_of_v3_is_answered_as_secure_as_it_was() -> None:

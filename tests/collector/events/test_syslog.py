@@ -96,7 +96,8 @@ def test_messages_come_out_however_they_were_cut_and_framed(cuts: list[int], cou
     framed = [
         b"%d %s" % (len(message), message) if count else message + b"\n" for message, count in zip(MESSAGES, counted, strict=True)
     ]
-    stream, framing, found, start = b"".join(framed), Framing(), [], 0
+    found: list[bytes] = []
+    stream, framing, start = b"".join(framed), Framing(), 0
     for cut in (*cuts, len(stream)):
         found += framing.feed(stream[start : start + cut])
         start += cut
