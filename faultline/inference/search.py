@@ -13,10 +13,9 @@ from collections.abc import Sequence
 
 import attrs
 
-from faultline.inference.faults import AGAIN, AND_DROPS, ONE_EXTENT
+from faultline.inference.fitting import Severity, at_best, fit, said_again, severities
 from faultline.inference.problem import Hypothesis, Problem
-from faultline.inference.solver import Fault, Solver, cell_widths, fault, finer, lasted, refined
-from faultline.records.terms import Mode
+from faultline.inference.solver import Fault, Solver, refined
 
 MOST_FAULTS = 64
 PASSES = 3
@@ -26,25 +25,8 @@ CLOSE_NATS = 25.0
 """Hypotheses this close to the best are compared with finely integrated severities."""
 KEPT_MASS = 1e-4
 """Alternatives below this share of the mass are not kept."""
-INTERVAL = 0.9
 SUSPICION = math.log(0.05)
 """Log odds from which on one more fault is worth a word."""
-_EXCLUSIVE = (
-    frozenset({Mode.LOSS, Mode.DOWN}),
-    frozenset({Mode.DELAY, Mode.CONGESTION}),
-    frozenset({Mode.SLOW, Mode.STALLED}),
-    frozenset({Mode.FAILING, Mode.DOWN}),
-)
-_DROPPING = (frozenset({Mode.CONGESTION, Mode.LOSS}), frozenset({Mode.MTU, Mode.LOSS}))
-
-
-@attrs.frozen(slots=True, kw_only=True)
-class Severity:
-    """How bad, with the interval that holds 90 % of the probability."""
-
-    value: float
-    low: float
-    high: float
 
 
 @attrs.frozen(slots=True, kw_only=True, eq=False)
@@ -94,8 +76,8 @@ def _grow(problem: Problem, solver: Solver) -> list[Fault]:
         best = _best(problem, solver, found)
         if best is None or best[0] <= 0:
             break
-        found.append(_fitted(problem, solver, best[1]))
-        found = _fit(problem, solver, found)
+        found.append(at_best(problem, solver, best[1]))
+        found = fit(problem, solver, found)
     return found
 
 
@@ -104,27 +86,13 @@ def _best(problem: Problem, solver: Solver, found: Sequence[Fault]) -> tuple[flo
     best: tuple[float, Hypothesis] | None = None
     for score, index in solver.top(24 + 8 * len(found)):
         hypothesis = problem.hypotheses[index]
-        again = _again(hypothesis, found)
+        again = said_again(hypothesis, found)
         if again is None:
             continue
         score += again  # noqa: PLW2901 - the same quantity, conditioned
         if best is None or score > best[0]:
             best = (score, hypothesis)
     return best
-
-
-def _again(hypothesis: Hypothesis, found: Sequence[Fault]) -> float | None:
-    """What is added to the score of a second symptom of a known place; None when it would be the same symptom."""
-    members, bonus = hypothesis.members, 0.0
-    for other in found:
-        if not members & other.hypothesis.members:
-            continue
-        modes = {hypothesis.mode, other.hypothesis.mode}
-        if len(modes) == 1 or any(modes <= family for family in _EXCLUSIVE):
-            return None
-        if members <= other.hypothesis.members:
-            bonus = max(bonus, (AND_DROPS if modes in _DROPPING else AGAIN) - hypothesis.log_prior)
-    return bonus
 
 
 def _improve(problem: Problem, solver: Solver, found: list[Fault]) -> list[Fault]:
@@ -140,11 +108,11 @@ def _improve(problem: Problem, solver: Solver, found: list[Fault]) -> list[Fault
             if best is None or best[0] <= 0:
                 found, changed = others, True
             elif best[1] is not own and len(found) > 0:
-                found, changed = [*others[:number], _fitted(problem, solver, best[1]), *others[number:]], True
+                found, changed = [*others[:number], at_best(problem, solver, best[1]), *others[number:]], True
         joined = _joined(problem, solver, found)
         if joined is not None:
             found, changed = joined, True
-        found = _fit(problem, solver, found)
+        found = fit(problem, solver, found)
         if not changed:
             break
     return found
@@ -158,16 +126,16 @@ def _joined(problem: Problem, solver: Solver, found: list[Fault]) -> list[Fault]
             own = {row for row, _ in hypothesis.column}
             inside = [f for f in found if f.rows <= own]
             rest = [f for f in found if f not in inside]
-            if len(inside) < 2 or _again(hypothesis, rest) is None:  # noqa: PLR2004 - two at least are put into one
+            if len(inside) < 2 or said_again(hypothesis, rest) is None:  # noqa: PLR2004 - two at least are put into one
                 continue
             several, supposed = 0.0, list(rest)
             for part in inside:
                 solver.suppose(supposed)
-                several += refined(solver, problem, part.hypothesis) + (_again(part.hypothesis, supposed) or 0.0)
+                several += refined(solver, problem, part.hypothesis) + (said_again(part.hypothesis, supposed) or 0.0)
                 supposed.append(part)
             solver.suppose(rest)
             if refined(solver, problem, hypothesis) > several:
-                return [*rest, _fitted(problem, solver, hypothesis)]
+                return [*rest, at_best(problem, solver, hypothesis)]
     return None
 
 
@@ -191,7 +159,7 @@ def _alternatives(problem: Problem, solver: Solver, present: Fault, others: Sequ
     scored = []
     for score, index in near:
         hypothesis = problem.hypotheses[index]
-        again = _again(hypothesis, others)
+        again = said_again(hypothesis, others)
         if again is not None:
             scored.append((score + again, hypothesis, again))
     if all(h is not present.hypothesis for _, h, _ in scored):
@@ -203,95 +171,13 @@ def _alternatives(problem: Problem, solver: Solver, present: Fault, others: Sequ
     ]
 
 
-# ---- severities --------------------------------------------------------------------------------------------------
-def _fitted(problem: Problem, solver: Solver, hypothesis: Hypothesis) -> Fault:
-    """The hypothesis at its best severity, the faults supposed by the solver being true."""
-    grid = problem.grids[hypothesis.mode]
-    totals = solver.profile(hypothesis.mode, hypothesis.column, grid.values)
-    best = max(range(len(totals)), key=lambda k: totals[k] + grid.log_weights[k])
-    return fault(hypothesis, [grid.values[best]] * len(hypothesis.groups))
-
-
-def _fit(problem: Problem, solver: Solver, found: Sequence[Fault]) -> list[Fault]:
-    """Severities of all faults fitted again, each given the others."""
-    faults = list(found)
-    for _ in range(2 if len(faults) > 1 else 1):
-        for number, present in enumerate(faults):
-            fitted = [s.value for s in _severities(problem, solver, faults, number)]
-            faults[number] = fault(present.hypothesis, fitted)
-    return faults
-
-
-def _severities(problem: Problem, solver: Solver, faults: Sequence[Fault], number: int) -> tuple[Severity, ...]:
-    """Severity of each group of a fault, everything else staying as it is."""
-    present = faults[number]
-    grid = problem.grids[present.hypothesis.mode]
-    found = []
-    alike = present.hypothesis.mode in ONE_EXTENT
-    for group, column in enumerate([present.hypothesis.column] if alike else present.hypothesis.columns):
-        solver.suppose([*faults[:number], *faults[number + 1 :]] if alike else _without(faults, number, group))
-        totals = solver.profile(present.hypothesis.mode, column, grid.values)
-        if not grid.refinable:
-            best = max(range(len(totals)), key=lambda k: totals[k] + grid.log_weights[k])
-            value = grid.values[best]
-            if present.hypothesis.mode is Mode.DOWN:
-                value = lasted(solver, column, grid.values, value)
-            # Of sizes that were tried the next smaller one is known to pass.
-            low = grid.values[best - 1] if present.hypothesis.mode is Mode.MTU and best else value
-            found.append(Severity(value=value, low=low, high=value))
-            continue
-        values: Sequence[float] = grid.values
-        for _ in range(2):
-            values, totals = finer(solver, present.hypothesis.mode, column, values, totals)
-        found.append(_interval(values, totals))
-    return tuple(found * len(present.hypothesis.groups)) if alike else tuple(found)
-
-
-def _without(faults: Sequence[Fault], number: int, group: int) -> list[Fault]:
-    """All faults but one group of one of them."""
-    kept = list(faults)
-    present = kept[number]
-    left = [k for k in range(len(present.severities)) if k != group]
-    if not left:
-        del kept[number]
-    else:
-        kept[number] = Fault(
-            attrs.evolve(
-                present.hypothesis,
-                groups=tuple(present.hypothesis.groups[k] for k in left),
-                columns=tuple(present.hypothesis.columns[k] for k in left),
-            ),
-            tuple(present.severities[k] for k in left),
-            tuple(present.maps[k] for k in left),
-        )
-    return kept
-
-
-def _interval(values: Sequence[float], totals: Sequence[float]) -> Severity:
-    """The most probable severity and the central interval around it."""
-    best = max(totals)
-    mass = [math.exp(t - best) * c for t, c in zip(totals, cell_widths(values), strict=True)]
-    whole, running = math.fsum(mass), 0.0
-    low = high = value = values[max(range(len(values)), key=totals.__getitem__)]
-    tail = (1 - INTERVAL) / 2
-    low_found = False
-    for v, m in zip(values, mass, strict=True):
-        running += m / whole
-        if not low_found and running >= tail:
-            low, low_found = v, True
-        high = v
-        if running >= 1 - tail:
-            break
-    return Severity(value=value, low=min(low, value), high=max(high, value))
-
-
 # ---- posterior ---------------------------------------------------------------------------------------------------
 def _block(problem: Problem, solver: Solver, found: Sequence[Fault], number: int) -> Block:
-    severities = _severities(problem, solver, found, number)
+    fine = severities(problem, solver, found, number)
     others = [*found[:number], *found[number + 1 :]]
     solver.suppose(others)
     scored = _alternatives(problem, solver, found[number], others)
-    return _posterior(found[number].hypothesis, severities, scored, certain=True)
+    return _posterior(found[number].hypothesis, fine, scored, certain=True)
 
 
 def _posterior(
@@ -315,7 +201,7 @@ def _free_odds(problem: Problem, solver: Solver, found: Sequence[Fault]) -> floa
     if not found:
         return solver.total_odds()
     taken = [(score, problem.hypotheses[index]) for score, index in solver.around({r for f in found for r in f.rows}, -40.0)]
-    barred = math.fsum(math.exp(min(score, 500.0)) for score, h in taken if _again(h, found) is None)
+    barred = math.fsum(math.exp(min(score, 500.0)) for score, h in taken if said_again(h, found) is None)
     return max(0.0, solver.total_odds() - barred)
 
 
@@ -328,11 +214,11 @@ def _suspicion(problem: Problem, solver: Solver, found: Sequence[Fault]) -> Bloc
     best = _best(problem, solver, found)
     if best is None or best[0] < SUSPICION:
         return None
-    again = _again(best[1], found) or 0.0
+    again = said_again(best[1], found) or 0.0
     if best[0] - again - best[1].log_prior < LEAST_EVIDENCE:
         return None
-    present = _fitted(problem, solver, best[1])
+    present = at_best(problem, solver, best[1])
     scored = _alternatives(problem, solver, present, found)
-    severities = _severities(problem, solver, [*found, present], len(found))
+    fine = severities(problem, solver, [*found, present], len(found))
     solver.suppose(found)
-    return _posterior(best[1], severities, scored, certain=False)
+    return _posterior(best[1], fine, scored, certain=False)
