@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import attrs
 
 from analyzer.config import AnalyzerConfig
+from analyzer.earlier import EarlierNetworks
 from analyzer.hearing import Hearing
 from analyzer.judge import InventoryJudge
 from analyzer.loop import Loop
@@ -107,7 +108,8 @@ def join(config: AnalyzerConfig, *, clock: Clock | None = None) -> Joined:
     analyzer = open_analyzer(
         config, inventory=inventory, stored=stored, counters=counters, notifier=notifier, ordering=ordering, hearing=hearing
     )
-    views = StoredViews(network=network, stored=stored, belief=lambda: analyzer.belief, clock=clock)
+    earlier = EarlierNetworks(config.inventory)
+    views = StoredViews(network=network, stored=stored, belief=lambda: analyzer.belief, clock=clock, earlier=earlier.at)
     writing = writing_of(config, inventory, reader, clock)
 
     def take_up_changes() -> None:
@@ -197,7 +199,8 @@ def open_views(config: AnalyzerConfig) -> Iterator[StoredViews]:
     """
     inventory = InventoryFile(config.inventory, counters=Counters()).first()
     with open_stored(config) as stored:
-        yield StoredViews(network=network_of(inventory), stored=stored, belief=Belief, clock=SystemClock())
+        earlier = EarlierNetworks(config.inventory).at
+        yield StoredViews(network=network_of(inventory), stored=stored, belief=Belief, clock=SystemClock(), earlier=earlier)
 
 
 @contextmanager

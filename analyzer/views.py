@@ -96,12 +96,22 @@ class Belief:
 class StoredViews:
     """`analyzer.web.models.Views` over the stores."""
 
-    def __init__(self, *, network: Network, stored: Stored, belief: Callable[[], Belief], clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        network: Network,
+        stored: Stored,
+        belief: Callable[[], Belief],
+        clock: Clock,
+        earlier: Callable[[int], Network | None] = lambda _: None,
+    ) -> None:
         self.network = network
         """Replaced whole when the inventory changes."""
         self._stored = stored
         self._belief = belief
         self._clock = clock
+        self._earlier = earlier
+        """The network of a moment, where it is not the present one any more: what reports tell."""
 
     def lines_page(self, language: Language) -> LinesPage:
         """The first page's data."""
@@ -152,7 +162,8 @@ class StoredViews:
         found = self._stored.incident(incident)
         if found is None:
             return None
-        known = [self.network.lines[code] for code in found.lines if code in self.network.lines]
+        network = self._earlier(found.onset_ns) or self.network
+        known = [network.lines[code] for code in found.lines if code in network.lines]
         lead = known[0] if known else None
         start_ns = found.onset_ns - BEFORE_NS
         last_ns = found.cleared_ns if found.cleared_ns is not None else found.updated_ns
@@ -168,7 +179,7 @@ class StoredViews:
             line=lead.card,
             other_lines=tuple(facts.card for facts in known[1:]),
             path=self._path(lead, found.updated_ns),
-            names=self.network.names(),
+            names=network.names(),
             plots=told.plots,
             sessions=told.sessions,
             traces=self._traces(lead, start_ns - TRACES_NS),

@@ -72,7 +72,9 @@ def _unusable(file: Path, error: inventory.InventoryError) -> CommandError:
 
 def replace(file: Path, document: dict[str, Any], now_ns: int, *, tell: Callable[[str], None] = say) -> None:
     """Write the file, and keep the version before it, of which `tell` is told."""
-    kept = History(file).keep(now_ns)
+    history = History(file)
+    kept = history.keep(now_ns)
     plain.write(file, plain.dump(document))
+    history.wrote()
     if kept is not None:
         tell(f"kept what it was: {kept}")

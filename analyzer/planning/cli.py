@@ -13,6 +13,7 @@ from analyzer.planning.coverage.command import coverage_command
 from analyzer.planning.finding import find_lines, line_of
 from analyzer.planning.job import job_app
 from analyzer.planning.lists.commands import diff_command, import_command
+from analyzer.planning.past import At, export_command, history_command, inventory_at
 from analyzer.planning.picture import document, draw
 from faultline import inventory
 from faultline.runtime.console import BAD_USAGE, CommandError
@@ -25,6 +26,8 @@ app.command("check")(check_command)
 app.command("import")(import_command)
 app.command("diff")(diff_command)
 app.command("coverage")(coverage_command)
+app.command("export")(export_command)
+app.command("history")(history_command)
 app.add_typer(job_app)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
@@ -34,10 +37,11 @@ def show(
     line: Annotated[str, typer.Argument(help="Code of the line.")],
     file: File = DEFAULT,
     *,
+    at: At = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a line's path from A to Z: each element with its owner, who looks from where, tests, planned work."""
-    known = _read(file)
+    known = _read(file, at)
     found = line_of(known, line, file)
     if as_json:
         _print(document(found, known))
@@ -50,10 +54,11 @@ def find(
     text: Annotated[list[str], typer.Argument(help="Words of the customer's name, the code, cities or networks.")],
     file: File = DEFAULT,
     *,
+    at: At = None,
     as_json: AsJson = False,
 ) -> None:
     """Find lines by customer, code, the cities they connect, or networks behind them. Exit 1 when there is none."""
-    known = _read(file)
+    known = _read(file, at)
     wanted = " ".join(text)
     found = find_lines(known, wanted)
     if as_json:
@@ -66,7 +71,9 @@ def find(
         raise CommandError(f"no line matches {wanted!r}", hint="every word must occur; try fewer words, or part of one")
 
 
-def _read(file: Path) -> inventory.Inventory:
+def _read(file: Path, at: str | None) -> inventory.Inventory:
+    if at is not None:
+        return inventory_at(file, at)
     try:
         return inventory.read(file)
     except inventory.InventoryError as error:

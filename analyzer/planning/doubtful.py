@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from analyzer.planning.doubt import Doubt, Doubtful, Spot, in_order
 from analyzer.planning.works.affected import Period, impact
 from analyzer.planning.works.windows import reference
-from faultline.inventory import Inventory, Line, Vantage
+from faultline.inventory import GroupKind, Inventory, Line, Vantage
 from faultline.inventory.extent import everything_on
 from faultline.inventory.lines import IN_USE
 from faultline.records.incident import Base
@@ -61,7 +61,8 @@ def _is_the_customers(inventory: Inventory, base: Base) -> bool:
 
 
 def _networks(inventory: Inventory) -> Iterator[Doubt]:
-    """Lines of one tenant between the same two networks that are no pair: whose traffic it is cannot be told."""
+    """Lines of one tenant between the same two networks that are neither pair nor bundle: whose traffic it is cannot be told."""
+    bundles = [frozenset(group.lines) for group in inventory.groups.values() if group.kind is GroupKind.BUNDLE]
     joined: dict[tuple[str, frozenset[str]], list[Line]] = {}
     for line in inventory.lines.values():
         if line.state in IN_USE:
@@ -70,12 +71,12 @@ def _networks(inventory: Inventory) -> Iterator[Doubt]:
                     joined.setdefault((line.tenant, frozenset((one, other))), []).append(line)
     for (_, networks), lines in joined.items():
         codes = sorted({line.code for line in lines})
-        if len(codes) > 1 and not _are_paired(lines):
+        if len(codes) > 1 and not _are_paired(lines) and not any(bundle.issuperset(codes) for bundle in bundles):
             yield Doubt(
                 what=Doubtful.SAME_NETWORKS,
                 subjects=tuple(codes),
                 text=f"{', '.join(codes)} all join {' and '.join(sorted(networks))}",
-                remedy="narrow the prefixes, or name the one as the other's `backup`",
+                remedy="narrow the prefixes, name the one as the other's `backup`, or make them a bundle",
                 at=Spot(section="lines", name=codes[-1]),
             )
 

@@ -33,12 +33,15 @@ def extract(document: Mapping[str, Any], inventory: Inventory, code: LineCode) -
     components = list(taking.components())
     vantages = list(taking.vantages())
     speaking = {entry.get("probe") for entry in vantages} | taking.kept
+    tenants = [entry for entry in taking.all("tenants") if entry["id"] == taking.line.tenant]
     found: Document = {
         "format": FORMAT,
-        "tenants": [entry for entry in taking.all("tenants") if entry["id"] == taking.line.tenant],
+        "calendars": [e for e in taking.all("calendars") if e["id"] in {tenant.get("calendar") for tenant in tenants}],
+        "tenants": tenants,
         "sites": list(taking.sites([*components, *vantages])),
         "components": components,
         "lines": [taking.line_entry()],
+        "groups": list(taking.groups()),
         "vantages": vantages,
         **{section: [e for e in taking.all(section) if e["line"] == code] for section in ("sessions", "dials", "traces")},
         "interfaces": [
@@ -98,6 +101,13 @@ class _Taking:
     def line_entry(self) -> Entry:
         (entry,) = (e for e in self.all("lines") if e["code"] == self.line.code)
         return {key: value for key, value in entry.items() if key != "backup"}
+
+    def groups(self) -> Iterator[Entry]:
+        """Groups it is in, with nobody else in them; of their services those that it carries with it."""
+        for entry in self.all("groups"):
+            if self.line.code in entry["lines"]:
+                mine = {"lines": [self.line.code], "services": [s for s in entry.get("services", ()) if s in self.kept]}
+                yield self._clean({key: value for key, value in (entry | mine).items() if value != []}, "name")
 
     def sites(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Where the line's ends, its components and its vantages are."""

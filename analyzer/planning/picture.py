@@ -9,7 +9,10 @@ import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
+import attrs
+
 from faultline.inventory import Inventory, Line, LineEnd, PlannedWork, Vantage, positions
+from faultline.inventory.promised import MS_NS
 from faultline.records.incident import Base, base_of
 from faultline.records.terms import SECOND_NS
 from faultline.reports.numbers import zone
@@ -22,7 +25,7 @@ def draw(line: Line, inventory: Inventory) -> list[str]:
     facts = [line.code, line.customer, *(fact for fact in (line.grade, line.type, _rate(line.cir_bps), line.state) if fact)]
     rows = [_element(line, inventory, at) for at in range(len(line.path))]
     widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
-    drawn = [" · ".join(facts), "", f"  A  {line.a_end.name}  {', '.join(line.a_end.prefixes)}"]
+    drawn = [" · ".join(facts), *_agreed(line, inventory), "", f"  A  {line.a_end.name}  {', '.join(line.a_end.prefixes)}"]
     for at, row in enumerate(rows):
         drawn += [f"  ◆    {_looks(vantage)}" for vantage in _vantages(line, inventory, at - 0.5)]
         cells = "  ".join(_padded(cell, width) for cell, width in zip(row, widths, strict=True))
@@ -50,7 +53,10 @@ def draw(line: Line, inventory: Inventory) -> list[str]:
 
 def document(line: Line, inventory: Inventory) -> dict[str, Any]:
     """The same as plain data; what is not known is left out."""
-    facts = {name: getattr(line, name) for name in ("grade", "type", "cir_bps", "time_zone", "backup")}
+    facts = {name: getattr(line, name) for name in ("grade", "type", "cir_bps", "eir_bps", "time_zone", "backup")}
+    facts["vip"] = inventory.tenants[line.tenant].vip
+    facts["contract"] = _known(attrs.asdict(line.contract)) or None
+    facts["groups"] = [group.id for group in inventory.groups.values() if line.code in group.lines] or None
     return {
         "code": line.code,
         "tenant": line.tenant,
@@ -69,6 +75,24 @@ def document(line: Line, inventory: Inventory) -> dict[str, Any]:
         "dials": _dials(line, inventory),
         "traces": _traces(line, inventory),
     }
+
+
+def _agreed(line: Line, inventory: Inventory) -> list[str]:
+    """What was promised, and what the line belongs to."""
+    contract, vip = line.contract, inventory.tenants[line.tenant].vip
+    promised = [
+        f"{name} {value / unit:g} {sign}"
+        for name, value, unit, sign in (
+            ("availability", contract.availability_ratio, 0.01, "%"),
+            ("loss", contract.loss_ratio, 0.01, "%"),
+            ("round trip", contract.round_trip_ns, MS_NS, "ms"),
+            ("delay variation", contract.variation_ns, MS_NS, "ms"),
+        )
+        if value is not None
+    ]
+    groups = [f"{group.kind.value} {group.name}" for group in inventory.groups.values() if line.code in group.lines]
+    told = {"customer": [vip.value] if vip else [], "contract": promised, "belongs to": groups}
+    return [f"{what}: {', '.join(values)}" for what, values in told.items() if values]
 
 
 def _end(end: LineEnd) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from analyzer.planning.lists.grouping import Groups
 from analyzer.planning.lists.line_types import LineType, built
 from analyzer.planning.lists.plain import Document
 from analyzer.planning.lists.rows import LineChange, Origin
+from analyzer.planning.lists.same import unless_same
 from analyzer.planning.lists.values import Action
 from faultline.inventory.problems import Problem, meant
 
@@ -110,17 +111,23 @@ class _Applying:
     def _put(self, change: LineChange, known: Mapping[str, Any] | None) -> None:
         values = change.values
         line: dict[str, Any] = dict(known or {"code": change.code})
-        line |= {key: values[attribute] for attribute, key in _SAME.items() if attribute in values}
+        said = {key: values[attribute] for attribute, key in _SAME.items() if attribute in values}
+        if known is not None and "customer" not in known and said.get("customer") == self._name_of(known["tenant"]):
+            del said["customer"]  # the tenant's name is the customer's, where a line says none
+        line |= {key: unless_same(line.get(key), value) for key, value in said.items()}
         if any(attribute in values for attribute in _CONTRACT):
-            said = {key: values[attribute] for attribute, key in _CONTRACT.items() if attribute in values}
-            line["contract"] = {**line.get("contract", {}), **said}
+            agreed = dict(line.get("contract", {}))
+            found = {key: values[attribute] for attribute, key in _CONTRACT.items() if attribute in values}
+            line["contract"] = agreed | {key: unless_same(agreed.get(key), value) for key, value in found.items()}
         line["tenant"] = self._tenant(change, known)
         self._say_of_tenant(line["tenant"], change)
         self._found.problems += self._groups.put(line, change)
         for key, (name, site, prefixes) in _ENDS.items():
             end = dict(line.get(key, {}))
             end |= {
-                inner: values[attr] for inner, attr in (("name", name), ("site", site), ("prefixes", prefixes)) if attr in values
+                inner: unless_same(end.get(inner), values[attribute])
+                for inner, attribute in (("name", name), ("site", site), ("prefixes", prefixes))
+                if attribute in values
             }
             end.setdefault("name", _nameless(end))
             line[key] = end
@@ -147,6 +154,9 @@ class _Applying:
             self._by_name[customer] = found
         return found
 
+    def _name_of(self, tenant: object) -> str:
+        return str(self._tenants[str(tenant)].get("name", tenant))
+
     def _say_of_tenant(self, tenant: str, change: LineChange) -> None:
         """What a row says of the customer; another row must not say otherwise."""
         for attribute, key in _OF_TENANT.items():
@@ -163,8 +173,10 @@ class _Applying:
 
     def _build(self, line: dict[str, Any], change: LineChange, known: Mapping[str, Any] | None) -> None:
         """Give it the components of its type, unless somebody has described its path."""
-        wanted = change.values.get(Attribute.TYPE, line.get("type", LineType.MPLS_VPN))
         own = known is not None and not self._is_templated(known)
+        if own and Attribute.TYPE not in change.values:
+            return
+        wanted = change.values.get(Attribute.TYPE, line.get("type", LineType.MPLS_VPN))
         line["type"] = str(wanted)
         if own or (known is not None and str(known.get("type")) == str(wanted)):
             return

@@ -1,7 +1,9 @@
 """What the inventory was: every version that an import replaced, and every delta that was applied.
 
 Beside `inventory.yaml` lies `inventory.yaml.history/`: one compressed file a version, named after the moment until which it held,
-and `deltas.jsonl` with one line a delta. Knows nothing of what is in an inventory.
+`written.yaml.gz` with what was written last, and `deltas.jsonl` with one line a delta. Where somebody has edited the file by hand
+since it was written, what was written held until then; of several edits in a row the last is known. Knows nothing of what is in
+an inventory.
 """
 
 from __future__ import annotations
@@ -62,23 +64,44 @@ class History:
         """Keep the present version; None when there is none yet."""
         if not self._file.exists():
             return None
+        present, written = self._file.read_bytes(), self._written()
+        if written is not None and written != present:
+            edited_ns = max(self._newest.stat().st_mtime_ns, self._file.stat().st_mtime_ns)
+            self._put(written, min(edited_ns, now_ns - 1))
+        return self._put(present, now_ns)
+
+    def wrote(self) -> None:
+        """Remember what the file is now: a later edit by hand is known by it."""
         self.folder.mkdir(exist_ok=True)
-        seconds, rest = divmod(now_ns, SECOND_NS)
+        _replace(self._newest, self._file.read_bytes())
+
+    def _put(self, octets: bytes, until_ns: int) -> Path:
+        self.folder.mkdir(exist_ok=True)
+        seconds, rest = divmod(until_ns, SECOND_NS)
         kept = self.folder / f"until-{datetime.fromtimestamp(seconds, tz=UTC).strftime(_STAMP)}-{rest:09d}Z.yaml.gz"
-        temporary = kept.with_suffix(".tmp")
-        # Without a time in it: the same version is the same file.
-        temporary.write_bytes(gzip.compress(self._file.read_bytes(), 6, mtime=0))
-        temporary.replace(kept)
+        _replace(kept, octets)
         return kept
+
+    def _written(self) -> bytes | None:
+        return gzip.decompress(self._newest.read_bytes()) if self._newest.exists() else None
+
+    @property
+    def _newest(self) -> Path:
+        return self.folder / "written.yaml.gz"
 
     def at(self, moment_ns: int) -> bytes | None:
         """The text that held at a moment: the first version replaced after it, else the present one; None without any."""
-        for until_ns, version in self._versions():
-            if until_ns > moment_ns:
-                return gzip.decompress(version.read_bytes())
+        version = self.version_at(moment_ns)
+        if version is not None:
+            return gzip.decompress(version.read_bytes())
         return self._file.read_bytes() if self._file.exists() else None
 
-    def _versions(self) -> list[tuple[int, Path]]:
+    def version_at(self, moment_ns: int) -> Path | None:
+        """The kept version that held at a moment; None: the present file did, or nothing is known of it."""
+        return next((version for until_ns, version in self.versions() if until_ns > moment_ns), None)
+
+    def versions(self) -> list[tuple[int, Path]]:
+        """(moment until which it held, file) of each kept version, oldest first."""
         found = []
         for version in self.folder.glob("until-*.yaml.gz") if self.folder.is_dir() else ():
             match = _VERSION.fullmatch(version.name)
@@ -136,3 +159,10 @@ class History:
             except (ValueError, KeyError, TypeError):  # the torn end of a crash: its inventory was not replaced either
                 continue
         return found
+
+
+def _replace(path: Path, octets: bytes) -> None:
+    """Write a compressed file as a whole; without a time in it: the same version is the same file."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(gzip.compress(octets, 6, mtime=0))
+    temporary.replace(path)

@@ -86,7 +86,7 @@ _TYPES = {
     "语音": LineType.VOICE,
     "语音专线": LineType.VOICE,
 }
-_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmg]?)(?:bit/s|bps|b/s|bit|b)?")
+_RATE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmg]?)(bit/s|bps|b/s|bit|b)?")
 _FACTOR = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 _LEAST_BARE_BPS = 10_000
 """A bare number below this was meant in Mbit/s by whoever wrote it, or not: it is asked."""
@@ -128,7 +128,7 @@ def rate_bps(text: str) -> int:
     found = round(float(match[1]) * _FACTOR[match[2]])
     if found <= 0:
         raise CellError(f"{text!r} is no rate above 0", "write it with its unit, e.g. 100M, or leave the cell empty")
-    if not match[2] and found < _LEAST_BARE_BPS:
+    if not match[2] and not match[3] and found < _LEAST_BARE_BPS:
         raise CellError(f"{text!r} has no unit", f"write {match[1]}M for Mbit/s, or the rate in bit/s")
     return found
 
