@@ -110,7 +110,12 @@ def read_config(path: Path) -> CollectorConfig:
         influx = attrs.evolve(influx, password_file=folder / influx.password_file)
     store = attrs.evolve(config.store, data=folder / config.store.data, influx=influx)
     return attrs.evolve(
-        config, data=folder / config.data, inventory=folder / config.inventory, store=store, events=config.events.beside(folder)
+        config,
+        data=folder / config.data,
+        inventory=folder / config.inventory,
+        store=store,
+        events=config.events.beside(folder),
+        exporters=config.exporters.beside(folder),
     )
 
 

@@ -156,6 +156,7 @@ def build(config: CollectorConfig, *, places: Places | None = None, clock: Clock
     def hourly() -> None:
         if authority.ensure(dt.datetime.now(tz=dt.UTC)):
             server.reload()
+            exporters.reload()
 
     def take_up_changes() -> None:
         changed = file.changed() if file else None
@@ -175,6 +176,7 @@ def build(config: CollectorConfig, *, places: Places | None = None, clock: Clock
     exporters = ExporterService(
         config.exporters,
         intake=collector.exports,
+        tls=authority.files,
         folder=config.data,
         disk=SystemDisk(durable=config.store.durable),
         clock=steady,
@@ -195,7 +197,7 @@ def build(config: CollectorConfig, *, places: Places | None = None, clock: Clock
     desk = OrderDesk(control=collector.control, version=watch.version, clock=steady, counters=counters)
 
     def warnings() -> list[str]:
-        return [file.problem] if file and file.problem else []
+        return [*([file.problem] if file and file.problem else []), *events.warnings()]
 
     app = make_app(door, desk=desk, counters=counters, problems=problems, warnings=warnings)
     server = HttpsServer(app, listen=Address.parse(config.listen), tls=authority.files)

@@ -79,6 +79,10 @@ class ExportersConfig:
         """Of any exporter."""
         return max([self.active_timeout_s, *(exporter.active_timeout_s or 0.0 for exporter in self.allow)])
 
+    def beside(self, folder: Path) -> ExportersConfig:
+        """The same with its files relative to a folder."""
+        return self if self.tls_clients is None else attrs.evolve(self, tls_clients=folder / self.tls_clients)
+
     @property
     def enabled(self) -> bool:
         """Whether anything is listened to."""

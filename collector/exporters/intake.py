@@ -27,6 +27,9 @@ IDLE_NS = 3600 * SECOND_NS
 MOST_HELD = 10
 """Flows of so many batches are kept while the disk does not take them; then the oldest are lost, and counted."""
 
+_Key = tuple[str, int]
+"""Whose templates: an exporter, and its connection."""
+
 
 @attrs.define(slots=True, kw_only=True)
 class _Held:
@@ -45,7 +48,7 @@ class ExportIntake:
         self._datagrams = counters.stage("datagrams")
         self._exported = counters.stage("exported")
         self._allowed = Allowed(config.allow, anybody=config.any)
-        self._exporters: dict[str, Exporter] = {}
+        self._exporters: dict[_Key, Exporter] = {}
         self._held = _Held()
         self._log = logger("exporters")
         self._quiet = QuietBursts()
@@ -53,18 +56,25 @@ class ExportIntake:
         """Why flows are not made durable; None while they are."""
 
     # ---- from datagrams to flows
-    def turn(self, datagrams: Sequence[Datagram], *, now_ns: int, monotonic_ns: int) -> None:
+    def allows(self, name: str) -> bool:
+        """Whether an address may export."""
+        return self._allowed.find(name) is not None
+
+    def turn(self, datagrams: Iterable[Datagram], *, now_ns: int, monotonic_ns: int) -> None:
         """Decode what came; make flows durable when it is time."""
-        for name, found in _by_exporter(datagrams).items():
-            exporter = self._exporter(name, now_ns)
-            if isinstance(exporter, str):
-                self._datagrams.drop(exporter, len(found))
-                continue
-            self.take(exporter, found)
+        for key, found in _by_session(datagrams).items():
+            # Without octets a connection has ended; a datagram may be empty, too, and says nothing by it.
+            octets = [(received_ns, one) for received_ns, one in found if one or not key[1]]
+            exporter = self._exporter(key, now_ns) if octets else None
+            if isinstance(exporter, Exporter):
+                self._decode(exporter, octets)
+            elif exporter is not None:
+                self._datagrams.drop(exporter, len(octets))
+            if len(octets) < len(found):
+                self._exporters.pop(key, None)
         self._flush_when_due(now_ns, monotonic_ns)
 
-    def take(self, exporter: Exporter, found: Sequence[tuple[int, bytes]]) -> None:
-        """Decode datagrams of one exporter."""
+    def _decode(self, exporter: Exporter, found: Sequence[tuple[int, bytes]]) -> None:
         decoded = exporter.decode(found)
         for reason, count in decoded.refused.items():
             self._datagrams.drop(reason, count)
@@ -76,22 +86,18 @@ class ExportIntake:
             self._held.tables.append(_received(flows, decoded.correction_ns, received_ns=found[-1][0]))
             self._held.flows += flows.num_rows
 
-    def session(self, name: str) -> Exporter | None:
-        """An exporter for one connection: its templates live and end with it. None when it may not export."""
-        allowed = self._allowed.find(name)
-        return None if allowed is None else Exporter(name, sampling=allowed.sampling, max_domains=self._config.max_domains)
-
-    def _exporter(self, name: str, now_ns: int) -> Exporter | str:
+    def _exporter(self, key: _Key, now_ns: int) -> Exporter | str:
         """The exporter, or why there is none."""
-        found = self._exporters.get(name)
+        found = self._exporters.get(key)
         if found is not None:
             return found
+        name, _ = key
         allowed = self._allowed.find(name)
         if allowed is None:
             return self._refuse("not_allowed", name, now_ns)
         if len(self._exporters) >= self._config.max_exporters and not self._forget_one(now_ns):
             return self._refuse("too_many_exporters", name, now_ns)
-        made = self._exporters[name] = Exporter(name, sampling=allowed.sampling, max_domains=self._config.max_domains)
+        made = self._exporters[key] = Exporter(name, sampling=allowed.sampling, max_domains=self._config.max_domains)
         self._counters.gauge("exporters_known", len(self._exporters))
         return made
 
@@ -102,10 +108,10 @@ class ExportIntake:
         return reason
 
     def _forget_one(self, now_ns: int) -> bool:
-        oldest = min(self._exporters.values(), key=lambda exporter: exporter.heard_ns)
-        if now_ns - oldest.heard_ns < IDLE_NS:
+        oldest = min(self._exporters, key=lambda key: self._exporters[key].heard_ns)
+        if now_ns - self._exporters[oldest].heard_ns < IDLE_NS:
             return False
-        del self._exporters[oldest.name]
+        del self._exporters[oldest]
         return True
 
     def _count(self, exporter: Exporter, datagrams: int, decoded: Decoded) -> None:
@@ -163,7 +169,9 @@ class ExportIntake:
     # ---- across restarts
     def state(self) -> bytes:
         """What the exporters' decoders know, for `restore`."""
-        return memory.written((name, exporter.memory) for name, exporter in self._exporters.items())
+        # Templates of a connection end with it.
+        lasting = ((name, exporter.memory) for (name, connection), exporter in self._exporters.items() if not connection)
+        return memory.written(lasting)
 
     def restore(self, octets: bytes, *, now_ns: int) -> int:
         """Know again what an earlier life knew, of exporters that still may export. Gives how many.
@@ -172,7 +180,7 @@ class ExportIntake:
             ValueError: the octets are not `state`'s.
         """
         for name, datagrams in memory.read(octets):
-            exporter = self._exporter(name, now_ns)
+            exporter = self._exporter((name, 0), now_ns)
             if isinstance(exporter, Exporter):
                 exporter.restore(datagrams)
         return len(self._exporters)
@@ -181,10 +189,10 @@ class ExportIntake:
 _DETAIL = {"malformed": "reason", "gaps": "protocol", "lost": "protocol", "late": "protocol", "restarts": "protocol"}
 
 
-def _by_exporter(datagrams: Iterable[Datagram]) -> dict[str, list[tuple[int, bytes]]]:
-    found: dict[str, list[tuple[int, bytes]]] = {}
+def _by_session(datagrams: Iterable[Datagram]) -> dict[_Key, list[tuple[int, bytes]]]:
+    found: dict[_Key, list[tuple[int, bytes]]] = {}
     for datagram in datagrams:
-        found.setdefault(datagram.exporter, []).append((datagram.received_ns, datagram.octets))
+        found.setdefault((datagram.exporter, datagram.connection), []).append((datagram.received_ns, datagram.octets))
     return found
 
 

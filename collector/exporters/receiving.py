@@ -38,6 +38,9 @@ class Datagram:
     exporter: str
     received_ns: int
     octets: bytes
+    """None at all: its connection has ended."""
+    connection: int = 0
+    """Number of the connection it came over; 0: none."""
 
 
 class DatagramQueue:
@@ -61,6 +64,19 @@ class DatagramQueue:
                     break
                 self._waiting.append(datagram)
                 self._octets += cost
+
+    def put_waiting(self, message: Datagram) -> None:
+        """Add a message of a connection, whose reader waits for room before it reads the next ones."""
+        if message.octets:
+            self._stage.take()
+        with self._lock:
+            self._waiting.append(message)
+            self._octets += len(message.octets) + OVERHEAD
+
+    @property
+    def has_room(self) -> bool:
+        """Whether connections may be read: half of the room is left to datagrams, which nobody can hold back."""
+        return self._octets < self._max_octets // 2
 
     def take(self) -> list[Datagram]:
         """Everything that waits."""

@@ -6,10 +6,13 @@ import threading
 from pathlib import Path
 
 from collector.exporters.config import ExportersConfig
+from collector.exporters.connections import ConnectionIntake, tls_context
 from collector.exporters.intake import ExportIntake
 from collector.exporters.receiving import DatagramQueue, UdpIntake
+from collector.intake.authority import TlsFiles
 from faultline.records.terms import SECOND_NS
 from faultline.runtime.clock import Clock
+from faultline.runtime.console import CommandError
 from faultline.runtime.counters import Counters
 from faultline.runtime.log import logger
 from faultline.runtime.status import Address
@@ -28,6 +31,7 @@ class ExporterService:
     Args:
         config: what the operator wants.
         intake: what decodes.
+        tls: the collector's certificate.
         folder: where the memory of templates is kept.
         disk: how it is written.
         clock: the collector's.
@@ -39,6 +43,7 @@ class ExporterService:
         config: ExportersConfig,
         *,
         intake: ExportIntake,
+        tls: TlsFiles,
         folder: Path,
         disk: Disk,
         clock: Clock,
@@ -50,7 +55,7 @@ class ExporterService:
         self._clock = clock
         self._counters = counters
         self._queue = DatagramQueue(max_octets=config.queue_octets, stage=counters.stage("datagrams"))
-        self._udp = [
+        udp = [
             UdpIntake(
                 Address.parse(listen),
                 sockets=config.sockets,
@@ -61,6 +66,23 @@ class ExporterService:
             )
             for listen in config.listen
         ]
+        self._tls = tls_context(tls, clients=config.tls_clients) if config.listen_tls else None
+        self._certificate = tls
+        room = threading.BoundedSemaphore(config.max_connections)
+        spoken = [(listen, None) for listen in config.listen_tcp] + [(listen, self._tls) for listen in config.listen_tls]
+        connections = [
+            ConnectionIntake(
+                Address.parse(listen),
+                allows=intake.allows,
+                room=room,
+                queue=self._queue,
+                clock=clock,
+                counters=counters,
+                tls=context,
+            )
+            for listen, context in spoken
+        ]
+        self._listeners: list[UdpIntake | ConnectionIntake] = [*udp, *connections]
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._turned_ns = clock.monotonic_ns()
@@ -70,31 +92,38 @@ class ExporterService:
 
     @property
     def addresses(self) -> list[Address]:
-        """Where it listens over UDP, once started."""
-        return [udp.address for udp in self._udp]
+        """Where it listens, once started: over UDP, then TCP, then TLS."""
+        return [part.address for part in self._listeners]
+
+    def reload(self) -> None:
+        """Show a new certificate from the next connection on."""
+        if self._tls is not None:
+            self._tls.load_cert_chain(self._certificate.certificate, self._certificate.key)
 
     def start(self) -> None:
         """Remember, listen, decode.
 
         Raises:
-            OSError: an address cannot be listened on.
+            CommandError: an address cannot be listened on.
         """
         self._remember()
         self._turned_ns = self._clock.monotonic_ns()
         self._thread = threading.Thread(target=self._run, name="exporters", daemon=True)
         self._thread.start()
         try:
-            for udp in self._udp:
-                udp.start()
-        except OSError:
+            for part in self._listeners:
+                part.start()
+        except OSError as error:
             self.stop()
-            raise
-        self._log.info("listening to exporters", udp=[str(address) for address in self.addresses])
+            raise CommandError(
+                f"collector.exporters: cannot listen: {error.strerror}", hint="is another collector of flows running there?"
+            ) from None
+        self._log.info("listening to exporters", at=[str(address) for address in self.addresses])
 
     def stop(self) -> None:
         """Decode what was received, make it durable, remember the templates."""
-        for udp in self._udp:
-            udp.stop()
+        for part in self._listeners:
+            part.stop()
         self._stopping.set()
         thread, self._thread = self._thread, None
         if thread is None:

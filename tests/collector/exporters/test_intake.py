@@ -253,7 +253,7 @@ def test_silent_exporters_make_room_for_new_ones(tmp_path: Path) -> None:
 def test_flows_wait_while_the_disk_takes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk is a problem that is told; what fits the memory is stored when there is room, the rest is counted."""
     router = Router(open_ground(tmp_path, exporters=attrs.evolve(anybody(), flush_flows=10)))
-    batches = router.ground.collector.exports._batches  # noqa: SLF001 - the disk's place
+    batches = router.ground.collector.exports._batches
     with monkeypatch.context() as patched:
 
         def full(*_: object, **__: object) -> None:
