@@ -16,6 +16,7 @@ import attrs
 from faultline.inference.fitting import Severity, at_best, fit, said_again, severities
 from faultline.inference.problem import Hypothesis, Problem
 from faultline.inference.solver import Fault, Solver, refined
+from faultline.inference.splitting import split
 
 MOST_FAULTS = 64
 PASSES = 3
@@ -112,6 +113,10 @@ def _improve(problem: Problem, solver: Solver, found: list[Fault]) -> list[Fault
         joined = _joined(problem, solver, found)
         if joined is not None:
             found, changed = joined, True
+        more = split(problem, solver, found) if joined is None else None
+        while more is not None and len(more) <= MOST_FAULTS:
+            found, changed = more, True
+            more = split(problem, solver, found)
         found = fit(problem, solver, found)
         if not changed:
             break

@@ -43,6 +43,25 @@ def test_two_faults_at_once_are_two_entries() -> None:
     assert sorted(blamed(verdict)) == [("core<",), ("loop-z>",)]
 
 
+def test_of_two_faults_on_one_way_the_larger_gives_back_what_is_not_its_own() -> None:
+    """One session crosses the loop alone, one the loop and the LAN: at the mean of both losses nothing were left for the LAN."""
+    rows = [loss(piece("loop-a", "loop-a", ">"), 2000, 100), loss(piece("branch-lan", "loop-a", ">"), 2000, 152)]
+    clean = [loss(piece("core", "loop-z", ">"), 2000, 0), loss(piece("branch-lan", "loop-a", "<"), 2000, 0)]
+    verdict = locate(document([*rows, *clean], expected_faults=1))
+    assert sorted(blamed(verdict)) == [("branch-lan>",), ("loop-a>",)]
+
+
+def test_an_interruption_of_a_part_of_the_window_leaves_nothing_over_for_its_neighbours() -> None:
+    """84 % of very many packets, which is between two lengths that the model knows: one entry, and no loss beside it."""
+    parts = [
+        {"id": f"{name}{mark}", "kind": "segment", "owner": "access"} for name in ("x", *map(str, range(40))) for mark in "><"
+    ]
+    rows = [loss(["x>", f"{k}>"], 2000, 1685) for k in range(40)] + [loss([f"{k}<", "x<"], 2000, 1685) for k in range(40)]
+    verdict = locate(document([*rows, loss(["x>"], 2000, 1685), loss(["x<"], 2000, 1685)], parts))
+    assert modes(verdict) == {"down"}
+    assert {name for entry in blamed(verdict) for name in entry} == {"x>", "x<"}
+
+
 def test_with_probes_at_the_ends_only_the_class_is_named_by_its_span_and_both_owners() -> None:
     """What the evidence cannot tell apart is one class, its owner unknown, its owners' shares stated in the text."""
     evidence = DemoLine(seed=1, loss={"core>": 0.01}, sessions=ENDS_ONLY).evidence(fault_rate=RATES)
