@@ -59,6 +59,15 @@ class TrapsConfig:
     users: list[SnmpUser] = attrs.field(factory=list)
     """Of v3."""
 
+    def __attrs_post_init__(self) -> None:
+        if self.listen and not self.senders:
+            raise ValueError("senders is empty: nobody would be heard")
+        if self.listen and not self.users and self.communities_file is None:
+            raise ValueError("users is empty and there is no communities_file: nobody would be heard")
+        names = [user.name for user in self.users]
+        if len(set(names)) != len(names):
+            raise ValueError("users has the same name twice")
+
 
 @attrs.frozen(slots=True, kw_only=True)
 class SyslogConfig:
@@ -70,6 +79,10 @@ class SyslogConfig:
     """HOST:PORT; counted octets and lines are told apart; none: not heard."""
     senders: list[str] = attrs.field(factory=list, validator=_are_networks)
     """Addresses and networks that may send."""
+
+    def __attrs_post_init__(self) -> None:
+        if (self.udp or self.tcp) and not self.senders:
+            raise ValueError("senders is empty: nobody would be heard")
 
 
 @attrs.frozen(slots=True, kw_only=True)

@@ -100,7 +100,8 @@ class DeviceEventBook:
     def forget_before(self, received_ns: int, *, most: int | None = None) -> None:
         """Forget events heard before a moment, and beyond `most` the oldest. What stands raised at a component stays known."""
         with self._state.transaction() as db:
-            db.execute("DELETE FROM device_events WHERE received_ns < ?", (received_ns,))
+            # What was heard before then also happened before then, and for that there is an index.
+            db.execute("DELETE FROM device_events WHERE happened_ns < ?1 AND received_ns < ?1", (received_ns,))
             db.execute("DELETE FROM device_states WHERE received_ns < ? AND (raised = 0 OR component IS NULL)", (received_ns,))
             if most is not None:
                 db.execute(

@@ -52,8 +52,6 @@ class AlarmFields:
     """An id, address or name of a component of the inventory."""
     part: str = "objectName"
     """An interface of the device, alone or behind the device's name."""
-    id: str = "alarmId"
-    """The same for the alarm and its end; only to tell sayings apart."""
 
 
 class AlarmReader:
