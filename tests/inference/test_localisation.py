@@ -45,7 +45,7 @@ def test_two_faults_at_once_are_two_entries() -> None:
 
 def test_of_two_faults_on_one_way_the_larger_gives_back_what_is_not_its_own() -> None:
     """One session crosses the loop alone, one the loop and the LAN: at the mean of both losses nothing were left for the LAN."""
-    rows = [loss(piece("loop-a", "loop-a", ">"), 2000, 100), loss(piece("branch-lan", "loop-a", ">"), 2000, 152)]
+    rows = [loss(piece("loop-a", "loop-a", ">"), 4000, 200), loss(piece("branch-lan", "loop-a", ">"), 4000, 304)]
     clean = [loss(piece("core", "loop-z", ">"), 2000, 0), loss(piece("branch-lan", "loop-a", "<"), 2000, 0)]
     verdict = locate(document([*rows, *clean], expected_faults=1))
     assert sorted(blamed(verdict)) == [("branch-lan>",), ("loop-a>",)]
