@@ -36,6 +36,7 @@ class FieldType(StrEnum):
     ADDRESS = "address"
     TIME_NS = "time_ns"
     HIST = "hist"
+    LIST = "list"
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -52,6 +53,8 @@ class Field:
     reverse: bool = False
     spread: bool = False
     nprobe: int | None = None
+    of: tuple[str, ...] = ()
+    """Fields of the records of a list."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -122,7 +125,7 @@ def parse(text: str) -> FieldTable:
 def _field(entry: Mapping[str, Any]) -> Field:
     if ("ie" in entry) == ("own" in entry):
         raise ValueError(f"field {entry['name']}: exactly one of ie and own")
-    return Field(**{**entry, "type": FieldType(entry["type"])})
+    return Field(**{**entry, "type": FieldType(entry["type"]), "of": tuple(entry.get("of", ()))})
 
 
 def _record(entry: Mapping[str, Any], fields: Mapping[str, Field]) -> Record:

@@ -13,9 +13,10 @@ Parquet column and the label in queries. A field that was not measured is absent
 another template on the wire, never 0.
 
 Types: `time_ns` is Unix nanoseconds (NTP format on the wire), `hist` the octets of `faultline/records/histogram.py`
-(nanoseconds unless the name says otherwise), `address` text (4 or 16 octets on the wire). Elements are IANA's, or `own`
-ones under enterprise number {pen}. A field with a reverse twin appears a second time as `reverse_<name>`: IANA elements
-under enterprise number 29305 (RFC 5103), own ones at number | 0x4000. On the wire every record starts with
+(nanoseconds unless the name says otherwise), `address` text (4 or 16 octets on the wire), `list` records of other fields
+(a subTemplateList on the wire, the octets of its records in columns: `faultline/records/losses.py`). Elements are IANA's,
+or `own` ones under enterprise number {pen}. A field with a reverse twin appears a second time as `reverse_<name>`: IANA
+elements under enterprise number 29305 (RFC 5103), own ones at number | 0x4000. On the wire every record starts with
 `record_kind`.
 """
 
@@ -32,6 +33,8 @@ def _all_fields(table: FieldTable) -> Iterator[str]:
     yield "|---|---|---|---|---|---|"
     for field in table.fields.values():
         meaning = field.en if field.nprobe is None else f"{field.en} (nProbe: {field.nprobe})"
+        if field.of:
+            meaning += f"; each of {', '.join(f'`{name}`' for name in field.of)}"
         twin = "yes" if field.reverse else ""
         yield f"| `{field.name}` | {field.type} | {_element(field)} | {twin} | {_cell(meaning)} | {_cell(field.zh)} |"
 

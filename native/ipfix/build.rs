@@ -1,6 +1,6 @@
 //! Turns the one field table, `faultline/records/fields.toml`, into constants: a column list a record, and a module of column numbers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
@@ -84,8 +84,9 @@ fn generate(table: &Table) -> String {
     out
 }
 
-fn columns_of(record: &Table, fields: &HashMap<&str, &Table>, pen: u32) -> (String, String) {
+fn columns_of(record: &Table, fields: &HashMap<&str, &Table>, record_pen: u32) -> (String, String) {
     let (mut columns, mut numbers, mut count) = (String::new(), String::new(), 0);
+    let mut lists = HashSet::new();
     for entry in record["fields"].as_array().unwrap() {
         let entry = entry.as_str().unwrap();
         let (name, required) = entry.strip_suffix('?').map_or((entry, true), |name| (name, false));
@@ -96,7 +97,11 @@ fn columns_of(record: &Table, fields: &HashMap<&str, &Table>, pen: u32) -> (Stri
             let Element { pen, id, id6 } = element;
             let kind = variant(text(field, "type"));
             let spread = field.get("spread").and_then(Value::as_bool).unwrap_or(false);
-            write!(columns, "Column {{ name: {name:?}, kind: Type::{kind}, pen: {pen}, id: {id}, id6: {id6}, required: {required}, spread: {spread} }}, ").unwrap();
+            let list = list_of(field, fields, record_pen);
+            write!(columns, "Column {{ name: {name:?}, kind: Type::{kind}, pen: {pen}, id: {id}, id6: {id6}, required: {required}, spread: {spread}, list: &[{list}] }}, ").unwrap();
+            if !list.is_empty() {
+                lists.insert(list);
+            }
             writeln!(
                 numbers,
                 "    /// `{name}`\n    pub const {}: usize = {count};",
@@ -105,14 +110,33 @@ fn columns_of(record: &Table, fields: &HashMap<&str, &Table>, pen: u32) -> (Stri
             .unwrap();
             count += 1;
         };
-        let (forward, reverse) = elements(field, pen);
+        let (forward, reverse) = elements(field, record_pen);
         column(name, &forward);
         if field.get("reverse").and_then(Value::as_bool).unwrap_or(false) {
             column(&format!("reverse_{name}"), &reverse);
         }
     }
     assert!(count <= MAX_COLUMNS, "record {}: {count} columns", text(record, "name"));
+    assert!(lists.len() <= 1, "record {}: lists of two templates", text(record, "name"));
     (columns, numbers)
+}
+
+/// The elements of a list's records with their lengths; nothing for a field that is no list.
+fn list_of(field: &Table, fields: &HashMap<&str, &Table>, pen: u32) -> String {
+    let of = field.get("of").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    of.iter().fold(String::new(), |mut list, name| {
+        let member = fields[name.as_str().unwrap()];
+        let length = match text(member, "type") {
+            "u8" | "bool" => 1,
+            "u16" => 2,
+            "u32" => 4,
+            "u64" | "i64" | "f64" | "time_ns" => 8,
+            other => panic!("field {}: {other} in a list has no fixed length", text(member, "name")),
+        };
+        let (Element { pen, id, .. }, _) = elements(member, pen);
+        write!(list, "FieldSpec {{ pen: {pen}, id: {id}, length: {length} }}, ").unwrap();
+        list
+    })
 }
 
 /// The forward element and its reverse twin (RFC 5103).
@@ -161,6 +185,7 @@ fn variant(kind: &str) -> &'static str {
         "address" => "Address",
         "time_ns" => "Time",
         "hist" => "Hist",
+        "list" => "List",
         other => panic!("type {other}"),
     }
 }

@@ -5,11 +5,9 @@ In go Unix nanoseconds, out come wire values, and back. Knows nothing of packets
 
 from __future__ import annotations
 
+from faultline.records.ntp import from_ntp
 from faultline.records.terms import SECOND_NS
 
-_EPOCH_S = 2_208_988_800
-"""1970-01-01 in seconds since 1900-01-01."""
-_ERA_S = 1 << 32
 _TAI_MINUS_UTC_S = 37
 """PTP stamps (the Z bit) are taken as TAI, as IEEE 1588 has it; the difference has been 37 s since 2017. A peer that puts UTC
 there shows as one-way delays that are off by 37 s: loss, variation and round trips are not touched."""
@@ -24,23 +22,6 @@ _UNKNOWN_ERROR = 0x2001
 
 class StampError(ValueError):
     """A value of the wire that is no timestamp or no error estimate."""
-
-
-def to_ntp(unix_ns: int) -> int:
-    """The 64-bit NTP timestamp of a moment; its fraction is rounded down."""
-    seconds, rest_ns = divmod(unix_ns, SECOND_NS)
-    return ((seconds + _EPOCH_S) % _ERA_S) << 32 | (rest_ns << 32) // SECOND_NS
-
-
-def from_ntp(value: int) -> int:
-    """Unix nanoseconds of a 64-bit NTP timestamp; rounded up, so that every nanosecond survives the way there and back.
-
-    Seconds below 2^31 belong to the era that begins in 2036.
-    """
-    seconds, fraction = value >> 32, value & 0xFFFF_FFFF
-    if seconds < _ERA_S >> 1:
-        seconds += _ERA_S
-    return (seconds - _EPOCH_S) * SECOND_NS + -(-(fraction * SECOND_NS) >> 32)
 
 
 def from_ptp(value: int) -> int:

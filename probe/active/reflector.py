@@ -18,9 +18,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 
 import attrs
 
+from faultline.records.ntp import to_ntp
 from faultline.records.terms import SECOND_NS
 from probe.active.keys import Keys
-from probe.active.ntp import to_ntp
 from probe.active.packet import (
     AUTHENTICATED_OCTETS,
     OPEN_OCTETS,

@@ -15,9 +15,10 @@ from enum import StrEnum
 
 import attrs
 
+from faultline.records.ntp import to_ntp
 from faultline.records.terms import SECOND_NS
 from probe.active.attribution import Attribution, Fate, wire_number
-from probe.active.ntp import StampError, error_ns_of, stamp_of, to_ntp
+from probe.active.ntp import StampError, error_ns_of, stamp_of
 from probe.active.packet import PacketError, Reply, Request, base_octets, read_reply, request_octets
 from probe.active.result import Outcome, SessionInterval, summed_up
 from probe.active.tlv import Information, Source, asking, information_in, padding

@@ -33,6 +33,7 @@ def value_of(column: Column, number: int, dice: random.Random) -> Any:
         FieldType.ADDRESS: f"10.0.{number >> 8 & 255}.{number & 255}",
         FieldType.TIME_NS: BASE_NS + number,
         FieldType.HIST: Histogram([dice.randrange(10**7)]).encode(),
+        FieldType.LIST: b"",
     }[column.field.type]
 
 

@@ -58,6 +58,8 @@ def tcp_octets(source_port: int, destination_port: int, segment: Segment, payloa
     options = b""
     if segment.timestamps is not None:
         options += struct.pack("!BBBBII", 1, 1, 8, 10, *segment.timestamps)
+    if segment.window_shift is not None:
+        options += struct.pack("!BBBB", 1, 3, 3, segment.window_shift)
     if segment.sacks:
         edges = [edge % 2**32 for block in segment.sacks for edge in block]
         options += struct.pack(f"!BBBB{len(edges)}I", 1, 1, 5, 2 + 4 * len(edges), *edges)

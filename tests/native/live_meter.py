@@ -1,4 +1,6 @@
-"""Meters two interfaces of the namespace it runs in, for a test: prints one JSON object when its standard input ends.
+"""Meters interfaces of the namespace it runs in, for a test: prints one JSON object when its standard input ends.
+
+Arguments: `INTERFACE=POINT` each; `ra=lan rb=wan` without any. Octets are shown in hexadecimal.
 
 Keys: records (rows of every interval), intervals (start, end, records, when given, first, last) and quality (rows).
 """
@@ -20,7 +22,8 @@ HEADER = {"probe": "p", "incarnation": 1, "stream": "flows", "seq": 1, "wall_ns"
 
 def main() -> None:
     """Until the standard input ends."""
-    meter = LiveMeter([("ra", "lan"), ("rb", "wan")], interval_s=1)
+    asked = [tuple(argument.split("=")) for argument in sys.argv[1:] or ("ra=lan", "rb=wan")]
+    meter = LiveMeter([(interface, point) for interface, point in asked], interval_s=1)
     meter.start()
     print("metering", flush=True)  # noqa: T201 - the test waits for it
     stopping = threading.Event()
@@ -45,7 +48,8 @@ def main() -> None:
         found["quality"] += interval.quality
         header = HEADER | {"watermark_ns": interval.end_ns, "records": interval.records}
         rows = pa.table(decode_batch(seal_batch(header, interval.messages, export_s=1)).table("flow")).to_pylist()
-        found["records"] += [{key: value for key, value in row.items() if not isinstance(value, bytes)} for row in rows]
+        shown = [{key: value.hex() if isinstance(value, bytes) else value for key, value in row.items()} for row in rows]
+        found["records"] += shown
     print(json.dumps(found))  # noqa: T201 - read by the test
 
 

@@ -1,4 +1,8 @@
-"""Both ends of the traffic of a test: `serve`, or `ask|push ADDRESS SECONDS` against it."""
+"""Both ends of the traffic of a test: `serve`, or `KIND ADDRESS SECONDS [CONGESTION-CONTROL]` against it.
+
+Kinds: `ask`: requests of one segment, responses of three, with pauses; `talk`: one segment each; `push`: data in bursts with
+pauses; `upload`, `download`: data all the time.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,12 @@ import threading
 import time
 
 PORT = 9000
+ASKED = {"ask": 3000, "talk": 1000, "download": 4_000_000}
+"""Octets of a response."""
+PAUSE_S = {"ask": 0.01, "talk": 0.005, "push": 0.01}
+SO_MAX_PACING_RATE = 47
+RATE = 10_000_000
+"""Octets a second at most: what two cores carry through five namespaces and a meter without dropping anything themselves."""
 
 
 def answer(connection: socket.socket) -> None:
@@ -28,6 +38,7 @@ def serve() -> None:
         print("serving", flush=True)  # noqa: T201 - the test waits for it
         while True:
             connection, _ = listener.accept()
+            connection.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, RATE)
             threading.Thread(target=answer, args=(connection,), daemon=True).start()
 
 
@@ -37,20 +48,22 @@ def main() -> None:
         serve()
     end = time.monotonic() + float(sys.argv[3])
     with socket.socket() as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, (*sys.argv, "cubic")[4].encode())
+        connection.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, RATE)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.connect((sys.argv[2], PORT))
-        if sys.argv[1] == "push":
+        kind = sys.argv[1]
+        if kind not in ASKED:
             connection.sendall(b"00000000")
         while time.monotonic() < end:
-            if sys.argv[1] == "push":
+            if kind not in ASKED:
                 connection.sendall(b"y" * 20_000)
             else:
-                connection.sendall(b"00003000")
-                missing = 3000
+                missing = ASKED[kind]
+                connection.sendall(b"%08d" % missing)
                 while missing:
-                    missing -= len(connection.recv(missing))
-            time.sleep(0.01)
+                    missing -= len(connection.recv(min(missing, 65536)))
+            time.sleep(PAUSE_S.get(kind, 0))
 
 
 if __name__ == "__main__":

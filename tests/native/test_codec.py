@@ -33,6 +33,7 @@ ARROW = {
     FieldType.TIME_NS: pa.int64(),
     FieldType.OCTETS: pa.binary(),
     FieldType.HIST: pa.binary(),
+    FieldType.LIST: pa.binary(),
 }
 
 
@@ -87,6 +88,7 @@ VALUES: dict[FieldType, st.SearchStrategy[Any]] = {
     FieldType.TIME_NS: st.sampled_from([OLDEST_NS, -1, 0, NEWEST_NS]) | st.integers(OLDEST_NS, NEWEST_NS),
     FieldType.OCTETS: st.binary(max_size=300),
     FieldType.HIST: st.lists(st.integers(-(2**63), 2**63 - 1), max_size=30).map(lambda values: Histogram(values).encode()),
+    FieldType.LIST: st.binary(max_size=20).map(lambda octets: octets * 17),
 }
 
 

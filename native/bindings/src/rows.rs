@@ -73,6 +73,17 @@ fn set(encoder: &mut Encoder, number: usize, value: &Bound<'_, PyAny>) -> Result
                 value.cast::<PyBytes>().map_err(|_| expected("bytes", value))?.as_bytes(),
             );
         }
+        Type::List => {
+            let records = value.cast::<PyBytes>().map_err(|_| expected("bytes", value))?.as_bytes();
+            if records.len() % column.list_length() != 0 {
+                return Err(format!(
+                    "{} octets are not records of {} each",
+                    records.len(),
+                    column.list_length()
+                ));
+            }
+            encoder.set_list(number, records);
+        }
         Type::Address => {
             let text = value.cast::<PyString>().map_err(|_| expected("an address as text", value))?;
             let text = text.to_cow().map_err(|_| "text that is not Unicode".to_string())?;

@@ -266,7 +266,7 @@ impl Meter {
         }
         let until = flow.last_ns;
         if let Some(connection) = connection.as_deref_mut() {
-            connection.settle(until);
+            connection.settle(until, self.latest_ns.max(until), reason != EndReason::Active);
             self.counts.acked_unseen_octets += connection
                 .directions
                 .iter()

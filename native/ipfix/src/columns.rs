@@ -1,6 +1,7 @@
 //! Values of one record kind in, one Arrow record batch out: a column a field, reverse twins included, null where absent.
 //!
-//! `u64` is `UInt64`, exactly as on the wire; time is `Int64` Unix nanoseconds; an address is its text; a histogram is `Binary`.
+//! `u64` is `UInt64`, exactly as on the wire; time is `Int64` Unix nanoseconds; an address is its text; a histogram is `Binary`, and so
+//! are the records of a list.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -64,7 +65,7 @@ impl<'a> Value<'a> {
                 _ => Err("a boolean is one octet, 1 or 2"),
             },
             Type::String => std::str::from_utf8(octets).map(Self::Text).map_err(|_| "text is not UTF-8"),
-            Type::Octets | Type::Hist => Ok(Self::Octets(octets)),
+            Type::Octets | Type::Hist | Type::List => Ok(Self::Octets(octets)),
             Type::Address => match octets.len() {
                 4 => Ok(Self::Address(IpAddr::from(<[u8; 4]>::try_from(octets).unwrap_or_default()))),
                 16 => Ok(Self::Address(IpAddr::from(<[u8; 16]>::try_from(octets).unwrap_or_default()))),
@@ -121,7 +122,7 @@ impl Column {
             Type::F64 => Self::F64(Float64Builder::new()),
             Type::Bool => Self::Bool(BooleanBuilder::new()),
             Type::String | Type::Address => Self::Text(StringBuilder::new()),
-            Type::Octets | Type::Hist => Self::Octets(BinaryBuilder::new()),
+            Type::Octets | Type::Hist | Type::List => Self::Octets(BinaryBuilder::new()),
         }
     }
 
@@ -226,7 +227,7 @@ pub fn schema(record: &Record) -> SchemaRef {
             Type::F64 => DataType::Float64,
             Type::Bool => DataType::Boolean,
             Type::String | Type::Address => DataType::Utf8,
-            Type::Octets | Type::Hist => DataType::Binary,
+            Type::Octets | Type::Hist | Type::List => DataType::Binary,
         };
         Field::new(column.name, kind, true)
     };

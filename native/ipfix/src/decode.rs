@@ -10,7 +10,7 @@ use arrow_schema::ArrowError;
 
 use crate::columns::{Columns, Value};
 use crate::message::{Malformed, Message, Set, OPTIONS_TEMPLATE_SET, TEMPLATE_SET};
-use crate::table::{Record, Type, ENTERPRISE_NUMBER, RECORD_KIND};
+use crate::table::{Column, Record, Type, ENTERPRISE_NUMBER, RECORD_KIND};
 use crate::template::{read_templates, Template};
 
 /// Problems kept in words; the ones after that are only counted.
@@ -106,7 +106,7 @@ impl Decoder {
             self.plans.insert(key, plan);
         }
         let plan = &self.plans[&key];
-        let values = read_rows(plan, set)?;
+        let values = read_rows(plan, set, |id| self.templates.get(&(domain, id)))?;
         let columns = self.columns.entry(kind).or_insert_with(|| Columns::new(plan.record));
         columns.push(&plan.targets, &values);
         Ok(())
@@ -174,7 +174,11 @@ fn plan(template: &Template, kind: u8) -> Result<Plan, String> {
     })
 }
 
-fn read_rows<'a>(plan: &Plan, set: &Set<'a>) -> Result<Vec<Value<'a>>, Malformed> {
+fn read_rows<'a, 't>(
+    plan: &Plan,
+    set: &Set<'a>,
+    templates: impl Fn(u16) -> Option<&'t Template>,
+) -> Result<Vec<Value<'a>>, Malformed> {
     let content = set.content;
     let minimum = plan.template.minimum();
     let mut values = Vec::with_capacity(plan.fields.len() * (content.len() / minimum).min(64));
@@ -192,13 +196,38 @@ fn read_rows<'a>(plan: &Plan, set: &Set<'a>) -> Result<Vec<Value<'a>>, Malformed
         let end = plan.template.split(content, at, &mut spans).map_err(shift)?;
         for &(number, column, kind) in &plan.fields {
             let (start, stop) = spans[number];
-            let value = Value::read(kind, &content[start..stop])
-                .map_err(|reason| Malformed::at(set.offset + start, format!("{}: {reason}", plan.record.columns[column].name)))?;
+            let of = &plan.record.columns[column];
+            let octets = match kind {
+                Type::List => list_records(of, &content[start..stop], &templates),
+                _ => Ok(&content[start..stop]),
+            };
+            let value = octets
+                .and_then(|octets| Value::read(kind, octets))
+                .map_err(|reason| Malformed::at(set.offset + start, format!("{}: {reason}", of.name)))?;
             values.push(value);
         }
         at = end;
     }
     Ok(values)
+}
+
+/// The octets of a list's records (RFC 6313, 4.5.2): semantic, template, records, which must be those of the column.
+fn list_records<'a, 't>(
+    column: &Column,
+    octets: &'a [u8],
+    templates: impl Fn(u16) -> Option<&'t Template>,
+) -> Result<&'a [u8], &'static str> {
+    let [_, high, low, records @ ..] = octets else {
+        return Err("a list is cut");
+    };
+    let template = templates(u16::from_be_bytes([*high, *low])).ok_or("a list without its template")?;
+    if template.fields != column.list {
+        return Err("a list of other records than the field's");
+    }
+    if records.len() % column.list_length() != 0 {
+        return Err("the last record of a list is cut");
+    }
+    Ok(records)
 }
 
 /// Number of data records in a message, by templates it has brought itself or `templates` holds.

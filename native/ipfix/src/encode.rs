@@ -12,9 +12,13 @@ use crate::message::{close_message, open_message, put_set, MAX_MESSAGE, MESSAGE_
 use crate::table::{Column, Record, Type, ENTERPRISE_NUMBER, RECORD_KIND};
 use crate::time::to_ntp;
 
-/// Template ids of a kind are `kind << 12` and the 4,095 after it, so that kinds cannot be taken for one another.
+/// Template ids of a kind are `kind << 12` and the 4,095 after it, so that kinds cannot be taken for one another. The last one is
+/// that of the records in a list.
 const KIND_SHIFT: u16 = 12;
-const IDS_OF_A_KIND: u64 = 1 << KIND_SHIFT;
+const IDS_OF_A_KIND: u64 = (1 << KIND_SHIFT) - 1;
+const LIST_ID: u16 = IDS_OF_A_KIND as u16;
+/// Semantic of a list's records (RFC 6313, 4.4): all of them, in order.
+const ORDERED: u8 = 4;
 const ENTERPRISE_BIT: u16 = 0x8000;
 
 /// A row that cannot be written.
@@ -187,6 +191,20 @@ impl Encoder {
         self.shape.present |= 1 << column;
     }
 
+    /// A list column: records one after the other, each of the column's `list_length`.
+    pub fn set_list(&mut self, column: usize, records: &[u8]) {
+        debug_assert!(records.len() % self.record.columns[column].list_length() == 0);
+        self.spans[column] = (self.scratch.len() as u32, records.len() as u32 + 3);
+        self.scratch.push(ORDERED);
+        self.scratch.extend_from_slice(&self.list_id().to_be_bytes());
+        self.scratch.extend_from_slice(records);
+        self.shape.present |= 1 << column;
+    }
+
+    const fn list_id(&self) -> u16 {
+        (self.record.kind as u16) << KIND_SHIFT | LIST_ID
+    }
+
     /// Forget the columns set since the last commit.
     pub fn abandon(&mut self) {
         self.shape = Shape::default();
@@ -259,6 +277,20 @@ impl Encoder {
         let mut template = id.to_be_bytes().to_vec();
         template.extend_from_slice(&(steps.len() as u16 + 1).to_be_bytes());
         template.extend_from_slice(&fields);
+        let mut lists = self
+            .record
+            .columns
+            .iter()
+            .enumerate()
+            .filter(|(number, _)| present >> number & 1 == 1);
+        if let Some((_, column)) = lists.find(|(_, column)| !column.list.is_empty()) {
+            // The template of the list's records stands beside that of the record, in whatever message it is.
+            template.extend_from_slice(&self.list_id().to_be_bytes());
+            template.extend_from_slice(&(column.list.len() as u16).to_be_bytes());
+            for field in column.list {
+                put_field(&mut template, field.pen, field.id, field.length);
+            }
+        }
         self.open.push(Open {
             id,
             template,
@@ -278,7 +310,7 @@ impl Encoder {
         let base = u16::from(self.record.kind) << KIND_SHIFT;
         let first = mixed >> (64 - KIND_SHIFT);
         let candidates = (0..IDS_OF_A_KIND).map(|step| base | ((first + step) % IDS_OF_A_KIND) as u16);
-        // Past 4,096 shapes ids repeat, which is allowed: every message defines what it uses.
+        // Past 4,095 shapes ids repeat, which is allowed: every message defines what it uses.
         candidates
             .clone()
             .find(|id| self.open.iter().all(|open| open.id != *id))
@@ -333,7 +365,7 @@ fn span(scratch: &[u8], (start, length): (u32, u32)) -> &[u8] {
 fn step_of(number: usize, column: &Column, six: bool, wide: bool) -> (Step, u16) {
     match column.kind {
         Type::Address => (Step::Octets(number), if six { 16 } else { 4 }),
-        Type::String | Type::Octets | Type::Hist => (Step::Variable(number), VARIABLE),
+        Type::String | Type::Octets | Type::Hist | Type::List => (Step::Variable(number), VARIABLE),
         Type::U64 if !wide && !column.spread => (Step::Number(number, 4), 4),
         kind => {
             let length = kind.full_length().unwrap_or(8);

@@ -30,6 +30,7 @@ fn set_required(encoder: &mut Encoder, number: u64) {
             Type::Time => encoder.set_time(at, NS + number as i64).unwrap(),
             Type::Address => encoder.set_address(at, IpAddr::from([10, 0, 0, 1])),
             Type::String | Type::Octets | Type::Hist => encoder.set_octets(at, b"x"),
+            Type::List => encoder.set_list(at, &vec![1; 2 * column.list_length()]),
             Type::Bool => encoder.set_bool(at, true),
             Type::I64 => encoder.set_i64(at, -1),
             Type::F64 => encoder.set_f64(at, 0.5),

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.active.ntp import StampError, error_ns_of, from_ntp, from_ptp, stamp_of, to_error_estimate, to_ntp
+from faultline.records.ntp import from_ntp, to_ntp
+from probe.active.ntp import StampError, error_ns_of, from_ptp, stamp_of, to_error_estimate
 from probe.active.packet import (
     PacketError,
     Reply,

@@ -1,4 +1,5 @@
 //! Comma-separated values (RFC 4180, lines end with LF): one column a field, distributions in one column each part; absent is empty.
+//! Lost segments are in one column as `class:sequence:octets:at_ns`, with spaces between them.
 
 use std::io::Write as _;
 use std::net::IpAddr;
@@ -8,6 +9,7 @@ use super::json::put_number;
 use crate::distribution::Distribution;
 use crate::flow::Record;
 use crate::packet::Encapsulations;
+use crate::tcp::losses::Losses;
 
 /// Append the line of names.
 pub fn write_names(out: &mut Vec<u8>) {
@@ -83,6 +85,17 @@ impl Visitor for Cells<'_> {
                 let _ = write!(self.out, "{comma}{entry}");
             }
             let _ = write!(self.out, "{quote}");
+        }
+    }
+
+    fn losses(&mut self, name: &'static str, value: Option<&Losses>) {
+        if let (true, Some(losses)) = (self.cell(name), value) {
+            for (at, loss) in losses.list().iter().enumerate() {
+                let space = if at == 0 { "" } else { " " };
+                let class = loss.class.name();
+                // Writing into memory does not fail.
+                let _ = write!(self.out, "{space}{class}:{}:{}:{}", loss.sequence, loss.length, loss.at_ns);
+            }
         }
     }
 

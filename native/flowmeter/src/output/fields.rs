@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::distribution::Distribution;
 use crate::flow::{self, Record};
 use crate::packet::{Address, Encapsulations};
-use crate::tcp::direction;
+use crate::tcp::counts::Counts;
+use crate::tcp::losses::Losses;
 
 /// Takes the fields of a record one after the other; `None` is absent.
 pub trait Visitor {
@@ -19,6 +20,8 @@ pub trait Visitor {
     fn address(&mut self, name: &'static str, value: Option<IpAddr>);
     /// The encapsulations.
     fn encapsulations(&mut self, name: &'static str, value: Option<&Encapsulations>);
+    /// Lost segments one by one.
+    fn losses(&mut self, name: &'static str, value: Option<&Losses>);
     /// A distribution; `with_min` when its smallest value is told.
     fn distribution(&mut self, names: &Distributed, value: Option<&Distribution>);
 }
@@ -52,6 +55,11 @@ static DATA_RTT: [Distributed; 2] = [
     distributed!("reverse_data_rtt_ns", "reverse_data_rtt_ns_min"),
 ];
 static RESPONSE: Distributed = distributed!("application_response_ns", "");
+static TRANSFER: Distributed = distributed!("data_transfer_ns", "");
+const LOSSES: [[&str; 2]; 2] = [
+    ["loss_events", "loss_events_left_out"],
+    ["reverse_loss_events", "reverse_loss_events_left_out"],
+];
 
 macro_rules! twins {
     ($kind:ty: $($name:ident = $value:expr),+ $(,)?) => {
@@ -68,16 +76,18 @@ const COUNTS: &[Twin<flow::Counts>] = twins!(flow::Counts:
     duplicates = |c| c.duplicates,
 );
 
-const TCP: &[Twin<direction::Counts>] = twins!(direction::Counts:
+const TCP: &[Twin<Counts>] = twins!(Counts:
     tcp_flags = |c| u64::from(c.flags),
     tcp_payload_octets = |c| c.payload_octets,
     tcp_segments = |c| c.segments,
     syn_packets = |c| c.syn,
     fin_packets = |c| c.fin,
     rst_packets = |c| c.rst,
+    rst_handshake = |c| c.rst_handshake,
+    rst_after_fin = |c| c.rst_after_fin,
     retransmissions_wireshark = |c| c.retransmissions_wireshark,
     out_of_order_wireshark = |c| c.out_of_order_wireshark,
-    retransmissions = direction::Counts::retransmissions,
+    retransmissions = Counts::retransmissions,
     retransmissions_spurious = |c| c.spurious,
     reordered = |c| c.reordered,
     keepalives = |c| c.keepalives,
@@ -85,6 +95,9 @@ const TCP: &[Twin<direction::Counts>] = twins!(direction::Counts:
     loss_upstream = |c| c.loss_upstream,
     loss_downstream = |c| c.loss_downstream,
     loss_upstream_inferred = |c| c.loss_upstream_inferred,
+    retransmissions_fast = |c| c.retransmissions_fast,
+    retransmissions_timeout = |c| c.retransmissions_timeout,
+    retransmission_delay_ns = |c| c.retransmission_delay_ns,
     zero_window_events = |c| c.zero_window_events,
     zero_window_ns = |c| c.zero_window_ns,
     duplicate_acks = |c| c.duplicate_acks,
@@ -109,10 +122,19 @@ pub fn visit(record: Option<&Record<'_>>, visitor: &mut impl Visitor) {
     twins(COUNTS, sides.map(|side| flow.map(|flow| &flow.counts[side])), visitor);
     visitor.word("end_reason", record.map(|record| record.reason.name()));
     let connection = record.and_then(|record| record.connection);
-    let directions = sides.map(|side| connection.map(|connection| &connection.directions[side].counts));
-    twins(TCP, directions, visitor);
-    for (names, counts) in DATA_RTT.iter().zip(directions) {
-        visitor.distribution(names, counts.map(|counts| &counts.data_rtt).filter(|rtt| rtt.n() > 0));
+    let directions = sides.map(|side| connection.map(|connection| &connection.directions[side]));
+    twins(TCP, directions.map(|of| of.map(|direction| &direction.counts)), visitor);
+    for (name, direction) in ["window_full", "reverse_window_full"].into_iter().zip(directions) {
+        let known = direction.filter(|direction| direction.knows_window());
+        visitor.number(name, known.map(|direction| direction.counts.window_full as i64));
+    }
+    for (names, direction) in DATA_RTT.iter().zip(directions) {
+        visitor.distribution(names, direction.map(|of| &of.counts.data_rtt).filter(|rtt| rtt.n() > 0));
+    }
+    for ([name, left_out], direction) in LOSSES.into_iter().zip(directions) {
+        let losses = direction.map(|of| &of.losses).filter(|losses| !losses.list().is_empty());
+        visitor.losses(name, losses);
+        visitor.number(left_out, losses.map(|losses| losses.left_out() as i64));
     }
     let handshake = connection.and_then(|connection| connection.handshake.report());
     let ns = |value: Option<u64>| value.map(|ns| ns as i64);
@@ -120,10 +142,14 @@ pub fn visit(record: Option<&Record<'_>>, visitor: &mut impl Visitor) {
     visitor.number("rtt_client_ns", ns(handshake.and_then(|report| report.client_ns)));
     visitor.number("connection_setup_ns", ns(handshake.and_then(|report| report.setup_ns)));
     visitor.truth("handshake_ambiguous", handshake.map(|report| report.ambiguous));
+    visitor.number("syn_unanswered", connection.map(|of| of.handshake.unanswered as i64));
+    visitor.number("syn_refused", connection.map(|of| of.handshake.refused as i64));
     let application = flow.and_then(|flow| flow.application);
     visitor.word("application", application.map(crate::application::Application::name));
-    let responses = connection.map(|connection| &connection.responses);
-    visitor.distribution(&RESPONSE, responses.filter(|responses| responses.n() > 0));
+    let dialogue = connection.map(|connection| &connection.dialogue);
+    let some = |times: &&Distribution| times.n() > 0;
+    visitor.distribution(&RESPONSE, dialogue.map(|dialogue| &dialogue.responses).filter(some));
+    visitor.distribution(&TRANSFER, dialogue.map(|dialogue| &dialogue.transfers).filter(some));
 }
 
 fn twins<T>(table: &[Twin<T>], directions: [Option<&T>; 2], visitor: &mut impl Visitor) {

@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 use ipfix::encode::Encoder;
 use ipfix::histogram::Histogram;
 use ipfix::table::flow as column;
+use ipfix::time::to_ntp;
 use ipfix::Record as Kind;
 
 use super::fields::ip;
 use crate::flow::{Record, RecordSink};
+use crate::tcp::losses::Losses;
 use crate::tcp::Connection;
 
 /// Messages under way.
@@ -123,7 +125,8 @@ impl Messages {
 
 fn write_connection(encoder: &mut Encoder, octets: &mut Vec<u8>, connection: &Connection, sides: [usize; 2]) {
     for (twin, side) in sides.into_iter().enumerate() {
-        let counts = &connection.directions[side].counts;
+        let direction = &connection.directions[side];
+        let counts = &direction.counts;
         for (number, value) in [
             (column::TCP_FLAGS, u64::from(counts.flags)),
             (column::TCP_PAYLOAD_OCTETS, counts.payload_octets),
@@ -131,6 +134,8 @@ fn write_connection(encoder: &mut Encoder, octets: &mut Vec<u8>, connection: &Co
             (column::SYN_PACKETS, counts.syn),
             (column::FIN_PACKETS, counts.fin),
             (column::RST_PACKETS, counts.rst),
+            (column::RST_HANDSHAKE, counts.rst_handshake),
+            (column::RST_AFTER_FIN, counts.rst_after_fin),
             (column::RETRANSMISSIONS_WIRESHARK, counts.retransmissions_wireshark),
             (column::OUT_OF_ORDER_WIRESHARK, counts.out_of_order_wireshark),
             (column::RETRANSMISSIONS, counts.retransmissions()),
@@ -141,6 +146,9 @@ fn write_connection(encoder: &mut Encoder, octets: &mut Vec<u8>, connection: &Co
             (column::LOSS_UPSTREAM, counts.loss_upstream),
             (column::LOSS_DOWNSTREAM, counts.loss_downstream),
             (column::LOSS_UPSTREAM_INFERRED, counts.loss_upstream_inferred),
+            (column::RETRANSMISSIONS_FAST, counts.retransmissions_fast),
+            (column::RETRANSMISSIONS_TIMEOUT, counts.retransmissions_timeout),
+            (column::RETRANSMISSION_DELAY_NS, counts.retransmission_delay_ns),
             (column::ZERO_WINDOW_EVENTS, counts.zero_window_events),
             (column::ZERO_WINDOW_NS, counts.zero_window_ns),
             (column::DUPLICATE_ACKS, counts.duplicate_acks),
@@ -148,8 +156,14 @@ fn write_connection(encoder: &mut Encoder, octets: &mut Vec<u8>, connection: &Co
         ] {
             encoder.set_u64(number + twin, value);
         }
+        if direction.knows_window() {
+            encoder.set_u64(column::WINDOW_FULL + twin, counts.window_full);
+        }
         set_histogram(encoder, octets, column::DATA_RTT + twin, counts.data_rtt.histogram());
+        set_losses(encoder, octets, twin, &direction.losses);
     }
+    encoder.set_u64(column::SYN_UNANSWERED, connection.handshake.unanswered);
+    encoder.set_u64(column::SYN_REFUSED, connection.handshake.refused);
     if let Some(report) = connection.handshake.report() {
         for (number, value) in [
             (column::RTT_SERVER_NS, report.server_ns),
@@ -162,12 +176,26 @@ fn write_connection(encoder: &mut Encoder, octets: &mut Vec<u8>, connection: &Co
         }
         encoder.set_bool(column::HANDSHAKE_AMBIGUOUS, report.ambiguous);
     }
-    set_histogram(
-        encoder,
-        octets,
-        column::APPLICATION_RESPONSE,
-        connection.responses.histogram(),
-    );
+    let dialogue = &connection.dialogue;
+    set_histogram(encoder, octets, column::APPLICATION_RESPONSE, dialogue.responses.histogram());
+    set_histogram(encoder, octets, column::DATA_TRANSFER, dialogue.transfers.histogram());
+}
+
+fn set_losses(encoder: &mut Encoder, octets: &mut Vec<u8>, twin: usize, losses: &Losses) {
+    if losses.list().is_empty() {
+        return;
+    }
+    octets.clear();
+    for loss in losses.list() {
+        // A record was refused before if its times could not be told.
+        let ntp = to_ntp(loss.at_ns).unwrap_or(0);
+        octets.extend_from_slice(&loss.sequence.to_be_bytes());
+        octets.extend_from_slice(&loss.length.to_be_bytes());
+        octets.extend_from_slice(&ntp.to_be_bytes());
+        octets.push(loss.class as u8);
+    }
+    encoder.set_list(column::LOSS_EVENTS + twin, octets);
+    encoder.set_u64(column::LOSS_EVENTS_LEFT_OUT + twin, losses.left_out());
 }
 
 fn set_histogram(encoder: &mut Encoder, octets: &mut Vec<u8>, number: usize, histogram: &Histogram) {

@@ -7,6 +7,7 @@ use super::fields::{visit, Distributed, Visitor};
 use crate::distribution::Distribution;
 use crate::flow::Record;
 use crate::packet::Encapsulations;
+use crate::tcp::losses::Losses;
 
 /// Append a record and its line end.
 pub fn write(record: &Record<'_>, out: &mut Vec<u8>) {
@@ -92,6 +93,23 @@ impl Visitor for Object<'_> {
         for (at, entry) in value.as_slice().iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             self.value(format_args!("{comma}\"{entry}\""));
+        }
+        self.out.push(b']');
+    }
+
+    fn losses(&mut self, name: &'static str, value: Option<&Losses>) {
+        let Some(losses) = value else { return };
+        self.key(name);
+        self.out.push(b'[');
+        for (at, loss) in losses.list().iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            self.value(format_args!(
+                "{comma}{{\"sequence\":{},\"octets\":{},\"at_ns\":{},\"class\":\"{}\"}}",
+                loss.sequence,
+                loss.length,
+                loss.at_ns,
+                loss.class.name()
+            ));
         }
         self.out.push(b']');
     }

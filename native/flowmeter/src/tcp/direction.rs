@@ -3,88 +3,23 @@
 //! Segments of S and acknowledgements of R go in with their time; counts come out. The rules, and what one point cannot see, are
 //! on the page `docs/explanation/metering.md`. Mirror copies never come here.
 
-use crate::distribution::Distribution;
 use crate::packet::{flags, Tcp};
+use crate::tcp::absence::{silence_of_timeout, Due, Identification};
+use crate::tcp::counts::Counts;
+use crate::tcp::losses::{Class, Loss, Losses};
+use crate::tcp::recovery::{Recovery, Signs, Trigger};
 use crate::tcp::seq::{after, ahead, earlier, later, Holes};
 
 /// A segment that fills a hole sooner than this is late, not lost, however short the path (as in Wireshark).
 const REORDERING_NS: i64 = 3_000_000;
 /// Round trips over a few hosts' software differ by this much from one to the next: caches, interrupts.
 const HOST_NOISE_NS: i64 = 20_000;
-/// Linux' smallest retransmission timeout: what comes sooner was not sent by timeout.
-const MIN_RTO_NS: i64 = 200_000_000;
 /// A number further away than this belongs to another connection, or is garbage.
 const IMPLAUSIBLE: i32 = 1 << 30;
 /// Duplicate ACKs that prove a loss (RFC 5681).
 const FAST_DUPLICATE_ACKS: u8 = 3;
-/// Successive IP identifications that show a host which counts them by connection.
-const COUNTING_RUN: u8 = 4;
-/// More packets than this cannot have been lost within one silence.
-const MAX_INFERRED: u16 = 6;
 /// Retransmissions that a DSACK may still call spurious.
 const REMEMBERED: usize = 4;
-
-/// What is counted between two cuts of a flow record.
-#[derive(Clone, Debug, Default)]
-pub struct Counts {
-    /// Union of the flags.
-    pub flags: u16,
-    /// Payload as seen, repeats included.
-    pub payload_octets: u64,
-    /// Segments that were judged.
-    pub segments: u64,
-    /// Packets with SYN.
-    pub syn: u64,
-    /// Packets with FIN.
-    pub fin: u64,
-    /// Packets with RST.
-    pub rst: u64,
-    /// Wireshark's retransmissions.
-    pub retransmissions_wireshark: u64,
-    /// Wireshark's out-of-order segments.
-    pub out_of_order_wireshark: u64,
-    /// Wireshark's zero windows.
-    pub zero_window_events: u64,
-    /// Wireshark's duplicate ACKs.
-    pub duplicate_acks: u64,
-    /// Sent again though already acknowledged.
-    pub spurious: u64,
-    /// Late without having been lost.
-    pub reordered: u64,
-    /// Keep-alive probes.
-    pub keepalives: u64,
-    /// Zero-window probes.
-    pub zero_window_probes: u64,
-    /// Lost between S and P.
-    pub loss_upstream: u64,
-    /// Lost between P and R.
-    pub loss_downstream: u64,
-    /// Probably lost between S and P without leaving a hole.
-    pub loss_upstream_inferred: u64,
-    /// Time for which S kept its own receive window closed.
-    pub zero_window_ns: u64,
-    /// Octets of S that R acknowledged and P never saw.
-    pub acked_unseen_octets: u64,
-    /// From S's segments to R's acknowledgement.
-    pub data_rtt: Distribution,
-}
-
-impl Counts {
-    /// Lost on either side.
-    #[must_use]
-    pub const fn retransmissions(&self) -> u64 {
-        self.loss_upstream + self.loss_downstream
-    }
-
-    fn clear(&mut self) {
-        let mut data_rtt = std::mem::take(&mut self.data_rtt);
-        data_rtt.clear();
-        *self = Self {
-            data_rtt,
-            ..Self::default()
-        };
-    }
-}
 
 /// Round-trip times around P, as far as they are known.
 #[derive(Clone, Copy, Debug, Default)]
@@ -119,11 +54,12 @@ struct Sample {
     tsval: Option<u32>,
 }
 
+/// A retransmission that a DSACK may still call needless.
 #[derive(Clone, Copy, Debug, Default)]
-struct Identification {
-    last: u16,
-    run: u8,
-    last_ns: Option<i64>,
+struct Remembered {
+    start: u32,
+    end: u32,
+    trigger: Trigger,
 }
 
 /// State and counts of one direction.
@@ -131,17 +67,24 @@ struct Identification {
 pub struct Direction {
     /// Since the last cut.
     pub counts: Counts,
+    /// Since the last cut, one by one.
+    pub losses: Losses,
     next: Option<u32>,
     holes: Holes,
     acknowledged: Option<u32>,
     receiver_window: Option<u16>,
+    receiver_shift: Option<u8>,
     duplicate_acks: u8,
     probed: bool,
     gap_unknown: bool,
     sample: Option<Sample>,
     shortest_rtt_ns: Option<i64>,
+    recovery: Recovery,
+    reported: Option<u32>,
+    progress_ns: i64,
+    repeated_ns: Option<i64>,
     identification: Identification,
-    remembered: [(u32, u32); REMEMBERED],
+    remembered: [Remembered; REMEMBERED],
     remember_at: u8,
     closed_since_ns: Option<i64>,
 }
@@ -158,6 +101,7 @@ impl Direction {
         self.settle_window(now_ns);
         *self = Self {
             counts: std::mem::take(&mut self.counts),
+            losses: std::mem::take(&mut self.losses),
             ..Self::default()
         };
     }
@@ -165,6 +109,7 @@ impl Direction {
     /// A record was cut at `now_ns`: counts begin anew, state goes on.
     pub fn cut(&mut self, now_ns: i64) {
         self.counts.clear();
+        self.losses.clear();
         if self.closed_since_ns.is_some() {
             self.closed_since_ns = Some(now_ns);
         }
@@ -183,6 +128,28 @@ impl Direction {
         self.gap_unknown = true;
     }
 
+    /// R's windows are larger than they say by so many bits: both SYNs passed.
+    pub fn scale_receiver(&mut self, shift: u8) {
+        self.receiver_shift = Some(shift);
+    }
+
+    /// Whether it can be told that R's window is full.
+    #[must_use]
+    pub const fn knows_window(&self) -> bool {
+        self.receiver_shift.is_some()
+    }
+
+    /// What R acknowledges by this segment, and how long it waited; none when that is nothing new.
+    #[must_use]
+    pub fn due(&self, reply: &Tcp) -> Option<Due> {
+        let (edge, next) = (self.acknowledged?, self.next?);
+        let acknowledges = reply.has(flags::ACK) && after(reply.ack, edge) && !after(reply.ack, next);
+        acknowledges.then_some(Due {
+            since_ns: self.progress_ns,
+            repeated_ns: self.repeated_ns,
+        })
+    }
+
     /// S advertises its own receive window.
     pub fn advertise(&mut self, tcp: &Tcp, now_ns: i64) {
         if tcp.has(flags::SYN | flags::RST) {
@@ -196,9 +163,10 @@ impl Direction {
         }
     }
 
-    /// A segment of S passes.
-    pub fn segment(&mut self, tcp: &Tcp, now_ns: i64, ip_id: Option<u16>, around: Around) -> Content {
-        let lost_before = self.identify(ip_id, now_ns, around);
+    /// A segment of S passes; `due` is what S has to acknowledge of the other direction, when this segment does so.
+    pub fn segment(&mut self, tcp: &Tcp, now_ns: i64, ip_id: Option<u16>, due: Option<Due>, around: Around) -> Content {
+        let path_ns = around.path_ns();
+        let lost_before = ip_id.map_or(0, |id| self.identification.observe(id, now_ns, silence_of_timeout(path_ns)));
         if tcp.has(flags::RST) {
             return Content::None;
         }
@@ -224,19 +192,49 @@ impl Direction {
                 Content::None
             };
         }
+        let idle = self.acknowledged.is_none_or(|edge| !after(next, edge));
         if tcp.seq != next && !self.gap_unknown {
             self.holes.open(next, tcp.seq, now_ns);
         } else if tcp.seq == next && tcp.payload_octets > 0 {
-            self.counts.loss_upstream_inferred += lost_before;
+            let sender_ns = around.sender_ns.unwrap_or(0);
+            let overdue = idle && due.is_some_and(|due| due.was_lost_before(now_ns, sender_ns, path_ns));
+            self.infer(lost_before.max(u64::from(overdue)), tcp.seq, length, now_ns);
         }
         self.gap_unknown = false;
         self.next = Some(end);
+        if length > 0 {
+            if idle {
+                self.progress_ns = now_ns;
+            }
+            self.fill_window(end);
+        }
         self.begin_sample(tcp, end, now_ns);
         content
     }
 
+    fn infer(&mut self, missing: u64, sequence: u32, length: u32, at_ns: i64) {
+        if missing > 0 {
+            self.counts.loss_upstream_inferred += missing;
+            self.losses.add(Loss {
+                sequence,
+                length,
+                at_ns,
+                class: Class::Inferred,
+            });
+        }
+    }
+
+    /// New data up to `end`: whether R has room for no more than that.
+    fn fill_window(&mut self, end: u32) {
+        if let (Some(shift), Some(window), Some(edge)) = (self.receiver_shift, self.receiver_window, self.acknowledged) {
+            let full = window > 0 && i64::from(ahead(end, edge)) >= i64::from(window) << shift;
+            self.counts.window_full += u64::from(full);
+        }
+    }
+
     fn begin(&mut self, tcp: &Tcp, end: u32, now_ns: i64) {
         self.next = Some(end);
+        self.progress_ns = now_ns;
         self.holes.clear();
         self.sample = None;
         self.begin_sample(tcp, end, now_ns);
@@ -272,10 +270,12 @@ impl Direction {
         let next = self.next.unwrap_or(end);
         let known_end = earlier(end, next);
         // Karn: an acknowledgement could now be of either transmission.
-        self.sample = None;
+        let sample = self.sample.take();
         let mut content = Content::Old;
+        let mut class = None;
         if self.acknowledged.is_some_and(|edge| !after(end, edge)) {
             self.counts.spurious += 1;
+            class = Some(Class::Spurious);
         } else if let Some(hole) = self.holes.overlapping(tcp.seq, known_end) {
             let proven = match (hole.proof_ns, around.sender_ns) {
                 // The proof must have had the time to reach S and bring the retransmission here.
@@ -287,13 +287,33 @@ impl Direction {
                 self.counts.reordered += 1;
             } else {
                 self.counts.loss_upstream += 1;
+                self.blame(tcp.seq, now_ns, hole.created_ns, hole.proof_ns.is_some(), around);
+                class = Some(Class::Upstream);
             }
             self.holes.close(tcp.seq, known_end);
             content = Content::New;
         } else {
             self.counts.loss_downstream += 1;
-            self.remembered[usize::from(self.remember_at)] = (tcp.seq, end);
+            let of_segment = sample.filter(|sample| after(sample.end, tcp.seq) && !after(sample.end, end));
+            let first_ns = of_segment.map_or(self.progress_ns, |sample| sample.sent_ns);
+            let reported = self.duplicate_acks >= FAST_DUPLICATE_ACKS || self.reported.is_some_and(|edge| after(edge, end));
+            let trigger = self.blame(tcp.seq, now_ns, first_ns, reported, around);
+            self.remembered[usize::from(self.remember_at)] = Remembered {
+                start: tcp.seq,
+                end,
+                trigger,
+            };
             self.remember_at = (self.remember_at + 1) % REMEMBERED as u8;
+            class = Some(Class::Downstream);
+        }
+        if let Some(class) = class {
+            self.repeated_ns = Some(now_ns);
+            self.losses.add(Loss {
+                sequence: tcp.seq,
+                length: end.wrapping_sub(tcp.seq),
+                at_ns: now_ns,
+                class,
+            });
         }
         if after(end, next) {
             self.next = Some(end);
@@ -306,30 +326,20 @@ impl Direction {
         }
     }
 
-    /// Follows the IP identifications of S; gives how many packets are missing before this one when they were probably one segment
-    /// sent again and again: a host that counts by connection, and a silence as long as a retransmission timeout.
-    fn identify(&mut self, ip_id: Option<u16>, now_ns: i64, around: Around) -> u64 {
-        let Some(id) = ip_id else { return 0 };
-        let before = self.identification;
-        let step = id.wrapping_sub(before.last);
-        let silence = before.last_ns.map_or(0, |last| now_ns - last);
-        let timeout = MIN_RTO_NS.max(2 * around.path_ns());
-        let missing = before.run >= COUNTING_RUN && silence >= timeout && (2..=MAX_INFERRED + 1).contains(&step);
-        let run = match step {
-            1 => before.run.saturating_add(1),
-            _ if missing => before.run,
-            _ => 0,
-        };
-        self.identification = Identification {
-            last: id,
-            run,
-            last_ns: Some(now_ns),
-        };
-        if missing {
-            u64::from(step - 1)
-        } else {
-            0
-        }
+    /// Count what made S send a lost segment again, and how long after `first_ns`, when it was sent or missed first.
+    fn blame(&mut self, start: u32, now_ns: i64, first_ns: i64, reported: bool, around: Around) -> Trigger {
+        let trigger = self.recovery.trigger(&Signs {
+            start,
+            next: self.next.unwrap_or(start),
+            silence_ns: now_ns - self.progress_ns,
+            reported,
+            sender_ns: around.sender_ns.unwrap_or(0),
+            path_ns: around.path_ns(),
+        });
+        self.counts.retransmissions_fast += u64::from(trigger == Trigger::Fast);
+        self.counts.retransmissions_timeout += u64::from(trigger == Trigger::Timeout);
+        self.counts.retransmission_delay_ns += (now_ns - first_ns).max(0) as u64;
+        trigger
     }
 
     /// R acknowledges octets of S.
@@ -362,6 +372,7 @@ impl Direction {
             _ => {
                 self.acknowledged = Some(tcp.ack);
                 self.duplicate_acks = 0;
+                self.progress_ns = now_ns;
                 self.end_sample(tcp, now_ns);
             }
         }
@@ -394,6 +405,7 @@ impl Direction {
         if sample.end == tcp.ack && !of_later {
             let rtt = now_ns - sample.sent_ns;
             self.counts.data_rtt.add(rtt);
+            self.recovery.sample(rtt);
             self.shortest_rtt_ns = Some(self.shortest_rtt_ns.map_or(rtt, |known| known.min(rtt)));
         }
     }
@@ -421,20 +433,29 @@ impl Direction {
                 self.next = Some(right);
             }
             self.holes.prove_below(left, now_ns);
+            self.reported = Some(self.reported.map_or(right, |edge| later(edge, right)));
         }
     }
 
     /// R received `left..right` twice: the retransmission was needless, nothing of it was lost downstream.
     fn absolve(&mut self, left: u32, right: u32) {
-        let overlaps = |&(start, end): &(u32, u32)| start != end && after(right, start) && after(end, left);
+        let overlaps = |known: &Remembered| known.start != known.end && after(right, known.start) && after(known.end, left);
         let Some(found) = self.remembered.iter_mut().find(|known| overlaps(known)) else {
             return;
         };
-        *found = (0, 0);
+        let known = std::mem::take(found);
         // Counted in a record that has been cut already: too late to change.
         if self.counts.loss_downstream > 0 {
-            self.counts.loss_downstream -= 1;
-            self.counts.spurious += 1;
+            let counts = &mut self.counts;
+            counts.loss_downstream -= 1;
+            counts.spurious += 1;
+            let of_trigger = match known.trigger {
+                Trigger::Fast => &mut counts.retransmissions_fast,
+                Trigger::Timeout => &mut counts.retransmissions_timeout,
+                Trigger::Unknown => return self.losses.absolve(known.start, known.end),
+            };
+            *of_trigger = of_trigger.saturating_sub(1);
+            self.losses.absolve(known.start, known.end);
         }
     }
 }

@@ -3,8 +3,12 @@
 use crate::packet::{flags, Tcp};
 use crate::tcp::seq::after;
 
+/// A SYN without an answer for so long has none: TCP itself sends the next one then (RFC 6298, 2.1).
+const UNANSWERED_NS: i64 = 1_000_000_000;
+
 /// Times of one handshake; a time is there once both of its packets were seen.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // the facts are independent of one another
 pub struct Handshake {
     client: Option<u8>,
     first_syn_ns: Option<i64>,
@@ -17,6 +21,12 @@ pub struct Handshake {
     client_ns: Option<u64>,
     setup_ns: Option<u64>,
     news: bool,
+    waiting: bool,
+    acknowledged: bool,
+    /// SYNs that nothing answered, since the last cut.
+    pub unanswered: u64,
+    /// SYNs that were answered by a RST, since the last cut.
+    pub refused: u64,
 }
 
 /// What a record says of the handshake.
@@ -62,14 +72,45 @@ impl Handshake {
         self.news.then_some(report)
     }
 
+    /// Whether it has begun and is not through.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        self.client.is_some() && !self.acknowledged
+    }
+
+    /// Before the counts are read: a SYN that will have no answer any more, because it waited for too long or its flow ends.
+    pub fn settle(&mut self, now_ns: i64, ends: bool) {
+        if self.waiting && (ends || self.last_syn_ns.is_some_and(|syn| now_ns - syn >= UNANSWERED_NS)) {
+            self.unanswered += 1;
+            self.waiting = false;
+        }
+    }
+
+    /// Another connection begins: keep the counts.
+    pub fn restart(&mut self) {
+        *self = Self {
+            unanswered: self.unanswered + u64::from(self.waiting),
+            refused: self.refused,
+            ..Self::default()
+        };
+    }
+
     /// A record was cut: nothing is told twice, except what only the completed handshake says.
     pub fn cut(&mut self) {
         self.news = false;
+        (self.unanswered, self.refused) = (0, 0);
     }
 
     /// A packet of `side`, in the order of capture.
     pub fn observe(&mut self, side: usize, tcp: &Tcp, now_ns: i64) {
-        if self.done || tcp.has(flags::RST) {
+        if self.done {
+            return;
+        }
+        if tcp.has(flags::RST) {
+            let by_client = self.client == Some(side as u8);
+            let count = if by_client { &mut self.unanswered } else { &mut self.refused };
+            *count += u64::from(self.waiting);
+            self.waiting = false;
             return;
         }
         match (tcp.has(flags::SYN), tcp.has(flags::ACK)) {
@@ -85,6 +126,8 @@ impl Handshake {
             return;
         }
         self.ambiguous |= self.first_syn_ns.is_some();
+        self.unanswered += u64::from(self.waiting);
+        self.waiting = true;
         self.first_syn_ns.get_or_insert(now_ns);
         self.last_syn_ns = Some(now_ns);
     }
@@ -93,6 +136,7 @@ impl Handshake {
         if *self.client.get_or_insert(1 - side as u8) == side as u8 {
             return;
         }
+        self.waiting = false;
         let repeated = self.syn_ack_ns.replace(now_ns);
         self.ambiguous |= repeated.is_some();
         self.server_next = tcp.seq.wrapping_add(1);
@@ -108,6 +152,8 @@ impl Handshake {
         if self.client != Some(side as u8) {
             return;
         }
+        self.waiting = false;
+        self.acknowledged = true;
         let Some(syn_ack) = self.syn_ack_ns else {
             // It answers what was not seen yet: the capture is out of order, and so are its times.
             self.ambiguous = true;

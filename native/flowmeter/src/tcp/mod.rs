@@ -2,15 +2,22 @@
 //!
 //! A pure core: `observe` takes a header and a time. It knows neither addresses nor records.
 
+pub mod absence;
+pub mod counts;
+pub mod dialogue;
 pub mod direction;
 pub mod handshake;
+pub mod losses;
+pub mod recovery;
 pub mod seq;
+pub mod window;
 pub mod wireshark;
 
-use crate::distribution::Distribution;
 use crate::packet::{flags, Tcp};
+use dialogue::Dialogue;
 use direction::{Around, Content, Direction};
 use handshake::Handshake;
+use window::Scaling;
 use wireshark::Conversation;
 
 /// What the IP layer tells about a segment.
@@ -31,12 +38,13 @@ pub struct Connection {
     pub directions: [Direction; 2],
     /// The opening.
     pub handshake: Handshake,
-    /// The server's own time from the last octet of a request to the first of the response.
-    pub responses: Distribution,
+    /// Requests and responses.
+    pub dialogue: Dialogue,
+    scaling: Scaling,
     wireshark: Conversation,
     first_sequence: [Option<u32>; 2],
+    finished: bool,
     closing: bool,
-    request_ns: Option<i64>,
 }
 
 impl Connection {
@@ -73,19 +81,36 @@ impl Connection {
         if self.is_other(side, tcp) {
             self.restart(now_ns);
         }
-        if tcp.has(flags::SYN) && self.first_sequence[side] != Some(tcp.seq) {
+        if tcp.has(flags::SYN) {
             self.first_sequence[side] = Some(tcp.seq);
+            if let Some(shifts) = self.scaling.observe(side, tcp) {
+                self.directions[0].scale_receiver(shifts[1]);
+                self.directions[1].scale_receiver(shifts[0]);
+            }
+        }
+        if tcp.has(flags::RST) {
+            let counts = &mut self.directions[side].counts;
+            counts.rst_handshake += u64::from(self.handshake.is_open());
+            counts.rst_after_fin += u64::from(self.finished);
         }
         self.handshake.observe(side, tcp, now_ns);
         let around = self.around(side);
-        let content = self.directions[side].segment(tcp, now_ns, carriage.ip_id, around);
+        let due = self.directions[1 - side].due(tcp);
+        let content = self.directions[side].segment(tcp, now_ns, carriage.ip_id, due, around);
         if carriage.fragmented {
             self.directions[side].lose_track();
         }
         self.directions[side].advertise(tcp, now_ns);
         self.directions[1 - side].acknowledge(tcp, now_ns);
         if content == Content::New {
-            self.converse(side == client, now_ns);
+            let network_ns = self.handshake.server_ns().unwrap_or(0) as i64;
+            self.dialogue.say(side == client, now_ns, network_ns);
+        }
+        if tcp.has(flags::FIN | flags::RST) {
+            self.finished |= tcp.has(flags::FIN);
+            if side != client {
+                self.dialogue.finish();
+            }
         }
     }
 
@@ -93,9 +118,11 @@ impl Connection {
         for direction in &mut self.directions {
             direction.restart(now_ns);
         }
-        self.handshake = Handshake::default();
+        self.handshake.restart();
+        self.scaling = Scaling::default();
         self.first_sequence = [None; 2];
-        self.request_ns = None;
+        self.finished = false;
+        self.dialogue.restart();
     }
 
     /// Shortest round trips to both ends, of handshake and data.
@@ -108,20 +135,14 @@ impl Connection {
         }
     }
 
-    /// New data passed: part of a request, or the beginning of the response to it.
-    fn converse(&mut self, by_client: bool, now_ns: i64) {
-        if by_client {
-            self.request_ns = Some(now_ns);
-        } else if let Some(request) = self.request_ns.take() {
-            let network = self.handshake.server_ns().unwrap_or(0) as i64;
-            self.responses.add((now_ns - request - network).max(0));
-        }
-    }
-
-    /// Bring times up to a cut at `now_ns`, before the counts are read.
-    pub fn settle(&mut self, now_ns: i64) {
+    /// Bring times up to a cut at `until_ns`, before the counts are read; at `now_ns`, and the flow may end with it.
+    pub fn settle(&mut self, until_ns: i64, now_ns: i64, ends: bool) {
         for direction in &mut self.directions {
-            direction.settle_window(now_ns);
+            direction.settle_window(until_ns);
+        }
+        self.handshake.settle(now_ns, ends);
+        if ends {
+            self.dialogue.finish();
         }
     }
 
@@ -131,6 +152,6 @@ impl Connection {
             direction.cut(now_ns);
         }
         self.handshake.cut();
-        self.responses.clear();
+        self.dialogue.cut();
     }
 }

@@ -85,9 +85,20 @@ fn own_type(id: u16) -> ElementType {
         Some(Type::Bool) => ElementType::Boolean,
         Some(Type::String) => ElementType::String,
         Some(Type::Time) => ElementType::DateTimeNanoseconds,
+        Some(Type::List) => ElementType::SubTemplateList,
         None if id == crate::table::RECORD_KIND => ElementType::Unsigned8,
+        None if is_in_list(id) => ElementType::Unsigned64,
         _ => ElementType::OctetArray,
     }
+}
+
+/// Elements of the records in lists: all of ours are numbers.
+fn is_in_list(id: u16) -> bool {
+    let mut lists = RECORDS
+        .iter()
+        .flat_map(|record| record.columns)
+        .flat_map(|column| column.list);
+    lists.any(|field| field.pen == ENTERPRISE_NUMBER && field.id == id)
 }
 
 /// The type of a number in the registry "IPFIX Information Element Data Types" (RFC 5610).
