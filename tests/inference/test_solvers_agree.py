@@ -98,7 +98,7 @@ def networks(draw: st.DrawFn) -> dict[str, Any]:
         }
         for name in NAMES
     ]
-    via = st.lists(st.sampled_from(NAMES), min_size=1, max_size=5)
+    via = st.lists(st.sampled_from(NAMES), min_size=1, max_size=5, unique=True)
     seen = []
     for _ in range(draw(st.integers(1, 8))):
         sent = draw(st.integers(0, 3000))
