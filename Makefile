@@ -52,7 +52,7 @@ test-e2e: ## whole processes, kill -9, whole corpora
 	$(PYTEST) -n 2 -m "e2e and not net and not sample"
 	$(PYTEST) -m "e2e and net and not sample"
 
-test-engines: ## chDB (ClickHouse) and Spark read the flow archive and answer as we do (fetches about 600 MB, once)
+test-engines: ## chDB (ClickHouse) and Spark read the flow archive, LibreOffice writes lists of lines (fetches about 700 MB, once)
 	@packaging/setup.sh python
 	@packaging/setup.sh engines
 	$(PYTEST) tests/engines

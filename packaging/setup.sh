@@ -4,7 +4,8 @@
 #   packaging/setup.sh python          .venv, locked dependencies, the native module in release mode
 #   packaging/setup.sh demo            the above, and the Debian packages of the demo network (when root)
 #   packaging/setup.sh test            the above, and the real servers and browsers that tests use (when root), and influxd
-#   packaging/setup.sh engines         .cache/engines: ClickHouse as a library and Spark, about 1 GB; leaves the native module as it is
+#   packaging/setup.sh engines         .cache/engines: ClickHouse as a library and Spark, about 1 GB; LibreOffice (when root), 90 MB to
+#                                      fetch and 280 MB on the disk; leaves the native module as it is
 #
 # Environment: PYTHON (interpreter to start from), INFLUXD (an influxd to use instead of building one).
 set -euo pipefail
@@ -83,7 +84,7 @@ debian_packages() { # debian_packages TIER: packages of packaging/debian-package
   command -v dpkg-query >/dev/null || return 0
   while read -r tier name what; do
     case "$tier" in "#"* | "") continue ;; esac
-    [ "$tier" = demo ] || [ "$1" = test ] || continue
+    [ "$tier" = "$1" ] || [ "$tier $1" = "demo test" ] || continue
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
   done <packaging/debian-packages.txt
   [ ${#missing[@]} -gt 0 ] || return 0
@@ -132,6 +133,9 @@ case "$want" in
     debian_packages test
     influxd
     ;;
-  engines) engines ;;
+  engines)
+    engines
+    debian_packages engines
+    ;;
   *) stop "unknown set-up '$want'" "one of python, demo, test, engines" ;;
 esac
