@@ -46,8 +46,8 @@ COUNTED: Mapping[str, Counted] = {
 }
 RESPONSE_FLOOR = 0.08
 """Spread of the logarithm of a response time that no number of samples lowers."""
-QUEUE_LOSS = 0.01
-"""Loss ratio of a full queue that drops, at scale 1."""
+QUEUE_DROPS = ((0.15, 0.0), (0.35, 0.002), (0.3, 0.01), (0.2, 0.05))
+"""What a full queue drops in a window, as far as anybody knows: part of the windows, and the loss ratio in them."""
 NEVER = 1e-9
 LEAST_SAMPLES = 5
 """Fewer delay samples say nothing here."""
@@ -85,9 +85,9 @@ def speaks(entry: Mapping[str, Any], observation: Mapping[str, Any], scale: floa
     kind = observation["kind"]
     counted = COUNTED.get(kind)
     if counted is not None and mode in counted.modes:
-        # The severity of a queue is its delay; what it drops is its own matter, and some drop nothing.
-        least = {Mode.DOWN: 1.0, Mode.CONGESTION: QUEUE_LOSS * scale}
-        return _bounded(_counts(observation, counted, least.get(mode, value * scale)))
+        if mode is Mode.CONGESTION:
+            return _bounded(_drops(observation, counted))
+        return _bounded(_counts(observation, counted, 1.0 if mode is Mode.DOWN else value * scale))
     if kind == "delay" and mode in {Mode.DELAY, Mode.CONGESTION}:
         return _bounded(_delay(observation, value * scale))
     if kind == "response" and mode is Mode.SLOW:
@@ -106,6 +106,13 @@ def _counts(observation: Mapping[str, Any], counted: Counted, added: float) -> f
     background = min(0.5, max(NEVER, observation.get(counted.given) or counted.background))
     ratio = min(_LAST, 1 - (1 - background) * (1 - min(1.0, max(added, NEVER))))
     return bad * math.log(ratio / background) + (total - bad) * math.log((1 - ratio) / (1 - background))
+
+
+def _drops(observation: Mapping[str, Any], counted: Counted) -> float:
+    """The severity of a queue is its delay; what it drops is its own matter: a window without drops says little against it."""
+    terms = [math.log(part) + _counts(observation, counted, ratio) for part, ratio in QUEUE_DROPS]
+    most = max(terms)
+    return most + math.log(math.fsum(math.exp(term - most) for term in terms))
 
 
 def _delay(observation: Mapping[str, Any], added_ms: float) -> float:
