@@ -22,8 +22,11 @@ MOST_FAULTS = 64
 PASSES = 3
 MOST_JOINED = 6
 """Hypotheses tried in the place of several faults."""
-CLOSE_NATS = 25.0
-"""Hypotheses this close to the best are compared with finely integrated severities."""
+CLOSE_NATS, CLOSE_SHARE = 25.0, 0.03
+"""Hypotheses this close to the best are compared with finely integrated severities: so many nats, or that share of the best
+score, which is what the coarse grid may miss of very many packets."""
+ROUNDS = 3
+"""Times that more faults are looked for after those found have been improved."""
 KEPT_MASS = 1e-4
 """Alternatives below this share of the mass are not kept."""
 SUSPICION = math.log(0.05)
@@ -58,7 +61,12 @@ class Explanation:
 
 def explain(problem: Problem, solver: Solver) -> Explanation:
     """Find the faults."""
-    found = _improve(problem, solver, _grow(problem, solver))
+    found = _improve(problem, solver, _grow(problem, solver, []))
+    for _ in range(ROUNDS):
+        grown = _grow(problem, solver, found)
+        if len(grown) == len(found):
+            break
+        found = _improve(problem, solver, grown)
     blocks = [_block(problem, solver, found, number) for number in range(len(found))]
     solver.suppose(found)
     odds = _free_odds(problem, solver, found) + problem.unmeasured
@@ -70,8 +78,8 @@ def explain(problem: Problem, solver: Solver) -> Explanation:
 
 
 # ---- forward, backward, swap -------------------------------------------------------------------------------------
-def _grow(problem: Problem, solver: Solver) -> list[Fault]:
-    found: list[Fault] = []
+def _grow(problem: Problem, solver: Solver, found: Sequence[Fault]) -> list[Fault]:
+    found = list(found)
     while len(found) < MOST_FAULTS:
         solver.suppose(found)
         best = _best(problem, solver, found)
@@ -170,10 +178,8 @@ def _alternatives(problem: Problem, solver: Solver, present: Fault, others: Sequ
     if all(h is not present.hypothesis for _, h, _ in scored):
         scored.append((-40.0, present.hypothesis, 0.0))
     highest = max(score for score, _, _ in scored)
-    return [
-        (refined(solver, problem, h) + again if score > max(highest - CLOSE_NATS, -CLOSE_NATS) else score, h)
-        for score, h, again in scored
-    ]
+    least = max(highest - max(CLOSE_NATS, CLOSE_SHARE * highest), -CLOSE_NATS)
+    return [(refined(solver, problem, h) + again if score > least else score, h) for score, h, again in scored]
 
 
 # ---- posterior ---------------------------------------------------------------------------------------------------

@@ -62,6 +62,16 @@ def test_an_interruption_of_a_part_of_the_window_leaves_nothing_over_for_its_nei
     assert {name for entry in blamed(verdict) for name in entry} == {"x>", "x<"}
 
 
+def test_five_per_cent_of_very_many_packets_is_loss_though_a_short_interruption_is_nearer_on_the_grid() -> None:
+    """And what one of the paths loses beside it is seen."""
+    parts = [{"id": f"{name}>", "kind": "segment", "owner": "access"} for name in ("x", *map(str, range(100)))]
+    rows = [loss(["x>", f"{k}>"], 2000, 180 if k == 7 else 90 + k % 20) for k in range(100)]
+    rows += [loss([f"{k}>"], 200, 0) for k in range(100)] + [loss(["x>"], 2000, 100)]
+    verdict = locate(document(rows, parts, expected_faults=1))
+    assert sorted(blamed(verdict)) == [("7>",), ("x>",)]
+    assert modes(verdict) == {"loss"}
+
+
 def test_with_probes_at_the_ends_only_the_class_is_named_by_its_span_and_both_owners() -> None:
     """What the evidence cannot tell apart is one class, its owner unknown, its owners' shares stated in the text."""
     evidence = DemoLine(seed=1, loss={"core>": 0.01}, sessions=ENDS_ONLY).evidence(fault_rate=RATES)

@@ -19,10 +19,10 @@ from faultline.records.terms import ComponentKind
 
 FORMAT = "faultline-evidence/1"
 WINDOW = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-01T00:01:00Z"}
-HISTORY = 30.0
-"""Windows in order that a path's usual loss was learned from."""
-DOUBT_PACKETS, DOUBT_LOST = 20_000.0, 1.0
-"""What a path without history is taken to have lost: shrinks a short history."""
+HISTORY = 240.0
+"""Windows in order that a path's usual loss was learned from: four hours."""
+DOUBT_LOST = 0.5
+"""Packets that a path without any loss in its history is taken to have lost."""
 MOST_TOLD_WAYS = 4
 """Of one flow whose way nobody traced so many ways are told."""
 
@@ -75,7 +75,7 @@ def rows_of(
             ways = (_another(flow, flows, rng),)
         usual = None
         if before is not None:
-            usual = (float(before[number]) + DOUBT_LOST) / (flow.sent * HISTORY + DOUBT_PACKETS)
+            usual = (float(before[number]) + DOUBT_LOST) / (flow.sent * HISTORY)
         told = tuple(tuple(int(labels[c]) for c in way) for way in ways)
         found.append(Row(flow=flow, ways=told, lost=float(lost[number]), usual=usual))
     return found
