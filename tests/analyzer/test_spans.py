@@ -161,14 +161,14 @@ def test_a_queue_that_dropped_is_dated_by_what_it_dropped() -> None:
 def test_a_queue_that_stands_without_dropping_more_is_not_over() -> None:
     """It dropped while it filled, and test packets have waited in it ever since: clean counts do not contradict that."""
     ten_s = 10 * SECOND_NS
-    drops = make_windows([0, 300, 0, 0, 0])
+    drops = make_windows([0, 300, 0, 0, 0], sent=20_000)
     windows = [
         attrs.evolve(window, observations=[*window.observations, make_delay(5000 + (20_000 if number else 0))])
         for number, window in enumerate(drops)
     ]
     entry = make_entry(mode="congestion", value=20.0)
     entry["evidence"] = [{"observation": 0, "nats": 20.0}, {"observation": 1, "nats": 20.0}]
-    found = stretch_of(entry, [make_loss(300, sent=4000), make_delay(25_000)], windows)
+    found = stretch_of(entry, [make_loss(300, sent=80_000), make_delay(25_000)], windows)
     assert found is not None
     assert (found.start_ns, found.over) == (ten_s, False)
 
