@@ -66,7 +66,7 @@ def _observations(documents: Sequence[Mapping[str, Any]]) -> Iterable[Mapping[st
 def _by_view(observations: Iterable[Mapping[str, Any]]) -> dict[Hashable, Mapping[str, Any]]:
     """Observations by what looks at what; two of the same in one window, as of two sessions without names, are told apart."""
     seen: Counter[Hashable] = Counter()
-    found = {}
+    found: dict[Hashable, Mapping[str, Any]] = {}
     for observation in observations:
         view = identity(observation)
         found[(view, seen[view])] = observation
