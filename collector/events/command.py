@@ -1,6 +1,7 @@
 """`collector events list`: what devices and people told lately, and what stands now, from the state store.
 
-Goes in: the collector's configuration. Comes out: a table for people, or one JSON object a line. The collector may run or not.
+Goes in: the collector's configuration. Comes out: a table for people, or one JSON object a line with the words
+that were said. The collector may run or not.
 """
 
 from __future__ import annotations
@@ -16,9 +17,6 @@ import typer
 from collector.moments import LATEST_NS, moment_ns
 from faultline.records.device_event import DeviceEvent
 from faultline.runtime import console
-
-_SHOWN = 80
-"""Characters of a text in the table; --json has all of it."""
 
 
 def register(app: typer.Typer) -> None:
@@ -94,12 +92,13 @@ def document_of(event: DeviceEvent) -> dict[str, Any]:
 
 
 def _show(events: list[DeviceEvent]) -> None:
-    from rich import box  # noqa: PLC0415 - --json does without it
-    from rich.console import Console  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415 - --json does without it
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table("when (UTC)", "event", "", "sender", "place", "component", "by", "text", box=box.SIMPLE)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("when (UTC)", "event", "", "sender", "place", "component", "by"):
+        table.add_column(heading, no_wrap=True)
     for event in events:
         when = dt.datetime.fromtimestamp(event.happened_ns / 1e9, tz=dt.UTC)
         cells = (
@@ -110,7 +109,6 @@ def _show(events: list[DeviceEvent]) -> None:
             event.place or "-",
             event.component or "-",
             event.source.value,
-            event.text[:_SHOWN],
         )
         table.add_row(*(Text(cell) for cell in cells))  # devices' own words are no markup
-    Console().print(table)
+    Console(highlight=False).print(table)

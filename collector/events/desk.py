@@ -132,7 +132,7 @@ class EventDesk:
             self._counters.count("events_late")
         if event.component is None:
             self._counters.count("events_without_place")
-        self._log.info(
+        self._log.debug(
             "event told",
             event_name=event.name,
             raised=event.raised,
