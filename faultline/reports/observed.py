@@ -22,6 +22,8 @@ SEEN_FROM = frozenset({"zero_window", "response"})
 """Kinds that speak of a host as a vantage sees it."""
 _CLEAR = 1.2
 """A statistic this many times its usual value is said to have moved."""
+_ALIKE = 0.85
+"""On a longer way the fastest packet is later by as much as the median; by less than this part of it, it met a shorter queue."""
 
 
 def observation_sentence(speaker: Speaker, observation: Mapping[str, Any]) -> str:
@@ -97,12 +99,14 @@ def _delay(speaker: Speaker, observation: Mapping[str, Any]) -> str:
 
 
 def _queue_or_path(speaker: Speaker, observation: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
-    """The statistic that tells a queue from a longer way: the fastest packets never wait."""
+    """The statistic that tells a queue from a longer way: the fastest packets never wait, or wait less where it hardly empties."""
     least, usual = observation.get("min_us"), baseline.get("min_us")
     most, most_usual = observation.get("p90_us"), baseline.get("p90_us")
     if not least or not usual or not most or not most_usual:
         return ""
     if least > _CLEAR * usual:
+        if least - usual < _ALIKE * (observation["median_us"] - baseline["median_us"]):
+            return speaker.word("seen.delay.standing", min=_time(least), p90=_time(most))
         return speaker.word("seen.delay.path", min=_time(least), min_usual=_time(usual))
     if most > _CLEAR * most_usual:
         return speaker.word("seen.delay.queue", min=_time(least), p90=_time(most), p90_usual=_time(most_usual))

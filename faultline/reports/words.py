@@ -141,6 +141,10 @@ CATALOGUE: dict[str, tuple[str, str]] = {
         "; the fastest as ever ({min}), one in ten above {p90} (usually {p90_usual}): a queue",
         "；最快仍为 {min}，一成超过 {p90}（平时 {p90_usual}）：排队",
     ),
+    "seen.delay.standing": (
+        "; between {min} for the fastest and more than {p90} for one in ten: a queue that hardly empties",
+        "；最快 {min}，一成超过 {p90}：队列几乎排不空",
+    ),
     "seen.delay.path": (
         "; even the fastest took {min} (usually {min_usual}): a longer way, not a queue",
         "；最快也要 {min}（平时 {min_usual}）：路径变长而非排队",

@@ -41,6 +41,10 @@ CASES: list[tuple[dict[str, Any], str]] = [
         {"kind": "delay", "via": ["ce", "loop>"], **DELAY, "min_us": 9100, "baseline": USUAL},
         f"{MEDIAN}; even the fastest took 9.1 ms (usually 5 ms): a longer way, not a queue",
     ),
+    (
+        {"kind": "delay", "via": ["ce", "loop>"], **DELAY, "min_us": 7100, "baseline": USUAL},
+        f"{MEDIAN}; between 7.1 ms for the fastest and more than 14 ms for one in ten: a queue that hardly empties",
+    ),
     ({"kind": "delay", "via": ["ce", "loop>"], **DELAY}, "median delay 9.4 ms from Ce to Loop (50 samples); no baseline yet"),
     (
         {"kind": "failure", "protocol": "tcp", "endpoint": "svc", "attempts": 60, "failed": 21, "outcome": "refused"},
