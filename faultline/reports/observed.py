@@ -99,7 +99,7 @@ def _delay(speaker: Speaker, observation: Mapping[str, Any]) -> str:
 
 
 def _queue_or_path(speaker: Speaker, observation: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
-    """The statistic that tells a queue from a longer way: the fastest packets never wait, or wait less where it hardly empties."""
+    """What tells a queue from a longer way: the fastest packets never wait, or wait less where it hardly empties."""
     least, usual = observation.get("min_us"), baseline.get("min_us")
     most, most_usual = observation.get("p90_us"), baseline.get("p90_us")
     if not least or not usual or not most or not most_usual:
