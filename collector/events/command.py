@@ -18,6 +18,9 @@ from collector.moments import LATEST_NS, moment_ns
 from faultline.records.device_event import DeviceEvent
 from faultline.runtime import console
 
+_WIDTH = 240
+"""Characters a line may have: a name that is cut short for a narrow terminal cannot be looked up."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands."""
@@ -111,4 +114,4 @@ def _show(events: list[DeviceEvent]) -> None:
             event.source.value,
         )
         table.add_row(*(Text(cell) for cell in cells))  # devices' own words are no markup
-    Console(highlight=False).print(table)
+    Console(highlight=False, width=_WIDTH).print(table)
