@@ -1,4 +1,4 @@
-"""Exported flows get their vantage, line, tenant and direction: looked up once a distinct (exporter, interfaces, addresses).
+"""Exported flows get their vantage, line, tenant and direction: looked up once a distinct (exporter, interfaces, districts).
 
 Goes in: a table of exported flows. Comes out: the same as for probes' flows, so that everything behind is one. The vantage is the
 interface the flow was metered at. Addresses say which line it is, among those that pass the interface; where they say nothing
@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from collector.enrich.flows import Placed, encoded
+from collector.enrich.flows import Placed, by_district, encoded
 from collector.enrich.places import Nowhere, Place, Places, Port
 from faultline.records.terms import UNASSIGNED
 
@@ -44,8 +44,8 @@ class ExportPlacer:
     def place(self, table: pa.Table, *, places: Places) -> Placed:
         """Find the place of every row."""
         metered, metered_codes = self._metered(table, places)
-        sources, source_codes = encoded(table.column("source_address"))
-        destinations, destination_codes = encoded(table.column("destination_address"))
+        sources, source_codes = by_district(table.column("source_address"), places)
+        destinations, destination_codes = by_district(table.column("destination_address"), places)
         combined = (metered_codes * len(sources) + source_codes) * len(destinations) + destination_codes
         distinct, index = np.unique(combined, return_inverse=True)
         numbers: dict[tuple[Place, str], int] = {}

@@ -1,4 +1,4 @@
-"""Flow tables get their columns tenant, line, vantage and forward direction: looked up once a distinct (point, addresses).
+"""Flow tables get their columns tenant, line, vantage and forward direction: looked up once a distinct (point, districts).
 
 Goes in: the Arrow table of a batch and its probe. Comes out: the places found, and for each row the number of its place. No loop
 over rows.
@@ -35,8 +35,8 @@ class Placed:
 def place_flows(table: pa.Table, *, probe: str, places: Places) -> Placed:
     """Find the place of every row."""
     points, point_codes = encoded(pc.fill_null(table.column("observation_point"), UNNAMED_POINT))
-    sources, source_codes = encoded(table.column("source_address"))
-    destinations, destination_codes = encoded(table.column("destination_address"))
+    sources, source_codes = by_district(table.column("source_address"), places)
+    destinations, destination_codes = by_district(table.column("destination_address"), places)
     combined = (point_codes * len(sources) + source_codes) * len(destinations) + destination_codes
     distinct, index = np.unique(combined, return_inverse=True)
     numbers: dict[tuple[Place, str], int] = {}
@@ -77,6 +77,22 @@ def with_places(placed: Placed) -> pa.Table:
     ):
         table = table.append_column(name, pa.array(values, pa.string()).take(index))
     return table
+
+
+def by_district(column: pa.ChunkedArray, places: Places) -> tuple[list[str | None], NDArray[np.int64]]:
+    """An address of each district, and for each row the number of its district: strangers of the whole world are one."""
+    addresses, codes = encoded(column)
+    numbers: dict[int, int] = {}
+    found: list[str | None] = []
+    of_address = np.zeros(max(1, len(addresses)), np.int64)
+    for at, address in enumerate(addresses):
+        district = places.district(address)
+        number = numbers.get(district)
+        if number is None:
+            number = numbers[district] = len(found)
+            found.append(address)
+        of_address[at] = number
+    return found, of_address[codes]
 
 
 def encoded(column: pa.ChunkedArray) -> tuple[list[Any], NDArray[np.int64]]:

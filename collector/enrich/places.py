@@ -104,6 +104,9 @@ class Places(Protocol):
     ) -> tuple[LineCode, Direction] | Nowhere:
         """The line between two addresses, among these if any are given, and the direction of the packets on it."""
 
+    def district(self, address: str | None) -> int:
+        """A number that addresses share which are behind the same ends of lines: one is placed as the other is."""
+
     def tenant_of(self, line: LineCode) -> TenantId:
         """Whose line it is."""
 
@@ -163,7 +166,8 @@ class Directory:
         self.endpoint_addresses = frozenset(endpoint_addresses)
         self._endpoint = endpoint
         self._port = port
-        self._known: dict[str, list[_End]] = {}
+        self._known: dict[str, tuple[int, tuple[_End, ...]]] = {}
+        self._districts: dict[tuple[_End, ...], int] = {(): 0}
 
     def _learn(self, line: LinePlace, prefixes: Iterable[str], *, is_a: bool) -> None:
         for text in prefixes:
@@ -240,14 +244,23 @@ class Directory:
                 if end.is_a != near.is_a:
                     yield near.line, Direction.A_TO_Z if near.is_a else Direction.Z_TO_A, near.length + end.length
 
-    def _ends(self, address: str) -> list[_End]:
+    def district(self, address: str | None) -> int:
+        """0 for what is behind no end of any line, -1 for no address."""
+        return -1 if address is None else self._home(address)[0]
+
+    def _ends(self, address: str) -> tuple[_End, ...]:
+        return self._home(address)[1]
+
+    def _home(self, address: str) -> tuple[int, tuple[_End, ...]]:
+        """The district of an address and the ends it is behind."""
         known = self._known.get(address)
         if known is not None:
             return known
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
-        found = list(self._look_up(address))
-        self._known[address] = found
+        ends = tuple(self._look_up(address))
+        # There are no more of them than prefixes.
+        found = self._known[address] = (self._districts.setdefault(ends, len(self._districts)), ends)
         return found
 
     def _look_up(self, address: str) -> Iterator[_End]:

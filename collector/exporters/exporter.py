@@ -12,7 +12,6 @@ from typing import Any
 import attrs
 import pyarrow as pa
 
-from collector.exporters.flows import sort_rows, table_of
 from collector.exporters.memory import Memory
 from collector.exporters.peek import Origin, origin_of
 from faultline.native import ExportDecoder
@@ -65,18 +64,18 @@ class Exporter:
         """Decode datagrams, each with the moment it came in."""
         taken, refused = self._sorted_out(datagrams)
         received_ns = taken[-1][0] if taken else 0
-        rows = [row for _, octets in taken for row in self._decoder.datagram(octets, self.name)]
-        found = sort_rows(rows, received_ns=received_ns, sampling=self._sampling)
+        octets = [one for _, one in taken]
+        found = self._decoder.flows(octets, self.name, received_ns=received_ns, sampling=self._sampling)
         self.heard_ns = max(self.heard_ns, received_ns)
         counted = _account(self._decoder.summary())
         account = {what: count - self._counted.get(what, 0) for what, count in counted.items()}
         self._counted = counted
-        newest_ns = max((row["export_ns"] for row in rows if "export_ns" in row and not row.get("held")), default=None)
-        offset_ns = 0 if newest_ns is None else received_ns - newest_ns
+        offset_ns = 0 if found.newest_export_ns is None else received_ns - found.newest_export_ns
+        counters = found.counters()
         return Decoded(
-            flows=table_of(found.flows),
+            flows=pa.table(found.take_table()),
             correction_ns=offset_ns if abs(offset_ns) > CLOCK_NS else 0,
-            records={"flow": len(found.flows), "options": found.options, "counters": len(found.counters), "other": found.others},
+            records={"flow": found.flows, "options": found.options, "counters": len(counters), "other": found.others},
             refused=refused,
             account={what: count for what, count in account.items() if count},
             problems=self._decoder.take_problems(),

@@ -94,6 +94,18 @@ class ExportDecoder:
         (sFlow: flow, counters, drops), held (the record waited for its template).
         """
 
+    def flows(
+        self, datagrams: Sequence[bytes], exporter: str, *, received_ns: int, sampling: float | None = None
+    ) -> ExportedFlows:
+        """The flows of datagrams as columns, and what else was in them. The GIL is released.
+
+        Args:
+            datagrams: as `datagram` takes them, in the order they came.
+            exporter: who sent them.
+            received_ns: when they came; the time of flows that tell none.
+            sampling: the factor of exporters that do not tell it.
+        """
+
     def summary(self) -> dict[str, Any]:
         """Counts since the decoder was made.
 
@@ -103,6 +115,37 @@ class ExportDecoder:
 
     def take_problems(self) -> list[str]:
         """Problems in words, with exporter and octet, since the last call; at most 100 are kept."""
+
+@final
+class ExportedFlows:
+    """What some datagrams held."""
+
+    @property
+    def flows(self) -> int:
+        """Flows in the table."""
+
+    @property
+    def options(self) -> int:
+        """Options records."""
+
+    @property
+    def others(self) -> int:
+        """Records that count nothing: events, discarded packets."""
+
+    @property
+    def newest_export_ns(self) -> int | None:
+        """The newest moment of export of what did not wait for its template."""
+
+    def take_table(self) -> Table:
+        """The flows, once. Columns are those of probes' flows where they mean the same; absent is null.
+
+        Beside them: exporter, export_protocol, domain, export_ns, next_hop, interface_name, traffic_class, ingress_interface,
+        egress_interface, metered_at_egress, vlan, vrf, source_as, destination_as, sampling_factor, sampling_source (told,
+        configured, unknown).
+        """
+
+    def counters(self) -> list[dict[str, Any]]:
+        """Counter samples of sFlow, as `ExportDecoder.datagram` gives rows."""
 
 # ---- metering ---------------------------------------------------------------------------------------------------
 @final

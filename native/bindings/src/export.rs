@@ -1,8 +1,12 @@
 //! The face of the export decoder: datagrams in, dicts of the `collector decode` contract out.
 
-use ipfix::export::{ExportDecoder as Core, Fields, Name, Row, Value};
+use ipfix::export::{ExportDecoder as Core, Fields, FlowColumns, Name, Row, Sort, Value};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyDict, PyList};
+
+use crate::stream::Table;
 
 /// `NetFlow` v5/v9, IPFIX and `sFlow` v5 datagrams or files to rows; templates are remembered across calls.
 #[pyclass(module = "faultline.native._native")]
@@ -25,6 +29,27 @@ impl ExportDecoder {
             dicts.append(row_to_dict(py, row)?)?;
         }
         Ok(dicts)
+    }
+
+    /// The flows of datagrams as columns, and what else was in them.
+    #[pyo3(signature = (datagrams, exporter, *, received_ns, sampling=None))]
+    fn flows(
+        &mut self,
+        py: Python<'_>,
+        datagrams: Vec<PyBackedBytes>,
+        exporter: &str,
+        received_ns: i64,
+        sampling: Option<f64>,
+    ) -> PyResult<ExportedFlows> {
+        py.detach(|| {
+            let mut found = Found::default();
+            for octets in &datagrams {
+                for row in self.core.datagram(octets, exporter) {
+                    found.take(row, received_ns, sampling);
+                }
+            }
+            found.finish()
+        })
     }
 
     /// What was counted so far.
@@ -55,6 +80,80 @@ impl ExportDecoder {
     /// Problems in words since the last call.
     fn take_problems(&mut self) -> Vec<String> {
         self.core.take_problems()
+    }
+}
+
+/// What some datagrams held.
+#[derive(Default)]
+struct Found {
+    columns: FlowColumns,
+    flows: u64,
+    options: u64,
+    others: u64,
+    counters: Vec<Row>,
+    newest_export_ns: Option<i64>,
+}
+
+impl Found {
+    fn take(&mut self, row: Row, received_ns: i64, sampling: Option<f64>) {
+        if !row.held {
+            self.newest_export_ns = self.newest_export_ns.max(row.export_ns);
+        }
+        match self.columns.push(&row, received_ns, sampling) {
+            Sort::Flow => self.flows += 1,
+            Sort::Options => self.options += 1,
+            Sort::Other => self.others += 1,
+            Sort::Counters => self.counters.push(row),
+        }
+    }
+
+    fn finish(self) -> PyResult<ExportedFlows> {
+        let batch = self
+            .columns
+            .finish()
+            .map_err(|wrong| PyRuntimeError::new_err(wrong.to_string()))?;
+        Ok(ExportedFlows {
+            table: Some(Table::new(batch)),
+            flows: self.flows,
+            options: self.options,
+            others: self.others,
+            counters: self.counters,
+            newest_export_ns: self.newest_export_ns,
+        })
+    }
+}
+
+/// The flows of some datagrams, and what else was in them.
+#[pyclass(module = "faultline.native._native")]
+pub struct ExportedFlows {
+    table: Option<Table>,
+    /// Flows in the table.
+    #[pyo3(get)]
+    flows: u64,
+    /// Options records.
+    #[pyo3(get)]
+    options: u64,
+    /// Records that count nothing.
+    #[pyo3(get)]
+    others: u64,
+    counters: Vec<Row>,
+    /// The newest moment of export of what came now.
+    #[pyo3(get)]
+    newest_export_ns: Option<i64>,
+}
+
+#[pymethods]
+impl ExportedFlows {
+    /// The columns, once.
+    fn take_table(&mut self) -> PyResult<Table> {
+        self.table
+            .take()
+            .ok_or_else(|| PyRuntimeError::new_err("the table was taken"))
+    }
+
+    /// Counter samples of sFlow, as `datagram` gives rows.
+    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        self.counters.iter().map(|row| row_to_dict(py, row)).collect()
     }
 }
 

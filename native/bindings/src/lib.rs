@@ -19,7 +19,7 @@ mod _native {
         DecodedBatch, MalformedError,
     };
     #[pymodule_export]
-    use super::export::ExportDecoder;
+    use super::export::{ExportDecoder, ExportedFlows};
     #[pymodule_export]
     use super::meter::{meter_files, meter_interface, Interval, LiveMeter};
     #[pymodule_export]

@@ -5,6 +5,7 @@
 //! with its octet, and costs nothing beside it. It opens no file and no socket and knows no clock.
 
 mod elements;
+mod flows;
 mod held;
 mod lists;
 mod netflow5;
@@ -20,6 +21,7 @@ mod value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+pub use flows::{FlowColumns, Sort};
 pub use sequence::Gaps;
 pub use value::Value;
 

@@ -1,60 +1,83 @@
-"""What exporters say of a flow, in the words of our flow records: a decoded row goes in, a row of columns comes out.
+"""The rules of exported flows in plain words: what the native module does by columns, here a row at a time.
 
-Knows IANA's elements and how exporters use them; knows no lines and no windows. Nothing is made up: an element that was not sent
-is absent, a sampling factor that nobody told is absent and says so.
+One decoded row goes in, a row of the archive's columns comes out. Nothing is made up: an element that was not sent is absent, a
+sampling factor that nobody told is absent and says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from enum import StrEnum
+from typing import Any, Self
 
 import attrs
-import pyarrow as pa
 
-from collector.exporters.sampling import Sampling, sampling_of
 from faultline.records.terms import SECOND_NS
+
+_SCOPES = ("samplerId", "selectorId", "ingressInterface", "egressInterface", "template", "domain")
+"""What may say it for a record, the closest first."""
+_INTERVALS = ("samplingInterval", "samplerRandomInterval")
+
+
+class SamplingSource(StrEnum):
+    """Who says what the factor is."""
+
+    TOLD = "told"
+    CONFIGURED = "configured"
+    UNKNOWN = "unknown"
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Sampling:
+    """A factor with its provenance."""
+
+    factor: float | None
+    source: SamplingSource
+
+    @classmethod
+    def told(cls, factor: float) -> Self:
+        """As the exporter says."""
+        return cls(factor=factor, source=SamplingSource.TOLD)
+
+    @classmethod
+    def configured(cls, factor: float) -> Self:
+        """As the operator says."""
+        return cls(factor=factor, source=SamplingSource.CONFIGURED)
+
+    @classmethod
+    def unknown(cls) -> Self:
+        """As nobody says."""
+        return cls(factor=None, source=SamplingSource.UNKNOWN)
+
+
+def sampling_of(record: Mapping[str, Any], options: Mapping[str, Mapping[str, Any]]) -> Sampling | None:
+    """What the exporter tells of a record; None when it tells nothing."""
+    for said in (record, *(options[scope] for scope in _SCOPES if scope in options)):
+        factor = _factor(said)
+        if factor is not None:
+            return Sampling.told(factor)
+    return None
+
+
+def _factor(said: Mapping[str, Any]) -> float | None:
+    for name in _INTERVALS:
+        value = said.get(name)
+        if type(value) is int and value > 0:  # 0 says nothing, in particular not "every packet"
+            return float(value)
+    taken, passed = said.get("samplingPacketInterval"), said.get("samplingPacketSpace", 0)
+    if type(taken) is int and type(passed) is int and taken > 0:
+        return (taken + passed) / taken
+    size, population = said.get("samplingSize"), said.get("samplingPopulation")
+    if type(size) is int and type(population) is int and 0 < size <= population:
+        return population / size
+    probability = said.get("samplingProbability")
+    return 1 / probability if isinstance(probability, float) and 0 < probability <= 1 else None
+
 
 MS_NS, US_NS = 1_000_000, 1_000
 _UPTIME_NS = (1 << 32) * MS_NS
 """Uptimes of NetFlow are 32 bits of milliseconds: they begin anew every 49.7 days."""
 
-SCHEMA = pa.schema(
-    [
-        ("exporter", pa.string()),
-        ("export_protocol", pa.string()),
-        ("domain", pa.uint32()),
-        ("export_ns", pa.int64()),
-        ("start_ns", pa.int64()),
-        ("end_ns", pa.int64()),
-        ("source_address", pa.string()),
-        ("destination_address", pa.string()),
-        ("source_port", pa.uint16()),
-        ("destination_port", pa.uint16()),
-        ("protocol", pa.uint8()),
-        ("packets", pa.uint64()),
-        ("octets", pa.uint64()),
-        ("frame_octets", pa.uint64()),
-        ("reverse_packets", pa.uint64()),
-        ("reverse_octets", pa.uint64()),
-        ("tcp_flags", pa.uint16()),
-        ("reverse_tcp_flags", pa.uint16()),
-        ("traffic_class", pa.uint8()),
-        ("ingress_interface", pa.uint32()),
-        ("egress_interface", pa.uint32()),
-        ("metered_at_egress", pa.bool_()),
-        ("interface_name", pa.string()),
-        ("vlan", pa.uint16()),
-        ("source_as", pa.uint32()),
-        ("destination_as", pa.uint32()),
-        ("next_hop", pa.string()),
-        ("vrf", pa.uint32()),
-        ("application", pa.string()),
-        ("sampling_factor", pa.float64()),
-        ("sampling_source", pa.string()),
-    ]
-)
-"""Columns of exported flows. Those that probes' records have as well are called the same and mean the same."""
 
 _PACKETS = ("packetDeltaCount", "postPacketDeltaCount", "packetTotalCount", "postPacketTotalCount", "initiatorPackets")
 _OCTETS = ("octetDeltaCount", "postOctetDeltaCount", "octetTotalCount", "postOctetTotalCount", "initiatorOctets")
@@ -87,9 +110,11 @@ _TEXTS: Mapping[str, tuple[str, ...]] = {
     "interface_name": ("interfaceName",),
     "application": ("applicationName",),
 }
+_BITS = {"protocol": 8, "traffic_class": 8}
+_BITS |= dict.fromkeys(("source_port", "destination_port", "tcp_flags", "reverse_tcp_flags", "vlan"), 16)
+_BITS |= dict.fromkeys(("ingress_interface", "egress_interface", "source_as", "destination_as", "vrf"), 32)
 _COUNTED = ("packets", "octets", "frame_octets", "reverse_packets", "reverse_octets")
 _NO_ADDRESS = {"0.0.0.0", "::"}
-_LIMITS = {field.name: (1 << field.type.bit_width) - 1 for field in SCHEMA if pa.types.is_unsigned_integer(field.type)}
 
 
 @attrs.define(slots=True, kw_only=True)
@@ -125,18 +150,15 @@ def sort_rows(rows: Iterable[Mapping[str, Any]], *, received_ns: int, sampling: 
     return found
 
 
-def table_of(flows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Flows as columns."""
-    return pa.Table.from_pylist(list(flows), schema=SCHEMA)
-
-
 def flow_of(row: Mapping[str, Any], *, received_ns: int, sampling: float | None = None) -> dict[str, Any] | None:
     """One decoded row as a flow; None when it counts nothing."""
     record = row["record"]
     options = row.get("options", {})
     said = _joined(record, options)
     flow: dict[str, Any] = {
-        name: number for name, of in _NUMBERS.items() if (number := _number(record, of, _LIMITS[name])) is not None
+        name: number
+        for name, of in _NUMBERS.items()
+        if (number := _number(record, of, (1 << _BITS.get(name, 64)) - 1)) is not None
     }
     if row.get("sample") == "flow":
         flow |= _of_sample(record)
