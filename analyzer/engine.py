@@ -7,12 +7,11 @@ localisation itself is behind `Judge`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import tzinfo
 from typing import Any, Protocol
 
 import attrs
 
-from analyzer.baselines import Baselines
+from analyzer.baselines import Baselines, Rhythm
 from analyzer.findings import Finding
 from analyzer.history import History, Window
 from analyzer.incidents import IncidentBook, IncidentEvent, IncidentRules, Step
@@ -48,8 +47,8 @@ class Judge(Protocol):
     def bases_of(self, line: LineCode) -> frozenset[Base]:
         """Components of a line."""
 
-    def lines(self) -> Mapping[LineCode, tzinfo]:
-        """Every line with its time zone."""
+    def lines(self) -> Mapping[LineCode, Rhythm]:
+        """Every line with its rhythm."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -125,7 +124,7 @@ class Engine:
             context=self._context(choice, window),
         )
         events = tuple(self.book.observe(step))
-        trained = self._trainer.observe(window, clean=self._is_clean(choice), zones=self._judge.lines())
+        trained = self._trainer.observe(window, clean=self._is_clean(choice), lines=self._judge.lines())
         return StepOutcome(
             window=window,
             events=events,
@@ -174,6 +173,7 @@ class Engine:
         return Finding(
             verdict=entry,
             onset_ns=whole.start_ns if whole else (newest.start_ns if newest else 0),
+            last_ns=whole.end_ns if whole else None,
             lines=frozenset(lines),
             tenants=frozenset(lines.values()),
         )

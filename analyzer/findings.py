@@ -22,6 +22,8 @@ class Finding:
     verdict: Mapping[str, Any]
     """A `faultline-verdict/1` entry."""
     onset_ns: int
+    last_ns: int | None = None
+    """End of the newest window that speaks for it; None: it cannot be dated."""
     lines: frozenset[LineCode] = frozenset()
     tenants: frozenset[TenantId] = frozenset()
 
@@ -77,6 +79,12 @@ class Group:
         """Whether it is written down and nobody is told."""
         return self.planned or self.informational
 
+    @property
+    def last_ns(self) -> int | None:
+        """The newest sign of any of them; None where one cannot be dated."""
+        dated = [finding.last_ns for finding in self.findings]
+        return None if None in dated else max(last_ns for last_ns in dated if last_ns is not None)
+
     def since(self, onset_ns: int) -> Group:
         """The same fault with an earlier beginning."""
         first, *others = self.findings
@@ -90,6 +98,7 @@ def group_document(group: Group) -> dict[str, Any]:
             {
                 "verdict": dict(finding.verdict),
                 "onset_ns": finding.onset_ns,
+                **({} if finding.last_ns is None else {"last_ns": finding.last_ns}),
                 "lines": sorted(finding.lines),
                 "tenants": sorted(finding.tenants),
             }
@@ -105,6 +114,7 @@ def group_from_document(document: Mapping[str, Any]) -> Group:
             Finding(
                 verdict=entry["verdict"],
                 onset_ns=entry["onset_ns"],
+                last_ns=entry.get("last_ns"),
                 lines=frozenset(map(LineCode, entry["lines"])),
                 tenants=frozenset(map(TenantId, entry["tenants"])),
             )

@@ -89,6 +89,8 @@ class _Tracker:
 
     incident: Incident
     good_ns: int = 0
+    planned_ns: int = 0
+    """End of the newest step that found it as planned work."""
     rival: Group | None = None
     rival_steps: int = 0
     fed: bool = False
@@ -134,6 +136,7 @@ class IncidentBook:
             "trackers": {
                 tracker.incident.id: {
                     "good_ns": tracker.good_ns,
+                    "planned_ns": tracker.planned_ns,
                     "rival_steps": tracker.rival_steps,
                     **({"rival": group_document(tracker.rival)} if tracker.rival else {}),
                 }
@@ -147,6 +150,7 @@ class IncidentBook:
             known = memory["trackers"].get(tracker.incident.id)
             if known is not None:
                 tracker.good_ns, tracker.rival_steps = known["good_ns"], known["rival_steps"]
+                tracker.planned_ns = known.get("planned_ns", 0)
                 tracker.rival = group_from_document(known["rival"]) if "rival" in known else None
         for entry in memory["rumours"]:
             hits = deque(entry["hits"], maxlen=self._rules.raise_of)
@@ -192,6 +196,10 @@ class IncidentBook:
         if tracker.fed:  # a second finding of this step at the same incident adds nothing to the first, most certain one
             return []
         tracker.fed = True
+        if group.planned:
+            tracker.planned_ns = step.end_ns
+        elif group.last_ns is not None and group.last_ns <= tracker.planned_ns:
+            return []  # all that speaks for it is of the time of the work, which is over
         tracker.good_ns = 0
         if not _differs(tracker.incident, group):
             tracker.rival, tracker.rival_steps = None, 0
@@ -273,7 +281,8 @@ class IncidentBook:
             if rumour.group.bases & taken:  # two rumours grew together in this step: the first one raised holds the place
                 continue
             incident = _raised(rumour.group, step)
-            self._trackers.append(_Tracker(incident=incident, covered=True))
+            planned_ns = step.end_ns if incident.planned else 0
+            self._trackers.append(_Tracker(incident=incident, planned_ns=planned_ns, covered=True))
             events.append(IncidentEvent(kind=EventKind.RAISE, incident=incident, notify=incident.notified))
         held = frozenset().union(*(t.incident.bases for t in self._trackers))
         self._rumours = [r for r in self._rumours if any(r.hits) and not r.group.bases & held]

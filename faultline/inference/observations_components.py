@@ -10,7 +10,10 @@ from faultline.inventory import positions
 from faultline.inventory.extent import everything_on
 from faultline.inventory.model import Component, Inventory
 from faultline.records.incident import Base, base_of
-from faultline.records.terms import ComponentId, ComponentKind, Direction, Owner
+from faultline.records.terms import SECOND_NS, ComponentId, ComponentKind, Direction, Owner
+
+OVERRUN_NS = 60 * SECOND_NS
+"""What is still down so long after the work on it was to end is no planned work any more."""
 
 
 def components(observations: Sequence[Observation], inventory: Inventory) -> list[dict[str, Any]]:
@@ -72,8 +75,9 @@ def _silent_places(observations: Iterable[Observation], inventory: Inventory) ->
 
 
 def maintenance(inventory: Inventory, start_ns: int, end_ns: int) -> list[str]:
-    """Ids of components with planned work at that time; a site where everything in it is worked on."""
-    under_way = [work for work in inventory.planned if work.start_ns < end_ns and start_ns < work.end_ns]
+    """Ids of components with planned work at the end of that time; a site where everything in it is worked on."""
+    begun_ns = max(start_ns, end_ns - OVERRUN_NS)
+    under_way = [work for work in inventory.planned if work.start_ns < end_ns and begun_ns < work.end_ns]
     if not under_way:
         return []
     bases = {base for work in under_way for base in work.components}

@@ -31,6 +31,8 @@ SUSPECT = 0.05
 """Up to this probability that nothing is wrong, blame is possible."""
 SET_MASS, SET_CLASSES = 0.95, 8
 OWNER_SHARE = 0.8
+PLANNED_SHARE = 0.95
+"""A class is planned work when so much of its probability is on what is worked on."""
 LEAST_NATS = 5e-5
 MOST_ROWS = 200
 """Rows of evidence listed a side; the sum of the rest is in `rest`."""
@@ -191,12 +193,14 @@ def _entry(
 ) -> dict[str, Any]:
     hypothesis, severity = block.hypothesis, block.severities[parts[0]]
     mode = hypothesis.mode
-    group = with_its_like(problem, block, tuple(sorted(c for k in parts for c in hypothesis.groups[k])))
+    own = tuple(sorted(c for k in parts for c in hypothesis.groups[k]))
+    worked_on = _worked_on(problem, hypothesis, own)
+    planned = bool(worked_on)
+    group = worked_on or with_its_like(problem, block, own)
     components = [problem.components[c] for c in group]
     rows = _weights(problem, present, parts, others)
     there = _there(block, parts)
     owner = max(place.owners.items(), key=lambda item: (item[1], item[0]), default=(Owner.UNKNOWN, 0.0))
-    planned = set(group) <= planned_components(problem.evidence)
     settled = block.certain and there >= HEALTHY and not _vague(place)
     blames = (
         settled and not unsure and not planned and mode is not Mode.ROUTE and not any(c.kind in NEVER_BLAMED for c in components)
@@ -246,6 +250,17 @@ _ORDER = (
     "next_step",
     "_settled",
 )
+
+
+def _worked_on(problem: Problem, hypothesis: Hypothesis, own: tuple[int, ...]) -> tuple[int, ...]:
+    """Where a fault is planned work: the parts that are worked on, when they hold what the class has of probability.
+
+    Nothing measured tells the members of a class apart; what is worked on is a thousand times as likely to be down.
+    """
+    known = planned_components(problem.evidence)
+    planned = tuple(c for c in own if c in known)
+    whole = math.fsum(hypothesis.shares[c] for c in own)
+    return planned if planned and math.fsum(hypothesis.shares[c] for c in planned) >= PLANNED_SHARE * whole else ()
 
 
 def _there(block: Block, parts: tuple[int, ...]) -> float:

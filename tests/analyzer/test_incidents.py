@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -262,6 +263,16 @@ def test_a_fault_that_outlives_its_window_is_raised_then() -> None:
     (event,) = story.step(make_finding("loop>"))
     assert (event.kind, event.notify) == (EventKind.RAISE, True)
     assert event.incident.revisions[-1].reason == "outlived its planned window"
+
+
+def test_what_the_work_left_in_the_memory_of_a_long_span_pages_nobody() -> None:
+    """All that speaks for the finding is of the time of the work; a sign after it pages."""
+    story = Story()
+    story.step(make_finding("loop>", planned=True, blames=False), times=3)
+    ended_ns = story.now_ns
+    assert story.step(attrs.evolve(make_finding("loop>"), last_ns=ended_ns), times=5) == []
+    events = story.step(attrs.evolve(make_finding("loop>"), last_ns=ended_ns + 6 * TEN_S), times=2)
+    assert [event.incident.revisions[-1].reason for event in events] == ["outlived its planned window"]
 
 
 def test_an_incident_survives_a_restart() -> None:
