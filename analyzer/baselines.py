@@ -3,8 +3,9 @@
 Goes in: histograms of clean windows with their time. Comes out: the baseline a delay is compared with, and whether it is still
 being learned. Knows nothing of incidents: whoever feeds it decides what is clean.
 
-- A slot (day class, hour) answers once it has `SLOT_WINDOWS` windows. Until then the view's other clean windows do, with a
-  widened spread (cold start), once there are at least `FEWEST_WINDOWS`; before that there is no baseline and no delay verdict.
+- A slot (day class and hour of the customer's calendar, batch windows apart) answers once it has `SLOT_WINDOWS` windows. Until
+  then the view's other clean windows do, with a widened spread (cold start), once there are at least `FEWEST_WINDOWS`; before
+  that there is no baseline and no delay verdict.
 - Forgetting: past `MOST_SAMPLES` a slot's counts are halved, so a lasting change becomes usual after about as many samples again.
 """
 
@@ -13,11 +14,11 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 from datetime import datetime, tzinfo
-from enum import StrEnum
 from typing import Any
 
 import attrs
 
+from faultline.inventory.calendar import PLAIN, Calendar
 from faultline.records.histogram import Histogram, bucket_middle
 from faultline.records.terms import SECOND_NS
 
@@ -30,14 +31,6 @@ RECENT_WINDOWS = 60
 """The cold-start histogram forgets beyond ten minutes, by halving."""
 COLD_WIDENING = 2.0
 """Factor on the spread of a baseline of few windows: they share one moment's conditions, not an hour's."""
-SATURDAY = 5
-
-
-class DayClass(StrEnum):
-    """Days that look alike."""
-
-    WORKDAY = "workday"
-    WEEKEND = "weekend"
 
 
 @attrs.frozen(slots=True, kw_only=True, order=True)
@@ -82,11 +75,23 @@ class _Slot:
             self.windows //= 2
 
 
-def slot_of(time_ns: int, tz: tzinfo) -> str:
-    """Day class and hour of a moment in the line's zone, e.g. `workday-09`."""
-    when = datetime.fromtimestamp(time_ns // SECOND_NS, tz=tz)
-    day = DayClass.WEEKEND if when.weekday() >= SATURDAY else DayClass.WORKDAY
-    return f"{day.value}-{when:%H}"
+def slot_of(time_ns: int, tz: tzinfo, calendar: Calendar = PLAIN) -> str:
+    """Day class and hour of a moment in the line's zone, e.g. `workday-09`; `workday-02-batch` while a batch runs."""
+    when = datetime.fromtimestamp(time_ns // SECOND_NS, tz=tz).replace(tzinfo=None)
+    batch = "-batch" if calendar.in_batch(when) else ""
+    return f"{calendar.day_class(when.date()).value}-{when:%H}{batch}"
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Rhythm:
+    """When a line's days are alike: its zone and its customer's calendar."""
+
+    zone: tzinfo
+    calendar: Calendar = PLAIN
+
+    def slot(self, time_ns: int) -> str:
+        """See `slot_of`."""
+        return slot_of(time_ns, self.zone, self.calendar)
 
 
 class Baselines:
@@ -97,11 +102,15 @@ class Baselines:
         self._recent: dict[View, _Slot] = {}
         self._versions: dict[View, int] = {}
         self._changed: set[View] = set()
+        self._since_ns: dict[View, int] = {}
+        self._begun_ns: dict[str, int] = {}
+        """When the first view of each line began to learn."""
 
-    def train(self, view: View, histogram: Histogram, slot: str) -> None:
-        """Learn from one clean window."""
+    def train(self, view: View, histogram: Histogram, slot: str, *, at_ns: int = 0) -> None:
+        """Learn from one clean window, of a moment."""
         if not histogram:
             return
+        self._begin(view, at_ns)
         self._slots.setdefault(view, {}).setdefault(slot, _Slot()).add(histogram, MOST_SAMPLES, None)
         self._recent.setdefault(view, _Slot()).add(histogram, MOST_SAMPLES, RECENT_WINDOWS)
         self._versions[view] = self._versions.get(view, 0) + 1
@@ -116,6 +125,14 @@ class Baselines:
         if recent is not None and recent.windows >= FEWEST_WINDOWS:
             return _usual(recent.histogram, learning=True)
         return None
+
+    def _begin(self, view: View, at_ns: int) -> None:
+        since_ns = self._since_ns.setdefault(view, at_ns)
+        self._begun_ns[view.line] = min(since_ns, self._begun_ns.get(view.line, since_ns))
+
+    def begun_ns(self, line: str) -> int | None:
+        """When learning of a line began; None: nothing of it is known."""
+        return self._begun_ns.get(line)
 
     def windows(self, view: View) -> int:
         """How many clean windows the view has learned from lately."""
@@ -136,6 +153,7 @@ class Baselines:
             "format": FORMAT,
             "version": self._versions[view],
             "view": attrs.asdict(view),
+            "since_ns": self._since_ns[view],
             "recent": _slot_document(self._recent[view]),
             "slots": {name: _slot_document(slot) for name, slot in sorted(self._slots[view].items())},
         }
@@ -152,6 +170,7 @@ class Baselines:
         self._slots[view] = {name: _slot_from(entry) for name, entry in document["slots"].items()}
         self._recent[view] = _slot_from(document["recent"])
         self._versions[view] = document["version"]
+        self._begin(view, document.get("since_ns", 0))
 
 
 def document_id(view: View) -> str:

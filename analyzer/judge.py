@@ -8,10 +8,10 @@ memory: which baseline belongs to a time, and which probes used to report.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, tzinfo
+from datetime import UTC
 from typing import Any
 
-from analyzer.baselines import Baselines, Usual, View, slot_of
+from analyzer.baselines import Baselines, Rhythm, Usual, View
 from analyzer.hearing import Hearing
 from analyzer.history import Window, summed
 from analyzer.network import network_of
@@ -27,6 +27,8 @@ from faultline.records.terms import LineCode, ProbeId, TenantId
 
 TRACED_NS = FRESH_NS + NEWS_NS
 """How far back routes are read: what is older neither tells a way nor news of one."""
+UNKNOWN = Rhythm(zone=UTC)
+"""Of a line that the inventory does not name."""
 KEPT = 1000
 """Windows whose revision is remembered: more than any span holds."""
 
@@ -57,7 +59,10 @@ class InventoryJudge:
         """End of the newest window when they were read."""
         self._rate = faults_per_component_hour
         self._network = network_of(inventory)
-        self._zones = self._network.zones()
+        self._rhythms = {
+            code: Rhythm(zone=zone, calendar=inventory.calendar_of(inventory.lines[code]))
+            for code, zone in self._network.zones().items()
+        }
         self._attendance = Attendance()
         self._attended: dict[int, int] = {}
         """Revision of each window whose probes were counted, by start."""
@@ -76,7 +81,7 @@ class InventoryJudge:
         start_ns, end_ns = windows[0].start_ns, windows[-1].end_ns
 
         def usual(*, line: str, name: str, direction: str, metric: str, endpoint: str = "") -> Usual | None:
-            slot = slot_of(windows[-1].start_ns, self._zones.get(LineCode(line), UTC))
+            slot = self._rhythms.get(LineCode(line), UNKNOWN).slot(windows[-1].start_ns)
             return baselines.usual(View(line=line, name=name, direction=direction, metric=metric, endpoint=endpoint), slot)
 
         return assemble(
@@ -107,9 +112,9 @@ class InventoryJudge:
         """Components of a line."""
         return self._network.bases_of(line)
 
-    def lines(self) -> Mapping[LineCode, tzinfo]:
-        """Every line with its time zone."""
-        return self._zones
+    def lines(self) -> Mapping[LineCode, Rhythm]:
+        """Every line with its rhythm."""
+        return self._rhythms
 
     def _routes(self, end_ns: int) -> Sequence[TracedRoute]:
         """Routes as they are known now, read once a step."""

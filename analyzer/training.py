@@ -7,10 +7,10 @@ after it began; a window therefore waits one step, and is forgotten when the ste
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import tzinfo
 
-from analyzer.baselines import FEWEST_WINDOWS, Baselines, View, slot_of
+from analyzer.baselines import FEWEST_WINDOWS, Baselines, Rhythm, View
 from analyzer.history import Row, Window
+from faultline.inference.observations_sessions import session_losses
 from faultline.inference.observations_tcp import tcp_sides
 from faultline.records.histogram import Histogram
 from faultline.records.terms import LineCode
@@ -54,12 +54,15 @@ def _view(row: Row, metric: str) -> View:
 def ratios_of(row: Row) -> list[tuple[View, Histogram]]:
     """What usually goes wrong, as distributions: a value a trial, 1 where it failed; the mean is what is usual.
 
-    Of TCP, segments lost on each side of a vantage; of dial tests and connections, those that failed, by how.
+    Of TCP, segments lost on each side of a vantage; of a test session, packets lost on the way out and on the way back; of dial
+    tests and connections, those that failed, by how.
     """
     counted: list[tuple[str, int, int]] = []
     if row.measurement == "line_quality":
         sides = tcp_sides(row)
         counted = [(metric, s.sent, s.lost) for metric, s in zip(LOSS_METRICS, sides or (), strict=sides is not None)]
+    elif row.measurement == "session":
+        counted = [(f"lost_{which}", sent, lost) for which, sent, lost in session_losses(row)]
     elif row.measurement == "dial":
         due = (row.count("scheduled") or 0) - (row.count("skipped") or 0)
         silent = sum(row.count(name) or 0 for name in UNANSWERED)
@@ -96,15 +99,15 @@ class Trainer:
         self._baselines = baselines
         self._waiting: list[tuple[Window, frozenset[LineCode]]] = []
 
-    def observe(self, window: Window, *, clean: Callable[[LineCode], bool], zones: Mapping[LineCode, tzinfo]) -> int:
+    def observe(self, window: Window, *, clean: Callable[[LineCode], bool], lines: Mapping[LineCode, Rhythm]) -> int:
         """Take a step; returns how many distributions were learned from."""
-        now_clean = frozenset(line for line in zones if clean(line))
-        self._waiting = [(waiting, lines & now_clean) for waiting, lines in self._waiting]
+        now_clean = frozenset(line for line in lines if clean(line))
+        self._waiting = [(waiting, before & now_clean) for waiting, before in self._waiting]
         self._waiting.append((window, now_clean))
         trained = 0
         while len(self._waiting) > LAG_WINDOWS:
-            ripe, lines = self._waiting.pop(0)
-            trained += self._teach(ripe, lines, zones)
+            ripe, clean_twice = self._waiting.pop(0)
+            trained += self._teach(ripe, clean_twice, lines)
         return trained
 
     def learning_until_ns(self, line: LineCode, window: Window) -> int | None:
@@ -125,16 +128,16 @@ class Trainer:
             return None
         return window.end_ns + (FEWEST_WINDOWS - learned + LAG_WINDOWS - 1) * (window.end_ns - window.start_ns)
 
-    def _teach(self, window: Window, lines: frozenset[LineCode], zones: Mapping[LineCode, tzinfo]) -> int:
+    def _teach(self, window: Window, clean: frozenset[LineCode], lines: Mapping[LineCode, Rhythm]) -> int:
         trained = 0
         for row in window.rows:
             line = LineCode(row.tags.get("line", ""))
-            if line not in lines or not is_good(row):
+            if line not in clean or not is_good(row):
                 continue
-            slot = slot_of(window.start_ns, zones[line])
+            slot = lines[line].slot(window.start_ns)
             for view in views_of(row):
-                self._baselines.train(view, row.histograms[view.metric], slot)
+                self._baselines.train(view, row.histograms[view.metric], slot, at_ns=window.start_ns)
                 trained += 1
             for view, ratio in ratios_of(row):
-                self._baselines.train(view, ratio, slot)
+                self._baselines.train(view, ratio, slot, at_ns=window.start_ns)
         return trained

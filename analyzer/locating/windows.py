@@ -8,10 +8,10 @@ no training of baselines.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from typing import Any
 
-from analyzer.baselines import Baselines
+from analyzer.baselines import Baselines, Rhythm
 from analyzer.engine import Engine, StepOutcome
 from analyzer.history import Window
 from analyzer.incidents import IncidentRules
@@ -53,7 +53,7 @@ class _Files:
         del line
         return frozenset()
 
-    def lines(self) -> Mapping[LineCode, tzinfo]:
+    def lines(self) -> Mapping[LineCode, Rhythm]:
         return {}
 
 

@@ -7,6 +7,9 @@ must live to answer. The product of the three is the likelihood of the session's
 nothing, is seen, and nothing is counted twice. Of a session with unattributed packets the others expose that device too: they
 were answered before the replies stopped, and do not tell the way from who answers.
 
+What a session usually loses is learned like everything that is usual: a line that loses one packet in two thousand for years is
+known for it, and a fault is what comes on top.
+
 **Size.** A session of full-size packets says what its small twin does not: whether packets of that size get through. It is told
 as `mtu` alone; its delays and losses are its twin's, and would count twice. Where most of its packets stopped coming back, those
 that did come before are not told.
@@ -45,6 +48,14 @@ CLOCK_SPREADS = 4.0
 """Opposite movement beyond this many spreads of the baselines is a clock's."""
 CLOCK_FLOOR_NS = 100_000
 """Opposite movement below 0.1 ms is nobody's: five times smaller than the smallest delay that is a fault."""
+HEALTHY_LOSS = 5e-5
+"""Loss ratio of a healthy path: the localiser's default."""
+LOSS_WEIGHT = 100_000
+"""Packets that the default weighs when a loss is learned: of fewer, a handful of losses is chance."""
+CHRONIC = 1.5
+"""Times the default from which on what was learned is told."""
+MOST_CHRONIC = 1e-3
+"""More is nobody's usual: it would hide a fault."""
 MOST_SPREAD = 4.0
 """One-way baselines this much wider than the round trip's are of drifting clocks: the round trip sees more."""
 
@@ -118,21 +129,35 @@ def _quality(row: SeenRow) -> dict[str, float | None]:
     }
 
 
-def _losses(row: SeenRow, ground: Ground, test: _Test) -> Iterator[Observation]:
+def session_losses(row: SeenRow) -> list[tuple[str, int, int]]:
+    """Of the packets whose fate is known, on the way `there` and `back`: how many set out, and how many of them were lost."""
     received, out, back = count(row, "received"), count(row, "lost_forward"), count(row, "lost_reverse")
-    nowhere = count(row, "lost_unattributed")
+    if received is None or out is None or back is None:
+        return []
+    return [("there", received + back + out, out), ("back", received + back, back)]
+
+
+def _losses(row: SeenRow, ground: Ground, test: _Test) -> Iterator[Observation]:
+    received, nowhere = count(row, "received") or 0, count(row, "lost_unattributed")
     # Of full-size packets the small twin's replies say whether it lives.
     reflecting = test.reflecting(ground.inventory) if nowhere and not test.session.is_full_size else None
-    if received is not None and out is not None and back is not None:
-        for which, ways, sent, lost in (
-            ("there", test.there(ground), received + back + out, out),
-            ("back", test.home(ground), received + back, back),
-        ):
-            if sent > 0 and not _is_before(test, received, nowhere):
-                yield {**_lost(test, which, sent, lost), **told(beyond(ways, reflecting))}
+    ways = {"there": test.there, "back": test.home}
+    for which, sent, lost in session_losses(row):
+        if sent > 0 and not _is_before(test, received, nowhere):
+            made = _lost(test, which, sent, lost) | _background(row, ground, which)
+            yield made | told(beyond(ways[which](ground), reflecting))
     if nowhere:
         ways = beyond(test.both(ground), reflecting)
         yield {**_lost(test, "nowhere", nowhere, nowhere), **told(ways), "round_trip": True}
+
+
+def _background(row: SeenRow, ground: Ground, which: str) -> Observation:
+    """What a session loses when all is well, where that is more than healthy paths lose: a line may be a little bad for years."""
+    usual = ground.usual(line=row.tags.get("line", ""), name=row.tags["session"], direction="", metric=f"lost_{which}")
+    if usual is None:
+        return {}
+    learned = (usual.mean * usual.n + HEALTHY_LOSS * LOSS_WEIGHT) / (usual.n + LOSS_WEIGHT)
+    return {"background": round(min(MOST_CHRONIC, learned), 7)} if learned > CHRONIC * HEALTHY_LOSS else {}
 
 
 def _is_before(test: _Test, received: int, nowhere: int | None) -> bool:

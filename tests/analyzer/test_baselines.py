@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
+import attrs
 import pytest
 
 from analyzer.baselines import (
@@ -12,10 +14,12 @@ from analyzer.baselines import (
     RECENT_WINDOWS,
     SLOT_WINDOWS,
     Baselines,
+    Rhythm,
     View,
     document_id,
     slot_of,
 )
+from faultline.inventory.calendar import Batch, Calendar, Days
 from faultline.records.histogram import Histogram
 from faultline.records.terms import SECOND_NS
 
@@ -119,3 +123,41 @@ def test_slots_follow_the_lines_own_clock() -> None:
     assert slot_of(saturday, shanghai) == "weekend-09"
     assert slot_of(saturday - int(5.5 * 3600) * SECOND_NS, shanghai) == "weekend-04"
     assert slot_of(saturday - int(5.5 * 3600) * SECOND_NS, ZoneInfo("UTC")) == "workday-20"
+
+
+def test_slots_follow_the_customers_calendar() -> None:
+    """A Saturday that is worked is a working day, a holiday is none, the last working days close the books, a batch is apart."""
+    calendar = Calendar(
+        holidays=(Days(date(2026, 1, 1), date(2026, 1, 2)),),
+        working_days=(Days(date(2026, 1, 4), date(2026, 1, 4)),),
+        month_end_days=2,
+        batches=(Batch(start=time(1), end=time(3)),),
+    )
+    rhythm = Rhythm(zone=ZoneInfo("Asia/Shanghai"), calendar=calendar)
+
+    def at(day: int, hour: int) -> str:
+        return rhythm.slot(int(datetime(2026, 1, day, hour, 30, tzinfo=ZoneInfo("Asia/Shanghai")).timestamp()) * SECOND_NS)
+
+    assert [at(2, 9), at(3, 9), at(4, 9), at(5, 9)] == ["holiday-09", "weekend-09", "workday-09", "workday-09"]
+    assert [at(29, 9), at(30, 9)] == ["month_end-09", "month_end-09"]
+    assert [at(5, 1), at(5, 3)] == ["workday-01-batch", "workday-03"]
+
+
+def test_when_learning_of_a_line_began_is_kept() -> None:
+    """The earliest of its views, also after a restart; of what an older version kept, since ever."""
+    baselines = Baselines()
+    assert baselines.begun_ns("L1") is None
+    baselines.train(VIEW, make_window(), "workday-09", at_ns=70)
+    baselines.train(attrs.evolve(VIEW, name="s2"), make_window(), "workday-09", at_ns=50)
+    baselines.train(VIEW, make_window(), "workday-09", at_ns=90)
+    assert baselines.begun_ns("L1") == 50
+    again = Baselines()
+    for _, document in baselines.take_changed():
+        again.restore(json.loads(json.dumps(document)))
+    assert again.begun_ns("L1") == 50
+    baselines.train(VIEW, make_window(), "workday-09")
+    ((_, document),) = baselines.take_changed()
+    del document["since_ns"]
+    older = Baselines()
+    older.restore(document)
+    assert older.begun_ns("L1") == 0

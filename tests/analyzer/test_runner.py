@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, tzinfo
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
-from analyzer.baselines import Baselines, View
+from analyzer.baselines import Baselines, Rhythm, View
 from analyzer.history import Row, Window, summed
 from analyzer.incidents import IncidentRules
 from analyzer.network import LineFacts, Network
@@ -96,8 +96,8 @@ class OneSessionEach:
     def bases_of(self, line: LineCode) -> frozenset[Base]:
         return NETWORK.bases_of(line)
 
-    def lines(self) -> Mapping[LineCode, tzinfo]:
-        return {LINE: UTC}
+    def lines(self) -> Mapping[LineCode, Rhythm]:
+        return {LINE: Rhythm(zone=UTC)}
 
 
 @attrs.define(slots=False)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faultline.inference import locate
 from faultline.inference.observations_rows import Ground
 from faultline.inference.observations_sessions import session_observations
 from faultline.inference.observations_ways import Ways
@@ -182,3 +183,31 @@ def test_counts_alone_when_distributions_are_not_asked(ground: Any, steady: Stea
     row = ground.session("ce-pe1", COUNTS, rtt=steady(10 * MS))
     assert {o["kind"] for o in ground.observations(row, distributions=False)} == {"loss"}
     assert {o["kind"] for o in ground.observations(row)} == {"loss", "delay"}
+
+
+def test_what_a_line_always_loses_is_its_background(ground: Any) -> None:
+    """Learned by direction; told only where it is more than a healthy path loses, and never so much that it hides a fault."""
+    row = ground.session("ce-fw", {"received": 5000, "lost_forward": 3, "lost_reverse": 0})
+
+    def backgrounds(ratio: float, n: int) -> list[float | None]:
+        ground.usually_loses("ce-fw", "lost_there", ratio=ratio, n=n, direction="")
+        return [o.get("background") for o in ground.observations(row) if o["kind"] == "loss"]
+
+    assert backgrounds(5e-4, 1_000_000) == [pytest.approx(4.59e-4, rel=0.01), None]
+    assert backgrounds(5e-4, 10_000) == [pytest.approx(9.1e-5, rel=0.01), None]
+    assert backgrounds(6e-5, 1_000_000) == [None, None]
+    assert backgrounds(0.0, 1_000_000) == [None, None]
+    assert backgrounds(0.05, 1_000_000) == [1e-3, None]
+
+
+def test_a_chronic_loss_is_not_blamed_and_what_comes_on_top_is(ground: Any) -> None:
+    """0.05 % for years, ten minutes of it again: nothing new. 0.3 % instead: a fault."""
+    blamed = []
+    ground.usually_loses("ce-fw", "lost_there", ratio=5e-4, n=1_000_000, direction="")
+    for lost in (17, 90):
+        evidence = ground.evidence(ground.session("ce-fw", {"received": 30_000, "lost_forward": lost, "lost_reverse": 1}))
+        blamed.append(any(entry["blames"] for entry in locate(evidence)["verdicts"]))
+    assert blamed == [False, True]
+    ground.baselines.clear()
+    new = ground.evidence(ground.session("ce-fw", {"received": 30_000, "lost_forward": 17, "lost_reverse": 1}))
+    assert any(entry["blames"] for entry in locate(new)["verdicts"])
