@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from collector.search.reference import filters_page
 from dashboards.reference import dashboards_page
 from faultline.records.fields import table
 from faultline.records.reference import fields_page
@@ -17,6 +18,7 @@ def main() -> None:
     REFERENCE.mkdir(parents=True, exist_ok=True)
     (REFERENCE / "fields.md").write_text(fields_page(table()), encoding="utf-8")
     (REFERENCE / "rollups.md").write_text(rollups_page(), encoding="utf-8")
+    (REFERENCE / "flow-filters.md").write_text(filters_page(), encoding="utf-8")
     (REFERENCE / "dashboards.md").write_text(dashboards_page(), encoding="utf-8")
 
 

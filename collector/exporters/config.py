@@ -16,8 +16,6 @@ class ExporterConfig:
 
     address: str = attrs.field()
     """Its address as datagrams carry it, or a network as 192.0.2.0/24; the longest that fits counts."""
-    name: str | None = None
-    """What its vantages are called when the inventory does not know it; none: its address."""
     sampling: float | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.ge(1)))
     """One packet in so many is looked at. Used when the exporter does not tell; none: unknown, which is not 1."""
     active_timeout_s: float | None = attrs.field(default=None, validator=attrs.validators.optional(attrs.validators.gt(0)))

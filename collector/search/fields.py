@@ -15,21 +15,26 @@ class Kind(StrEnum):
     """What values a field has, and so how a condition on it is written."""
 
     ADDRESS = "address"
-    """An address or a prefix: 10.1.0.5, 10.1.0.0/16, 2001:db8::/32."""
     NUMBER = "number"
-    """A whole number, or two as 8000-8100; k, M and G are thousands of thousands."""
     PROTOCOL = "protocol"
-    """tcp, udp, icmp, icmp6, gre, esp, sctp, ospf, or a number."""
     TEXT = "text"
-    """A word, or any text in double quotes; `*` stands for anything."""
     SITE = "site"
-    """A site of the inventory: flows of the lines that end there."""
     RATIO = "ratio"
-    """A share of one, or per cent: 0.01, 1%."""
     DURATION = "duration"
-    """A number with ns, us, ms, s, m or h."""
     INSTANT = "instant"
-    """A moment: 2026-01-31T08:00, UTC unless it says."""
+
+
+VALUES: Mapping[Kind, str] = {
+    Kind.ADDRESS: "an address or a prefix: `10.1.0.5`, `10.1.0.0/16`, `2001:db8::/32`",
+    Kind.NUMBER: "a number, or two as `8000-8100`; `k`, `M`, `G` and `T` are powers of a thousand: `10k`, `1.5M`",
+    Kind.PROTOCOL: "`tcp`, `udp`, `icmp`, `icmp6`, `igmp`, `ipip`, `gre`, `esp`, `ah`, `ospf`, `sctp`, or a number below 256",
+    Kind.TEXT: "a word in which `*` stands for anything, or any text in double quotes, which means itself",
+    Kind.SITE: "a site of the inventory: flows of the lines that end there",
+    Kind.RATIO: "a share of one or per cent: `0.01`, `1%`",
+    Kind.DURATION: "a number with `ns`, `us`, `ms`, `s`, `m` or `h`: `20ms`",
+    Kind.INSTANT: "a moment: `2026-01-31T08:00`, UTC unless it says",
+}
+"""How values of a kind are written."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
