@@ -53,14 +53,16 @@ class TrapsConfig:
     listen: str | None = attrs.field(default=None, validator=_is_address)
     """HOST:PORT, usually 0.0.0.0:162; none: not heard."""
     senders: list[str] = attrs.field(factory=list, validator=_are_networks)
-    """Addresses and networks that may send."""
+    """Addresses and networks of devices that may send."""
+    relays: list[str] = attrs.field(factory=list, validator=_are_networks)
+    """Of proxies that pass on what devices said and name them in snmpTrapAddress."""
     communities_file: Path | None = None
     """A community of v2c a line; none: v2c is refused."""
     users: list[SnmpUser] = attrs.field(factory=list)
     """Of v3."""
 
     def __attrs_post_init__(self) -> None:
-        if self.listen and not self.senders:
+        if self.listen and not (self.senders or self.relays):
             raise ValueError("senders is empty: nobody would be heard")
         if self.listen and not self.users and self.communities_file is None:
             raise ValueError("users is empty and there is no communities_file: nobody would be heard")
@@ -78,10 +80,12 @@ class SyslogConfig:
     tcp: str | None = attrs.field(default=None, validator=_is_address)
     """HOST:PORT; counted octets and lines are told apart; none: not heard."""
     senders: list[str] = attrs.field(factory=list, validator=_are_networks)
-    """Addresses and networks that may send."""
+    """Addresses and networks of devices that may send."""
+    relays: list[str] = attrs.field(factory=list, validator=_are_networks)
+    """Of syslog servers that pass on what devices said, with the device's name or address as the host."""
 
     def __attrs_post_init__(self) -> None:
-        if (self.udp or self.tcp) and not self.senders:
+        if (self.udp or self.tcp) and not (self.senders or self.relays):
             raise ValueError("senders is empty: nobody would be heard")
 
 

@@ -15,12 +15,14 @@ from faultline.inventory.told import Place, Whereabouts, words_of
 from faultline.records.device_event import DeviceEvent, EventSource, event_id
 from faultline.records.terms import UNASSIGNED
 from faultline.runtime.counters import Counters
-from faultline.runtime.log import logger
+from faultline.runtime.log import QuietBursts, logger
 from faultline.store.device_events import Appended, DeviceEventBook
 
 A_TIME = 500
 """Events of one transaction: batches wait no longer than that takes."""
 STAGE = "events"
+_CHATTER = frozenset({"no_rule", "discovery"})
+"""Reasons that nobody needs to hear of."""
 
 
 class EventDesk:
@@ -41,6 +43,7 @@ class EventDesk:
         self._waiting: deque[DeviceEvent] = deque()
         self.whereabouts: Whereabouts | None = None
         """Of the present inventory."""
+        self._quiet = QuietBursts()
         self._log = logger("events")
 
     def adopt(self, whereabouts: Whereabouts) -> None:
@@ -52,16 +55,19 @@ class EventDesk:
         """A message came; it ends in one of the next two."""
         self._stage.take()
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, reason: str, *, sender: str, now_ns: int, detail: str = "") -> None:
         """It is no event."""
         self._stage.drop(reason)
+        if reason in _CHATTER:
+            return
+        with self._lock:
+            shown, held_back = self._quiet.allow(f"{reason} {sender}", now_ns)
+        if shown:
+            self._log.warning("message refused", reason=reason, sender=sender, detail=detail, held_back=held_back)
 
-    def offer(self, saying: Saying, *, source: EventSource, address: str, now_ns: int) -> bool:
+    def offer(self, saying: Saying, *, source: EventSource, speaker: str, now_ns: int) -> bool:
         """It is one. False: too many wait, and it is lost."""
-        return self.take(self.event_of(saying, source=source, address=address, now_ns=now_ns))
-
-    def take(self, event: DeviceEvent) -> bool:
-        """An event to be written. False: too many wait, and it is lost."""
+        event = self.event_of(saying, source=source, speaker=speaker, now_ns=now_ns)
         with self._lock:
             if len(self._waiting) >= self._most_waiting:
                 self._stage.drop("too_many_waiting")
@@ -69,11 +75,11 @@ class EventDesk:
             self._waiting.append(event)
         return True
 
-    def event_of(self, saying: Saying, *, source: EventSource, address: str, now_ns: int) -> DeviceEvent:
-        """What a device said, at its place in the inventory."""
+    def event_of(self, saying: Saying, *, source: EventSource, speaker: str, now_ns: int) -> DeviceEvent:
+        """What a device said, by its address or as a relay names it, at its place in the inventory."""
         whereabouts = self.whereabouts
-        device = whereabouts.sender(address) if whereabouts else None
-        sender = device or address
+        device = whereabouts.named(speaker) if whereabouts else None
+        sender = device or speaker
         if whereabouts is None or device is None:
             place = Place(name=words_of(interface=saying.interface, index=saying.index, peer=saying.peer), component=None)
         elif saying.is_of_part:

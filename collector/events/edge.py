@@ -11,7 +11,8 @@ import selectors
 import socket
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import attrs
 
@@ -108,8 +109,10 @@ class UdpReceiver:
                 (told,) = struct.unpack("=I", ancillary[0][2])
                 self._counters.count("events_kernel_dropped", (told - lost) & 0xFFFF_FFFF)
                 lost = told
-            answer = self._door(datagram, plain(sender[0]), self._clock.wall_ns())
-            if answer is not None:
+            with _one_by_one(self._log, self._counters, sender[0]):
+                answer = self._door(datagram, plain(sender[0]), self._clock.wall_ns())
+                if answer is None:
+                    continue
                 with contextlib.suppress(OSError):  # who asked asks again
                     opened.sendto(answer, sender)
 
@@ -238,7 +241,8 @@ class TcpReceiver:
         now_ns = self._clock.wall_ns()
         try:
             for message in connection.framing.feed(octets):
-                self._door(message, connection.sender, now_ns)
+                with _one_by_one(self._log, self._counters, connection.sender):
+                    self._door(message, connection.sender, now_ns)
         except FramingError as error:
             self._counters.count("events_connections_cut")
             self._log.warning("connection cut", sender=connection.sender, why=str(error))
@@ -246,13 +250,24 @@ class TcpReceiver:
         if octets:
             return
         if rest := connection.framing.rest():
-            self._door(rest, connection.sender, now_ns)
+            with _one_by_one(self._log, self._counters, connection.sender):
+                self._door(rest, connection.sender, now_ns)
         self._drop(opened, selector)
 
     def _drop(self, opened: socket.socket, selector: selectors.BaseSelector) -> None:
         if self._connections.pop(opened, None) is not None:
             selector.unregister(opened)
             opened.close()
+
+
+@contextlib.contextmanager
+def _one_by_one(log: Any, counters: Counters, sender: str) -> Iterator[None]:
+    """A defect of ours that one message brings to light must not end the hearing of all others."""
+    try:
+        yield
+    except Exception:
+        counters.count("events_failures")
+        log.exception("message not understood: a defect", sender=sender)
 
 
 def _address_of(opened: socket.socket, listen: Address) -> Address:

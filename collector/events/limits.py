@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections import OrderedDict
 from collections.abc import Iterable
+from enum import Enum, auto
 
 import attrs
 
@@ -63,32 +64,63 @@ class Flood:
         self._all = Bucket(per_s=limits.total_per_s, burst=limits.total_burst, tokens=limits.total_burst, filled_ns=0)
         self._senders: OrderedDict[str, Bucket] = OrderedDict()
 
-    def admits(self, address: str, now_ns: int) -> bool:
-        """Whether a message of a sender is heard. What one sender has too many of takes nothing from the others."""
-        bucket = self._senders.get(address)
+    def admits(self, sender: str, now_ns: int) -> bool:
+        """Whether a message of a sender is heard. What one has too many of takes nothing from the others."""
+        return self.admits_of(sender, now_ns) and self.admits_any(now_ns)
+
+    def admits_any(self, now_ns: int) -> bool:
+        """Whether one more message is heard, whosever it is."""
+        return self._all.take(now_ns)
+
+    def admits_of(self, sender: str, now_ns: int) -> bool:
+        """Whether a sender is within its own rate."""
+        bucket = self._senders.get(sender)
         if bucket is None:
             burst = self._limits.sender_burst
-            bucket = self._senders[address] = Bucket(per_s=self._limits.sender_per_s, burst=burst, tokens=burst, filled_ns=now_ns)
+            bucket = self._senders[sender] = Bucket(per_s=self._limits.sender_per_s, burst=burst, tokens=burst, filled_ns=now_ns)
             if len(self._senders) > _MOST_SENDERS:
                 self._senders.popitem(last=False)
-        self._senders.move_to_end(address)
-        return bucket.take(now_ns) and self._all.take(now_ns)
+        self._senders.move_to_end(sender)
+        return bucket.take(now_ns)
+
+
+class Standing(Enum):
+    """What an address may do."""
+
+    STRANGER = auto()
+    DEVICE = auto()
+    """It speaks of itself."""
+    RELAY = auto()
+    """It passes on what devices said, and names them."""
 
 
 class Senders:
-    """Networks and addresses that may speak."""
+    """Networks and addresses that may speak.
 
-    def __init__(self, allowed: Iterable[str]) -> None:
-        self._networks = [ipaddress.ip_network(text) for text in allowed]
-        self._asked: dict[str, bool] = {}
+    Args:
+        devices: for themselves.
+        relays: for others; an address that is both is a relay.
+    """
 
-    def allows(self, address: str) -> bool:
-        """Whether an address, in its usual spelling, is one of them."""
+    def __init__(self, devices: Iterable[str], relays: Iterable[str] = ()) -> None:
+        self._devices = [ipaddress.ip_network(text) for text in devices]
+        self._relays = [ipaddress.ip_network(text) for text in relays]
+        self._asked: dict[str, Standing] = {}
+
+    def standing(self, address: str) -> Standing:
+        """Of an address in its usual spelling."""
         found = self._asked.get(address)
         if found is None:
-            host = ipaddress.ip_address(address)
-            found = any(host in network for network in self._networks)
             if len(self._asked) >= _MOST_ASKED:
                 self._asked.clear()
-            self._asked[address] = found
+            found = self._asked[address] = self._look_up(ipaddress.ip_address(address))
         return found
+
+    def allows(self, address: str) -> bool:
+        """Whether it may speak at all."""
+        return self.standing(address) is not Standing.STRANGER
+
+    def _look_up(self, host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Standing:
+        if any(host in network for network in self._relays):
+            return Standing.RELAY
+        return Standing.DEVICE if any(host in network for network in self._devices) else Standing.STRANGER

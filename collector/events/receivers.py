@@ -47,7 +47,7 @@ def receivers(
     if config.traps.listen is not None:
         door = TrapDoor(
             gate=gate,
-            senders=Senders(config.traps.senders),
+            senders=Senders(config.traps.senders, config.traps.relays),
             snmp=_snmp(config.traps, state=state, now_ns=clock.wall_ns()),
             reader=reader,
             desk=desk,
@@ -55,7 +55,7 @@ def receivers(
         listen = Address.parse(config.traps.listen)
         key = "collector.events.traps.listen"
         made.append(("traps", UdpReceiver(listen, key=key, door=door.hear, clock=clock, counters=counters)))
-    syslog = SyslogDoor(gate=gate, senders=Senders(config.syslog.senders), reader=reader, desk=desk)
+    syslog = SyslogDoor(gate=gate, senders=Senders(config.syslog.senders, config.syslog.relays), reader=reader, desk=desk)
     if config.syslog.udp is not None:
         listen, key = Address.parse(config.syslog.udp), "collector.events.syslog.udp"
         made.append(("syslog-udp", UdpReceiver(listen, key=key, door=syslog.hear, clock=clock, counters=counters)))

@@ -24,6 +24,8 @@ _CLOCK = re.compile(
     rf"({'|'.join(_MONTHS)}) {{1,2}}(\d{{1,2}}) (?:(\d{{4}}) )?(\d\d):(\d\d):(\d\d)(?:[.:](\d{{1,6}}))?(?: (\d{{4}}))?"
 )
 """`Nov 25 01:02:03` and what is made of it: a year in front (Huawei, Cisco) or behind (H3C), parts of a second."""
+_HOST = re.compile(r"[\w.:-]{1,255}(?= )")
+"""The word behind the time, as RFC 3164 has it and relays write it."""
 _LOOK_FOR_CLOCK = 64
 """Characters at the beginning: some put a number, an asterisk or their name in front of the time."""
 _HALF_YEAR = dt.timedelta(days=183)
@@ -41,6 +43,8 @@ class SyslogMessage:
 
     facility: int
     severity: int
+    host: str | None
+    """Who says it is: its name or address behind the time. Of a device's own message the datagram's sender is better."""
     told_ns: int | None
     """By the sender's clock, taken for UTC where it names no zone: good for the order of its messages, not for when."""
     text: str
@@ -57,8 +61,8 @@ def parsed(octets: bytes, now_ns: int) -> SyslogMessage:
         raise SyslogError("no priority in front")
     facility, severity = divmod(int(priority[1]), 8)
     body = _SPACE.sub(" ", _decoded(octets[priority.end() : MOST_OCTETS])).strip()
-    told_ns, text = _of_version_1(body) or _of_old(body, now_ns)
-    return SyslogMessage(facility=facility, severity=severity, told_ns=told_ns, text=text[:MOST_TEXT])
+    host, told_ns, text = _of_version_1(body) or _of_old(body, now_ns)
+    return SyslogMessage(facility=facility, severity=severity, host=host, told_ns=told_ns, text=text[:MOST_TEXT])
 
 
 def _decoded(octets: bytes) -> str:
@@ -71,7 +75,7 @@ def _decoded(octets: bytes) -> str:
         return octets[: error.start].decode() if cut else octets.decode("gb18030", errors="replace")
 
 
-def _of_version_1(body: str) -> tuple[int | None, str] | None:
+def _of_version_1(body: str) -> tuple[str | None, int | None, str] | None:
     header = _VERSION_1.match(body)
     if header is None:
         return None
@@ -84,13 +88,13 @@ def _of_version_1(body: str) -> tuple[int | None, str] | None:
         if when.tzinfo is None:
             return None
         told_ns = _nanoseconds(when)
-    return told_ns, body[header.end() :]
+    return None if header[2] == "-" else header[2], told_ns, body[header.end() :]
 
 
-def _of_old(body: str, now_ns: int) -> tuple[int | None, str]:
+def _of_old(body: str, now_ns: int) -> tuple[str | None, int | None, str]:
     clock = _CLOCK.search(body, 0, _LOOK_FOR_CLOCK)
     if clock is None:
-        return None, body
+        return None, None, body
     month, day, before, hour, minute, second, part, after = clock.groups()
     now = dt.datetime.fromtimestamp(now_ns / 1e9, tz=dt.UTC)
     try:
@@ -107,8 +111,10 @@ def _of_old(body: str, now_ns: int) -> tuple[int | None, str]:
         if not (before or after) and abs(when - now) > _HALF_YEAR:  # told before midnight on New Year's Eve, or just after
             when = when.replace(year=now.year + (1 if when < now else -1))
     except ValueError:
-        return None, body
-    return _nanoseconds(when), body[clock.end() :].lstrip(" :")
+        return None, None, body
+    text = body[clock.end() :].lstrip(" :")
+    host = _HOST.match(text)
+    return host[0] if host else None, _nanoseconds(when), text
 
 
 def _nanoseconds(when: dt.datetime) -> int | None:

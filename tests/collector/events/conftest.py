@@ -33,7 +33,7 @@ from faultline.store.device_events import DeviceEventBook
 from faultline.store.state import StateStore
 
 NOW_NS = 1_800_000_000 * SECOND_NS
-PE, STRANGER = "192.0.2.7", "203.0.113.9"
+PE, STRANGER, RELAY = "192.0.2.7", "203.0.113.9", "198.51.100.250"
 OUR_ENGINE = bytes.fromhex("80007ed9050102030405060708")
 THEIR_ENGINE = bytes.fromhex("8000000001020304")
 LINK_DOWN, LINK_UP = "1.3.6.1.6.3.1.1.5.3", "1.3.6.1.6.3.1.1.5.4"
@@ -63,18 +63,21 @@ INVENTORY = {
 }
 
 
-def variables(oid: str, *pairs: tuple[str, int | str], uptime: int = 12345) -> bytes:
-    """Of a notification, as they stand in a message."""
+def variables(oid: str, *pairs: tuple[str, int | str | bytes], uptime: int = 12345) -> bytes:
+    """Of a notification, as they stand in a message; octets are a value that is encoded already."""
 
     def pair(name: str, value: bytes) -> bytes:
         return encoded(SEQUENCE, encoded_object_id(name), value)
 
     first = [pair(UPTIME, encoded_integer(uptime, TIME_TICKS)), pair(TRAP_OID, encoded_object_id(oid))]
-    rest = [
-        pair(name, encoded_integer(value) if isinstance(value, int) else encoded(OCTET_STRING, value.encode()))
-        for name, value in pairs
-    ]
+    rest = [pair(name, _encoded(value)) for name, value in pairs]
     return encoded(SEQUENCE, *first, *rest)
+
+
+def _encoded(value: int | str | bytes) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    return encoded_integer(value) if isinstance(value, int) else encoded(OCTET_STRING, value.encode())
 
 
 def unit(body: bytes, *, kind: int = TRAP, request: int = 7) -> bytes:
@@ -156,7 +159,7 @@ def make_desk(state: StateStore, *, limits: FloodLimits | None = None, rules: Ru
     limits, counters, book, reader = limits or FloodLimits(), Counters(), DeviceEventBook(state), Reader(rules or built_in())
     desk = EventDesk(book, most_waiting=limits.waiting, counters=counters)
     desk.adopt(Whereabouts(inventory.parse(INVENTORY, "inventory")))
-    gate, senders = Gate(Flood(limits), desk), Senders([PE, "198.51.100.0/24"])
+    gate, senders = Gate(Flood(limits), desk), Senders([PE, "198.51.100.0/24"], relays=[RELAY])
     return Desk(
         traps=TrapDoor(gate=gate, senders=senders, snmp=snmp_receiver(), reader=reader, desk=desk),
         syslog=SyslogDoor(gate=gate, senders=senders, reader=reader, desk=desk),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -207,6 +208,18 @@ def test_an_alarm_that_says_nothing_to_us_has_its_reason(changes: dict[str, Any]
     """For the counter."""
     with pytest.raises(NotAnEventError, match=reason):
         read(**changes)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(list(LOS)), st.none() | st.booleans() | st.integers() | st.text(max_size=30) | st.lists(st.none())
+    )
+)
+def test_no_alarm_does_harm(changes: dict[str, Any]) -> None:
+    """Whatever a server writes into its fields."""
+    with contextlib.suppress(NotAnEventError):
+        event = read(**changes)
+        assert f"{event.text}{event.place}".encode()
 
 
 # ---- the connection

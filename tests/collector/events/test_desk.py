@@ -6,9 +6,11 @@ import sqlite3
 from typing import Any
 
 import pytest
+import structlog.testing
 
 from collector.events.engine import begin
 from collector.events.limits import FloodLimits, Senders
+from collector.events.snmp.ber import IP_ADDRESS, encoded
 from collector.events.snmp.message import INFORM
 from faultline.records.terms import SECOND_NS
 from faultline.store.state import StateStore
@@ -19,6 +21,7 @@ from tests.collector.events.conftest import (
     LINK_UP,
     NOW_NS,
     PE,
+    RELAY,
     STRANGER,
     Desk,
     community_message,
@@ -27,6 +30,8 @@ from tests.collector.events.conftest import (
     unit,
     variables,
 )
+
+TRAP_ADDRESS = "1.3.6.1.6.3.18.1.3.0"
 
 
 def test_a_trap_becomes_an_event_at_its_component(desk: Desk) -> None:
@@ -111,6 +116,42 @@ def test_a_device_that_shouts_takes_nothing_from_others(state: StateStore) -> No
     assert desk.stage.dropped["too_many_of_sender"] == 96
     assert {event.sender for event in desk.kept()} == {"pe", "198.51.100.4"}
     assert desk.traps.hear(inform, PE, NOW_NS + 2 * SECOND_NS) is not None
+
+
+def test_a_relay_speaks_for_the_devices_it_names(desk: Desk) -> None:
+    """By id, name or address, in the host of a message and in the address that a proxy of traps adds."""
+    words = b"%LINK-3-UPDOWN: Interface GigabitEthernet0/0/1, changed state to"
+    for host, state in ((b"pe", b"down"), (b"192.0.2.7", b"up"), (b"PE", b"down")):
+        desk.syslog.hear(b"<189>Nov 25 01:02:03 %s %s %s" % (host, words, state), RELAY, NOW_NS)
+    desk.syslog.hear(b"<189>1 2027-01-15T08:00:00Z core-9 x - - - %s down" % words, RELAY, NOW_NS)
+    desk.syslog.hear(b"<189>%s down" % words, RELAY, NOW_NS)
+    address = (TRAP_ADDRESS, encoded(IP_ADDRESS, bytes((192, 0, 2, 7))))
+    body = variables(LINK_UP, (f"{IF_INDEX}.17", 17), address)
+    desk.traps.hear(community_message(unit(body)), RELAY, NOW_NS + SECOND_NS)
+    desk.traps.hear(link_down(), RELAY, NOW_NS)
+    events = desk.kept()
+    assert {event.sender for event in events} == {"pe", "core-9"}
+    assert {event.component for event in events if event.sender == "pe"} == {"loop"}
+    assert events[-1].source == "trap"
+    assert desk.stage.dropped["no_device_named"] == 2
+
+
+def test_a_device_behind_a_relay_has_a_bucket_of_its_own(state: StateStore) -> None:
+    """And shouts alone."""
+    desk = make_desk(state, limits=FloodLimits(sender_per_s=1, sender_burst=2))
+    for number in range(9):
+        desk.syslog.hear(b"<189>Nov 25 01:02:03 pe x%d: alarm set, PEM" % number, RELAY, NOW_NS)
+    desk.syslog.hear(b"<189>Nov 25 01:02:03 ce x: alarm set, PEM", RELAY, NOW_NS)
+    assert desk.stage.dropped["too_many_of_sender"] == 7
+    assert {event.sender for event in desk.kept()} == {"pe", "ce"}
+
+
+def test_refused_senders_are_logged_a_few_times_a_minute(desk: Desk) -> None:
+    """With the address, so that it can be allowed; a flood of strangers is no flood of lines."""
+    with structlog.testing.capture_logs() as told:
+        for number in range(100):
+            desk.traps.hear(link_down(), STRANGER, NOW_NS + number)
+    assert [line["sender"] for line in told] == [STRANGER] * 5
 
 
 def test_all_together_are_bounded_too(state: StateStore) -> None:

@@ -216,6 +216,22 @@ def test_a_connection_that_sends_junk_is_cut_and_others_go_on(hearing: Hearing) 
     wait_until(lambda: [event.raised for event in hearing.events()] == [True, False])
 
 
+def test_a_defect_that_a_message_brings_to_light_ends_nothing(hearing: Hearing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is counted and logged; the next message is heard."""
+
+    def defect(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.connect(("127.0.0.1", hearing.port("syslog-udp")))
+        with monkeypatch.context() as broken:
+            broken.setattr("collector.events.doors.parsed", defect)
+            sender.send(b"<189>x %PEM-3-PEMFAIL: power")
+            wait_until(lambda: hearing.counters.value("events_failures") == 1)
+        sender.send(b"<189>x %PEM-3-PEMFAIL: power")
+        wait_until(lambda: len(hearing.events()) == 1)
+
+
 def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path, state: StateStore) -> None:
     """Named by the configuration's key, with what to do; and what was started before is stopped again."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

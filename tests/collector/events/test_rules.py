@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from collector.events.reading import Reader, Saying
+from collector.events.reading import MOST_WORD, Reader, Saying
 from collector.events.rules import built_in, read_rules
 from collector.events.snmp.message import Notification, notification, parsed
 from collector.events.syslog.message import parsed as parsed_syslog
@@ -171,6 +175,36 @@ def test_the_state_of_an_object_decides() -> None:
     assert full is not None
     assert (down.raised, full.raised, init, down.peer) == (True, False, None, "10.0.0.2")
     assert notified(ospf) is None
+
+
+_VALUES = st.none() | st.integers(-(2**63), 2**64) | st.binary(max_size=40) | st.sampled_from(["1.3.6.1", "192.0.2.1"])
+_NAMES = st.sampled_from([IF_INDEX, IF_NAME, IF_DESCR, BGP_STATE, "1.3.6.1.2.1.14.10.1.6", "1.3.6.1.4.1.9.9.117.1.1.2.1.2"])
+_INSTANCES = st.lists(st.integers(0, 2**32 - 1), max_size=6).map(lambda numbers: "".join(f".{number}" for number in numbers))
+
+
+@given(
+    st.sampled_from([rule.oid for rule in built_in().traps]),
+    st.lists(st.tuples(st.builds(str.__add__, _NAMES, _INSTANCES), _VALUES), max_size=4),
+)
+def test_no_variables_do_harm(oid: str, variables: list[tuple[str, Any]]) -> None:
+    """Values of other types than the MIB says, instances of any length: at worst no part is named."""
+    heard = Notification(oid=oid, uptime_ticks=1, request=1, variables=tuple(variables), is_inform=False)
+    found = Reader(_BUILT_IN).of_notification(heard)
+    if found is not None:
+        assert found.text.encode()
+        assert found.interface is None or 0 < len(found.interface) <= MOST_WORD
+        assert found.index is None or 0 < found.index < 2**31
+
+
+_BUILT_IN = built_in()
+
+
+@given(st.text(max_size=80), st.integers(0, len(built_in().syslog) - 1))
+def test_no_words_do_harm(text: str, number: int) -> None:
+    """Those of a pattern with anything in its gaps."""
+    words = re.sub(r"\{[^}]*\}", lambda _: text, _BUILT_IN.syslog[number].pattern)
+    found = Reader(_BUILT_IN).of_message(parsed_syslog(f"<189>{words}".encode(errors="replace"), NOW_NS))
+    assert found is None or found.interface is None or 0 < len(found.interface) <= MOST_WORD
 
 
 OWN = """
