@@ -10,7 +10,7 @@ import attrs
 
 from collector.events.alarm_socket.reading import AlarmFields
 from collector.events.limits import FloodLimits
-from collector.events.snmp.usm import Digest, Privacy
+from collector.events.snmp.keys import Digest, Privacy
 from faultline.runtime.status import Address
 
 

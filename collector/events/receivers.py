@@ -18,8 +18,9 @@ from collector.events.engine import begin
 from collector.events.limits import Flood, Senders
 from collector.events.reading import Reader
 from collector.events.rules import read_rules
+from collector.events.snmp.keys import User, user_of
 from collector.events.snmp.receiver import SnmpReceiver
-from collector.events.snmp.usm import Security, User, user_of
+from collector.events.snmp.usm import Security
 from faultline.runtime.clock import Clock
 from faultline.runtime.console import BAD_USAGE, CommandError
 from faultline.runtime.counters import Counters

@@ -21,9 +21,10 @@ from collector.events.snmp.ber import (
     encoded_integer,
     encoded_object_id,
 )
+from collector.events.snmp.keys import Digest, LocalKeys, Privacy, User, localised, user_of
 from collector.events.snmp.message import TRAP, TRAP_OID, UPTIME, V2C, SecuredMessage, secured
 from collector.events.snmp.receiver import SnmpReceiver
-from collector.events.snmp.usm import Digest, LocalKeys, Privacy, Security, User, localised, user_of
+from collector.events.snmp.usm import Security
 from faultline import inventory
 from faultline.inventory.told import Whereabouts
 from faultline.records.device_event import DeviceEvent

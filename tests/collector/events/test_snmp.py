@@ -19,6 +19,7 @@ from collector.events.snmp.ber import (
     encoded_integer,
     encoded_object_id,
 )
+from collector.events.snmp.keys import Digest, Privacy, localised, user_of
 from collector.events.snmp.message import (
     AUTHENTICATED,
     INFORM,
@@ -29,7 +30,6 @@ from collector.events.snmp.message import (
     secured,
 )
 from collector.events.snmp.receiver import DISCOVERY, MALFORMED, UNKNOWN_COMMUNITY, Heard, SnmpReceiver
-from collector.events.snmp.usm import Digest, Privacy, localised, user_of
 from faultline.records.terms import SECOND_NS
 from tests.collector.events.conftest import (
     IF_INDEX,
