@@ -18,6 +18,7 @@ from analyzer.incidents import IncidentBook, IncidentEvent, IncidentRules, Step
 from analyzer.lasting import Stretch, WindowEvidence, stretch_of
 from analyzer.spans import Choice, SpanAnswer, choose, clearer, prior_share
 from analyzer.training import Trainer
+from faultline.inference.observations_sessions import MOST_CHRONIC
 from faultline.records.incident import Base, Incident, base_of
 from faultline.records.terms import SECOND_NS, LineCode, Mode, TenantId
 
@@ -84,6 +85,7 @@ class Engine:
     ) -> None:
         self._judge = judge
         self._spans_ns = sorted(spans_ns)
+        self._shadow_ns = rules.shadow_s * SECOND_NS
         self.baselines = baselines or Baselines()
         self.book = IncidentBook(rules, open_incidents=open_incidents, memory=memory)
         self.history = History(keep_ns=self._spans_ns[-1])
@@ -124,7 +126,7 @@ class Engine:
             context=self._context(choice, window),
         )
         events = tuple(self.book.observe(step))
-        trained = self._trainer.observe(window, clean=self._is_clean(choice), lines=self._judge.lines())
+        trained = self._trainer.observe(window, clean=self._is_clean(choice, answers), lines=self._judge.lines())
         return StepOutcome(
             window=window,
             events=events,
@@ -176,7 +178,13 @@ class Engine:
             last_ns=whole.end_ns if whole else None,
             lines=frozenset(lines),
             tenants=frozenset(lines.values()),
+            shadow=bool(lines) and all(map(self._in_shadow, lines)),
         )
+
+    def _in_shadow(self, line: LineCode) -> bool:
+        """Whether a line is still being learned: nothing of it is known, or not for long."""
+        begun_ns, newest = self.baselines.begun_ns(line), self.history.newest
+        return self._shadow_ns > 0 and (begun_ns is None or newest is None or newest.end_ns - begun_ns < self._shadow_ns)
 
     def _context(self, choice: Choice, window: Window) -> Mapping[str, Any]:
         answer = choice.span.answer
@@ -190,14 +198,29 @@ class Engine:
             context["learning_until_ns"] = max(waits)
         return context
 
-    def _is_clean(self, choice: Choice) -> Callable[[LineCode], bool]:
-        """A line trains when nothing on it is open, rumoured, planned or suspected."""
-        dirty = frozenset().union(
-            choice.supported,
-            *(incident.bases for incident in self.book.open_incidents),
-            *self.book.rumours,
-        )
-        return lambda line: self._judge.bases_of(line).isdisjoint(dirty)
+    def _is_clean(self, choice: Choice, answers: Sequence[SpanAnswer]) -> Callable[[LineCode], bool]:
+        """A line trains when nothing on it is open, rumoured, planned or suspected.
+
+        One that is still being learned trains in spite of a small loss: nobody knows yet that it is not always so.
+        """
+        incidents = self.book.open_incidents
+        planned = frozenset(base_of(str(c)) for answer in answers for c in answer.evidence.get("maintenance", ()))
+        suspected = choice.supported.union(*(incident.bases for incident in incidents), *self.book.rumours)
+        entries = [entry for answer in answers for entry in answer.answer["verdicts"]]
+        entries += [entry for incident in incidents for entry in (incident.verdict, *incident.further)]
+        grave = frozenset(base_of(str(c)) for entry in entries if not is_small(entry) for c in entry["components"])
+
+        def clean(line: LineCode) -> bool:
+            dirty = grave if self._in_shadow(line) else suspected
+            return self._judge.bases_of(line).isdisjoint(dirty | planned)
+
+        return clean
+
+
+def is_small(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry is a loss that a line may have had for years."""
+    severity = entry.get("severity") or {}
+    return entry["mode"] == Mode.LOSS and severity.get("value", 1.0) <= MOST_CHRONIC
 
 
 def told_routes(choice: Choice) -> list[Mapping[str, Any]]:

@@ -26,6 +26,8 @@ class Finding:
     """End of the newest window that speaks for it; None: it cannot be dated."""
     lines: frozenset[LineCode] = frozenset()
     tenants: frozenset[TenantId] = frozenset()
+    shadow: bool = False
+    """Only on lines that are still being learned."""
 
     @property
     def bases(self) -> frozenset[Base]:
@@ -75,9 +77,14 @@ class Group:
         return all(finding.verdict["mode"] == Mode.ROUTE for finding in self.findings)
 
     @property
+    def shadow(self) -> bool:
+        """Whether it is only on lines that are still being learned."""
+        return all(finding.shadow for finding in self.findings)
+
+    @property
     def quiet(self) -> bool:
         """Whether it is written down and nobody is told."""
-        return self.planned or self.informational
+        return self.planned or self.informational or self.shadow
 
     @property
     def last_ns(self) -> int | None:
@@ -101,6 +108,7 @@ def group_document(group: Group) -> dict[str, Any]:
                 **({} if finding.last_ns is None else {"last_ns": finding.last_ns}),
                 "lines": sorted(finding.lines),
                 "tenants": sorted(finding.tenants),
+                **({"shadow": True} if finding.shadow else {}),
             }
             for finding in group.findings
         ]
@@ -117,6 +125,7 @@ def group_from_document(document: Mapping[str, Any]) -> Group:
                 last_ns=entry.get("last_ns"),
                 lines=frozenset(map(LineCode, entry["lines"])),
                 tenants=frozenset(map(TenantId, entry["tenants"])),
+                shadow=entry.get("shadow", False),
             )
             for entry in document["findings"]
         )

@@ -11,7 +11,8 @@ Rules, all tested as properties:
 - clear after a hold-down of steps that saw the place and found nothing. A step that saw nothing there is no sign of health;
 - two open incidents never share a component: the younger is merged into the older;
 - planned work is recorded and never notified; a fault that outlives its window is raised then;
-- a changed route is recorded and never notified: nobody is at fault, and no fault elsewhere is taken for a revision of it.
+- a changed route is recorded and never notified: nobody is at fault, and no fault elsewhere is taken for a revision of it;
+- what is found only on lines that are still being learned is recorded and not notified; it is raised when they are known.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import attrs
 from analyzer.findings import Finding, Group, group_document, group_from_document, grouped, same_headline
 from faultline.records.incident import Base, EventKind, Incident, IncidentId, IncidentState, Revision, base_of
 from faultline.records.terms import SECOND_NS, Mode, Owner
-from faultline.reports.history import OUTLIVED, PLANNED, ROUTE
+from faultline.reports.history import LEARNED, OUTLIVED, PLANNED, ROUTE, SHADOW
 from faultline.reports.sentences import Speaker
 from faultline.reports.words import Language
 
@@ -49,6 +50,8 @@ class IncidentRules:
     """Seconds of measured health before an incident is cleared."""
     flap_half_life_s: int = attrs.field(default=600, validator=attrs.validators.ge(1))
     """Revisions younger than this each double `revise_needed`, up to 16 times."""
+    shadow_s: int = attrs.field(default=0, validator=attrs.validators.ge(0))
+    """Seconds a line is learned before anybody is told of it; 0: from its first window on people are told."""
 
     def __attrs_post_init__(self) -> None:
         """Refuse a rule that could never be met."""
@@ -369,7 +372,7 @@ def _raised(group: Group, step: Step) -> Incident:
     )
     reason = "found in enough consecutive steps"
     if group.quiet:
-        reason = PLANNED if group.planned else ROUTE
+        reason = PLANNED if group.planned else ROUTE if group.informational else SHADOW
     return _said(incident, EventKind.RAISE, step.end_ns, reason)
 
 
@@ -380,7 +383,7 @@ def _cleared(incident: Incident, now_ns: int, reason: str) -> IncidentEvent:
 
 def _revision_reason(before: Incident, group: Group, kind: EventKind) -> str:
     if kind is EventKind.RAISE:
-        return OUTLIVED
+        return OUTLIVED if before.planned else LEARNED
     lead = group.lead
     strongest = next(iter(lead.get("evidence", ())), None)
     because = f" because {strongest['text']}" if strongest and strongest.get("text") else ""

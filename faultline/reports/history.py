@@ -17,7 +17,16 @@ BECAUSE = " because "
 """Between what changed and the strongest observation, in a revision's reason."""
 PLANNED, OUTLIVED = "found during planned work", "outlived its planned window"
 ROUTE = "a route changed: nobody is at fault"
+SHADOW, LEARNED = "found on a line that is still being learned", "the line is known by now"
 """Reasons of raises that are worth telling."""
+
+_WHY = {
+    PLANNED: "event.in_window",
+    OUTLIVED: "event.outlived",
+    ROUTE: "event.route",
+    SHADOW: "event.shadow",
+    LEARNED: "event.learned",
+}
 
 
 def timeline(speaker: Speaker, incident: Incident, tz: tzinfo) -> Markup:
@@ -59,7 +68,7 @@ def said_words(speaker: Speaker, incident: Incident, said: Revision, before: Rev
         place=place(speaker, said.components),
         confidence=confidence(said.confidence),
     )
-    why = {PLANNED: "event.in_window", OUTLIVED: "event.outlived", ROUTE: "event.route"}.get(said.reason)
+    why = _WHY.get(said.reason)
     return f"{became}; {speaker.word(why)}" if why else became
 
 

@@ -378,6 +378,8 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "event.merged": ("the same fault as {incident}", "与 {incident} 为同一故障"),
     "event.in_window": ("during planned work: nobody was paged", "计划作业期间：未告警"),
     "event.route": ("nobody is at fault", "无责任方"),
+    "event.shadow": ("on a line that is still being learned: nobody was paged", "线路尚在学习期：未告警"),
+    "event.learned": ("the line is known by now", "线路学习期已结束"),
     "event.outlived": ("the planned window is over, the fault is not", "计划窗口已结束，故障仍在"),
     "event.became": ("{owner}, {mode}, {place}, {confidence}", "{owner}，{mode}，{place}，{confidence}"),
     "gap": ("no data", "无数据"),

@@ -24,6 +24,7 @@ from faultline.records.histogram import Histogram
 from faultline.records.incident import Base, Incident, IncidentState
 from faultline.records.points import Point
 from faultline.records.terms import SECOND_NS, ComponentKind, LineCode, Owner, TenantId
+from faultline.reports.history import LEARNED, SHADOW
 from faultline.reports.material import LineCard, LinePath, PathElement
 from faultline.runtime.counters import Counters
 
@@ -47,6 +48,10 @@ NETWORK = Network(
 class OneSessionEach:
     """A judge for a line with one session over each segment: the segment of the lossy session is to blame."""
 
+    def __init__(self) -> None:
+        self.planned: list[str] = []
+        """Components in planned work."""
+
     def evidence(
         self,
         windows: Sequence[Window],
@@ -67,7 +72,7 @@ class OneSessionEach:
             for row in summed(windows, distributions=distributions)
             if row.count("sent")
         ]
-        return {"observations": observations, "window": {}}
+        return {"observations": observations, "window": {}, "maintenance": self.planned}
 
     def locate(self, evidence: Mapping[str, Any]) -> Mapping[str, Any]:
         verdicts = []
@@ -161,16 +166,18 @@ class Ground:
         self.notifier.start()
         self.outbox.join("noc")
         self.now_ns = BEGIN_NS
+        self.rules = IncidentRules(clear_after_s=30)
+        self.judge = OneSessionEach()
         self.analyzer = self.another()
 
     def another(self) -> Analyzer:
         """An analyzer over the same stores, as after a restart."""
         return Analyzer(
             stores=self.stores,
-            judge=OneSessionEach(),
+            judge=self.judge,
             network=NETWORK,
             spans_ns=(20 * SECOND_NS, 60 * SECOND_NS, 600 * SECOND_NS),
-            rules=IncidentRules(clear_after_s=30),
+            rules=self.rules,
             notifier=self.notifier,
             counters=self.counters,
         )
@@ -421,3 +428,70 @@ def test_windows_older_than_the_memory_are_dropped_and_counted(ground: Ground) -
     shot = ground.counters.stage("windows").snapshot()
     assert shot.dropped == {"beyond_memory": 1}
     assert shot.balanced
+
+
+def learning_rules(ground: Ground, shadow_s: int) -> None:
+    """A new line is learned so long before anybody is told of it."""
+    ground.rules = IncidentRules(clear_after_s=30, shadow_s=shadow_s)
+    ground.analyzer = ground.another()
+
+
+def test_a_fault_on_a_new_line_is_written_down_and_nobody_is_told(ground: Ground) -> None:
+    """In shadow incidents are raised, revised and cleared as ever, without a message; after it people are told."""
+    learning_rules(ground, 300)
+    ground.window(times=5)
+    assert ground.window(times=3, loop=30) == ["raise loop>"]
+    (incident,) = ground.stores.incidents()
+    assert (incident.notified, incident.planned, incident.revisions[0].reason) == (False, False, SHADOW)
+    assert ground.window(times=5) == ["clear loop>"]
+    assert ground.told() == []
+    ground.window(times=20)
+    assert ground.window(times=3, loop=30) == ["raise loop>"]
+    assert len(ground.told()) == 1
+
+
+def test_a_fault_that_outlives_the_shadow_is_told_then(ground: Ground) -> None:
+    """The line is known by now, and it is still ill: raised to people once, and the reason says so."""
+    learning_rules(ground, 200)
+    ground.window(times=10)
+    assert ground.window(times=5, loop=30) == ["raise loop>"]
+    assert ground.told() == []
+    assert ground.window(times=12, loop=30) == ["raise loop>"]
+    (text,) = ground.told()
+    assert text.startswith("FAULT ")
+    (incident,) = ground.stores.incidents()
+    assert [r.reason for r in incident.revisions] == [SHADOW, LEARNED]
+    assert incident.notified
+
+
+def test_a_small_loss_is_learned_in_shadow_and_not_after_it(ground: Ground) -> None:
+    """What a new line loses from its first packet on may be its nature; on a known line it is a fault and does not teach."""
+    learning_rules(ground, 600)
+    view = View(line=LINE, name="loop", direction="", metric="forward_delay")
+    for _ in range(30):
+        ground.window(sent=100_000, loop=60)
+    assert ground.analyzer._engine is not None
+    learned = ground.analyzer._engine.baselines.windows(view)
+    assert learned > 20
+    assert ground.told() == []
+    ground.rules = IncidentRules(clear_after_s=30)
+    ground.analyzer.keep()
+    ground.analyzer = ground.another()
+    ground.window(times=10, sent=100_000, loop=60)
+    assert ground.analyzer._engine is not None
+    assert ground.analyzer._engine.baselines.windows(view) <= learned + 1
+
+
+def test_planned_work_does_not_teach(ground: Ground) -> None:
+    """While something of a line is worked on, nothing of it is usual, even where nothing fails."""
+    ground.window(times=10)
+    ground.analyzer.keep()
+    ground.judge.planned.append("core>")
+    ground.window(times=6)
+    ground.analyzer.keep()
+    versions = {document["version"] for document in ground.stores.kept_baselines.values()}
+    ground.judge.planned.clear()
+    ground.window(times=6)
+    ground.analyzer.keep()
+    assert max(versions) <= 10
+    assert min(document["version"] for document in ground.stores.kept_baselines.values()) > max(versions)
