@@ -1,8 +1,8 @@
 """Users of SNMPv3 and their keys: from passwords to keys, from keys to those of one engine, digests and ciphers with them.
 
 Goes in: names, protocols, passwords, an engine's id. Comes out: keys (RFC 3414 appendix A.2, RFC 7860), digests of messages, text
-that is encrypted and decrypted (RFC 3826). Keys that reach across engines, the 3DES and Reeder extensions, are not known here: AES needs
-a digest that gives as many octets as its key.
+that is encrypted and decrypted (RFC 3826). Keys that reach across engines, the 3DES and Reeder extensions, are not known here:
+AES needs a digest that gives as many octets as its key.
 """
 
 from __future__ import annotations
