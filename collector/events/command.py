@@ -1,7 +1,7 @@
-"""`collector events list`: what devices and people told lately, and what stands now, from the state store.
+"""`collector events list`, what devices and people told lately and what stands; `collector events try`, what a message would be.
 
-Goes in: the collector's configuration. Comes out: a table for people, or one JSON object a line with the words
-that were said. The collector may run or not.
+Goes in: the collector's configuration, its state store or a message. Comes out: a table for people, or one JSON object a line
+with the words that were said. The collector may run or not; nothing is written.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
         """What devices and people tell."""
 
     group.command(name="list")(list_events)
+    group.command(name="try")(try_message)
     app.add_typer(group)
 
 
@@ -73,6 +74,42 @@ def list_events(
         return
     _show(found)
     console.say(f"{len(found)} events")
+
+
+def try_message(
+    message: Annotated[str, typer.Argument(help="A syslog message as the device sends it, with or without <PRI> in front.")],
+    *,
+    config: Annotated[Path, typer.Option("--config", "-c", help="collector.yaml, whose rules and inventory are used.")],
+    sender: Annotated[str, typer.Option("--from", help="The device: its address, component id or name.")] = "",
+) -> None:
+    """What the collector would make of a syslog message: for rules in the making. Prints the event; exit 1 when there is none."""
+    from collector.config import read_config  # noqa: PLC0415 - as above
+    from collector.events.desk import event_of  # noqa: PLC0415
+    from collector.events.reading import Reader  # noqa: PLC0415
+    from collector.events.rules import read_rules  # noqa: PLC0415
+    from collector.events.syslog.message import SyslogError, parsed  # noqa: PLC0415
+    from faultline.inventory.file import InventoryFile  # noqa: PLC0415
+    from faultline.inventory.told import Whereabouts  # noqa: PLC0415
+    from faultline.records.device_event import EventSource  # noqa: PLC0415
+    from faultline.runtime.counters import Counters  # noqa: PLC0415
+
+    settings = read_config(config)
+    now_ns = time.time_ns()
+    whole = message if message.startswith("<") else f"<13>{message}"
+    try:
+        heard = parsed(whole.encode(errors="replace"), now_ns)
+    except SyslogError as error:
+        raise console.CommandError(f"no syslog message: {error}", hint="leave <PRI> out, or write it as <189>") from None
+    saying = Reader(read_rules(settings.events.rules)).of_message(heard)
+    if saying is None:
+        raise console.CommandError(
+            f"no rule is for: {heard.text}", hint="add a pattern to collector.events.rules (docs/reference/device-events.md)"
+        )
+    whereabouts = Whereabouts(InventoryFile(settings.inventory, counters=Counters()).first())
+    event = event_of(
+        saying, source=EventSource.SYSLOG, speaker=sender or heard.host or "", whereabouts=whereabouts, now_ns=now_ns
+    )
+    typer.echo(json.dumps(document_of(event), ensure_ascii=False, indent=2))
 
 
 def document_of(event: DeviceEvent) -> dict[str, Any]:

@@ -67,40 +67,13 @@ class EventDesk:
 
     def offer(self, saying: Saying, *, source: EventSource, speaker: str, now_ns: int) -> bool:
         """It is one. False: too many wait, and it is lost."""
-        event = self.event_of(saying, source=source, speaker=speaker, now_ns=now_ns)
+        event = event_of(saying, source=source, speaker=speaker, whereabouts=self.whereabouts, now_ns=now_ns)
         with self._lock:
             if len(self._waiting) >= self._most_waiting:
                 self._stage.drop("too_many_waiting")
                 return False
             self._waiting.append(event)
         return True
-
-    def event_of(self, saying: Saying, *, source: EventSource, speaker: str, now_ns: int) -> DeviceEvent:
-        """What a device said, by its address or as a relay names it, at its place in the inventory."""
-        whereabouts = self.whereabouts
-        device = whereabouts.named(speaker) if whereabouts else None
-        sender = device or speaker
-        if whereabouts is None or device is None:
-            place = Place(name=words_of(interface=saying.interface, index=saying.index, peer=saying.peer), component=None)
-        elif saying.is_of_part:
-            place = whereabouts.port(
-                device, interface=saying.interface, index=saying.index, peer=saying.peer, arriving=saying.arriving
-            )
-        else:
-            place = whereabouts.device(device)
-        return DeviceEvent(
-            id=event_id(source, sender, saying.token),
-            source=source,
-            sender=sender,
-            place=place.name,
-            component=place.component,
-            name=saying.name,
-            raised=saying.raised,
-            told_ns=saying.told_ns,
-            received_ns=now_ns,
-            tenant=whereabouts.tenant(place.component) if whereabouts else UNASSIGNED,
-            text=saying.text,
-        )
 
     def refuse_whole(self, reason: str, count: int = 1) -> None:
         """Messages that came and are no events."""
@@ -147,3 +120,31 @@ class EventDesk:
             component=event.component,
             source=event.source.value,
         )
+
+
+def event_of(saying: Saying, *, source: EventSource, speaker: str, whereabouts: Whereabouts | None, now_ns: int) -> DeviceEvent:
+    """What a device said, by its address or as a relay names it, at its place in the inventory."""
+    device = whereabouts.named(speaker) if whereabouts else None
+    sender = device or speaker
+    if whereabouts is None or device is None:
+        words = words_of(interface=saying.interface, index=saying.index, peer=saying.peer)
+        place = Place(name=words, component=None)
+    elif saying.is_of_part:
+        place = whereabouts.port(
+            device, interface=saying.interface, index=saying.index, peer=saying.peer, arriving=saying.arriving
+        )
+    else:
+        place = whereabouts.device(device)
+    return DeviceEvent(
+        id=event_id(source, sender, saying.token),
+        source=source,
+        sender=sender,
+        place=place.name,
+        component=place.component,
+        name=saying.name,
+        raised=saying.raised,
+        told_ns=saying.told_ns,
+        received_ns=now_ns,
+        tenant=whereabouts.tenant(place.component) if whereabouts else UNASSIGNED,
+        text=saying.text,
+    )

@@ -302,5 +302,11 @@ def test_the_collector_hears_and_its_command_lists(tmp_path: Path) -> None:
         ("LINK_DOWN", False, None),
     ]
     assert "loop" in listed(config)
+    tried = CliRunner().invoke(app, ["events", "try", "-c", str(config), "--from", "pe", "x %PEM-3-PEMFAIL: power"])
+    assert (json.loads(tried.stdout)["event"], json.loads(tried.stdout)["component"]) == ("POWER", "pe")
+    for nothing in ("hello", "<999>x"):
+        refused = CliRunner().invoke(app, ["events", "try", "-c", str(config), nothing])
+        assert isinstance(refused.exception, CommandError)
+    assert len(listed(config, "--json").splitlines()) == 2
     assert [json.loads(line)["place"] for line in listed(config, "--json", "--unmapped").splitlines()] == ["Gi9"]
     assert [json.loads(line)["place"] for line in listed(config, "--json", "--standing").splitlines()] == ["GigabitEthernet0/0/1"]
