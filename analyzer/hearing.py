@@ -61,6 +61,7 @@ class Hearing:
         self._book = CredenceBook()
         self._events: Sequence[DeviceEvent] = ()
         self._read_ns = 0
+        self._remembers = False
         self._judged_ns: int | None = None
         """What was told until then is judged; None: nothing was read yet."""
 
@@ -94,6 +95,7 @@ class Hearing:
             observed: components that something measured crossed.
             incidents: all that are known, asked only when something is to be judged.
         """
+        self._remember()
         closed = [event.incident for event in said if event.kind is EventKind.CLEAR and self._confirms(event.incident)]
         for incident in closed:
             self._book.note_incident(incident.bases, incident.mode, self._during(incident))
@@ -127,8 +129,10 @@ class Hearing:
         return [event for event in told if event.raised]
 
     def _remember(self) -> None:
-        if self._read_ns:
+        """Take up what an earlier life learned, once."""
+        if self._remembers:
             return
+        self._remembers = True
         kept = self._stored.credence()
         if kept is not None:
             self._book.restore(kept)

@@ -33,8 +33,7 @@ from faultline.runtime.tokens import Tokens
 from faultline.store.device_events import DeviceEventBook
 from faultline.store.line_results import MOST_A_LINE, LineResultBook
 from faultline.store.state import StateStore
-
-from .test_pages import PreparedViews
+from tests.analyzer.web.test_pages import PreparedViews
 
 NOW_NS = 1_767_577_600 * SECOND_NS
 """2026-01-05 09:46:40 in Shanghai."""
