@@ -131,7 +131,7 @@ def test_traps_of_v3_of_a_real_sender_are_heard(hearing: Hearing, user: str, pro
 @pytest.mark.parametrize(("user", "protocols"), V3_LEVELS)
 def test_informs_of_v3_of_a_real_sender_are_answered(hearing: Hearing, user: str, protocols: list[str]) -> None:
     """It asks for our engine, sends, and understands our encrypted answer; without one it would end with an error."""
-    level = ["-Ci", "-r", "1", "-t", "5", "-l", "authPriv", "-u", user, *protocols, *KEYS]
+    level = ["-Ci", "-r", "0", "-t", "10", "-l", "authPriv", "-u", user, *protocols, *KEYS]
     assert snmptrap(hearing.port("traps"), *level, version="3") == 0
     wait_until(lambda: len(hearing.events()) == 1)
     assert hearing.dropped() == {"discovery": 1}
@@ -144,7 +144,7 @@ def test_traps_and_informs_of_v2c_of_a_real_sender(hearing: Hearing) -> None:
     assert snmptrap(port, "-c", "s3cret") == 0
     wait_until(lambda: len(hearing.events()) == 1)
     up = ["1.3.6.1.6.3.1.1.5.4", *LINK_17[1:]]
-    assert snmptrap(port, "-c", "s3cret", "-Ci", "-r", "1", "-t", "5", rest=up) == 0
+    assert snmptrap(port, "-c", "s3cret", "-Ci", "-r", "0", "-t", "10", rest=up) == 0
     wait_until(lambda: len(hearing.events()) == 2)
     assert [state.event.raised for state in hearing.book.states()] == [False]
     assert snmptrap(port, "-c", "public", "-Ci", "-r", "0", "-t", "1") != 0
