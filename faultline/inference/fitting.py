@@ -35,6 +35,16 @@ class Severity:
     high: float
 
 
+def in_company(problem: Problem, found: Sequence[Fault]) -> float:
+    """What is added to the score of one more fault, of so many found.
+
+    Where it is only known that something is wrong (`expected_faults`), how much is not: a number of faults that is exponential
+    around what is expected has, once k were found, a mean of (1 + k) / (1 + expected) times that.
+    """
+    expected = problem.evidence.expected_faults
+    return 0.0 if expected is None else max(0.0, math.log((1 + len(found)) / (1 + expected)))
+
+
 def said_again(hypothesis: Hypothesis, found: Sequence[Fault]) -> float | None:
     """What is added to the score of a second symptom of a known place; None when it would be the same symptom."""
     members, bonus = hypothesis.members, 0.0

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from faultline.inference.fitting import Severity, at_best, fit, said_again, severities
+from faultline.inference.fitting import Severity, at_best, fit, in_company, said_again, severities
 from faultline.inference.problem import Hypothesis, Problem
 from faultline.inference.solver import Fault, Solver, refined
 from faultline.inference.splitting import split
@@ -93,12 +93,13 @@ def _grow(problem: Problem, solver: Solver, found: Sequence[Fault]) -> list[Faul
 def _best(problem: Problem, solver: Solver, found: Sequence[Fault]) -> tuple[float, Hypothesis] | None:
     """The best hypothesis that does not say again what is already said."""
     best: tuple[float, Hypothesis] | None = None
+    company = in_company(problem, found)
     for score, index in solver.top(24 + 8 * len(found)):
         hypothesis = problem.hypotheses[index]
         again = said_again(hypothesis, found)
         if again is None:
             continue
-        score += again  # noqa: PLW2901 - the same quantity, conditioned
+        score += again + company  # noqa: PLW2901 - the same quantity, conditioned
         if best is None or score > best[0]:
             best = (score, hypothesis)
     return best
@@ -145,9 +146,10 @@ def _joined(problem: Problem, solver: Solver, found: list[Fault]) -> list[Fault]
             for part in inside:
                 solver.suppose(supposed)
                 several += refined(solver, problem, part.hypothesis) + (said_again(part.hypothesis, supposed) or 0.0)
+                several += in_company(problem, supposed)
                 supposed.append(part)
             solver.suppose(rest)
-            if refined(solver, problem, hypothesis) > several:
+            if refined(solver, problem, hypothesis) + in_company(problem, rest) > several:
                 return [*rest, at_best(problem, solver, hypothesis)]
     return None
 
@@ -169,12 +171,13 @@ def _wider(problem: Problem, solver: Solver, found: Sequence[Fault], present: Fa
 def _alternatives(problem: Problem, solver: Solver, present: Fault, others: Sequence[Fault]) -> list[tuple[float, Hypothesis]]:
     """Scores of everything that moves a row of the fault, the others being true; the close ones finely integrated."""
     near = solver.around(present.rows, -40.0)
+    company = in_company(problem, others)
     scored = []
     for score, index in near:
         hypothesis = problem.hypotheses[index]
         again = said_again(hypothesis, others)
         if again is not None:
-            scored.append((score + again, hypothesis, again))
+            scored.append((score + again + company, hypothesis, again + company))
     if all(h is not present.hypothesis for _, h, _ in scored):
         scored.append((-40.0, present.hypothesis, 0.0))
     highest = max(score for score, _, _ in scored)
@@ -226,7 +229,7 @@ def _suspicion(problem: Problem, solver: Solver, found: Sequence[Fault]) -> Bloc
     if best is None or best[0] < SUSPICION:
         return None
     again = said_again(best[1], found) or 0.0
-    if best[0] - again - best[1].log_prior < LEAST_EVIDENCE:
+    if best[0] - again - in_company(problem, found) - best[1].log_prior < LEAST_EVIDENCE:
         return None
     present = at_best(problem, solver, best[1])
     scored = _alternatives(problem, solver, present, found)

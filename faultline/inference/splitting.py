@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from faultline.inference.fitting import at_best, fit, said_again, without
+from faultline.inference.fitting import at_best, fit, in_company, said_again, without
 from faultline.inference.problem import Hypothesis, Problem
 from faultline.inference.solver import Fault, Solver, fault, finer, refined
 
@@ -66,7 +66,7 @@ def _given_back(
     solver.suppose(rest)
     was, is_now = solver.profile(mode, column, [before, value])
     solver.suppose([*rest, _one(present, group, value)])
-    gain = refined(solver, problem, other) + (said_again(other, found) or 0.0) + is_now - was
+    gain = refined(solver, problem, other) + (said_again(other, found) or 0.0) + in_company(problem, found) + is_now - was
     severities = tuple(value if k == group else s for k, s in enumerate(present.severities))
     faults = [*found[:number], fault(present.hypothesis, severities), *found[number + 1 :], at_best(problem, solver, other)]
     return gain, faults
@@ -101,9 +101,10 @@ def _halved(problem: Problem, solver: Solver, found: Sequence[Fault]) -> Iterato
             for _, index in scored:
                 other = problem.hypotheses[index]
                 again = said_again(other, [*others, first])
+                company = in_company(problem, [*others, first])
                 if again is not None and not set(dropped) & other.members:
                     yield (
-                        half + refined(solver, problem, other) + again - whole,
+                        half + refined(solver, problem, other) + again + company - whole,
                         [*others, first, at_best(problem, solver, other)],
                     )
 

@@ -158,11 +158,16 @@ def published_points(until: Callable[[], bool]) -> list[str]:
     kept = FOLDER / "published.points"
     told = dict(json.loads(line) for line in kept.read_text(encoding="utf-8").splitlines()) if kept.exists() else {}
     for rate in published.PUBLISHED[BESIDE]:
+        settings = told.get(f"{rate} settings")
+        if settings is None and not until():
+            settings = published.tuned(rate)
+            with kept.open("a", encoding="utf-8") as file:
+                file.write(json.dumps([f"{rate} settings", settings]) + "\n")
         for first in range(1, published.RUNS + 1, PART):
             key = f"{rate} {first}"
-            if key in told or until():
+            if key in told or settings is None or until():
                 continue
-            counts = published.counts(rate, range(first, first + PART))
+            counts = published.counts(rate, range(first, first + PART), settings)
             told[key] = counts
             with kept.open("a", encoding="utf-8") as file:
                 file.write(json.dumps([key, counts]) + "\n")
@@ -170,7 +175,7 @@ def published_points(until: Callable[[], bool]) -> list[str]:
     lines = [row(head), row(["---"] * len(head))]
     for method, figures in published.PUBLISHED.items():
         for rate, (precision, recall) in figures.items():
-            parts = [counts[method] for key, counts in told.items() if key.split()[0] == str(rate)]
+            parts = [counts[method] for key, counts in told.items() if key.split()[0] == str(rate) and "settings" not in key]
             if not parts:
                 continue
             blamed, right, faults, found = (sum(part[k] for part in parts) for k in range(4))

@@ -6,16 +6,17 @@ compiled problem; the localiser itself is not changed.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
 from faultline.inference.document import read
-from faultline.inference.faults import Grid
+from faultline.inference.faults import ONE_EXTENT, Grid
 from faultline.inference.locate import problem_of, solver_for
 from faultline.inference.problem import Problem
-from faultline.inference.search import explain
+from faultline.inference.search import Explanation, explain
 from faultline.inference.verdict import verdict
 from faultline.records.terms import Mode
 
@@ -23,11 +24,38 @@ Evidence = Mapping[str, Any]
 
 
 def ours(evidence: Evidence, *, changed: Callable[[Problem], Problem] | None = None) -> dict[str, Any]:
-    """The verdict; `changed`: what is done to the problem before it is solved."""
+    """The verdict, and under `named` the likeliest explanation; `changed`: what is done to the problem before it is solved."""
     problem = problem_of(read(evidence))
     if changed is not None:
         problem = changed(problem)
-    return verdict(problem, explain(problem, solver_for(problem)), healthy_floor=False)
+    explanation = explain(problem, solver_for(problem))
+    return verdict(problem, explanation, healthy_floor=False) | {"named": _named(problem, explanation)}
+
+
+def _named(problem: Problem, explanation: Explanation) -> list[dict[str, Any]]:
+    """What is likelier at fault than not, sure enough to be told or not: the choice of methods that only choose."""
+    found = []
+    for block in explanation.blocks:
+        groups = block.hypothesis.groups if block.certain else ()
+        if groups and block.hypothesis.mode in ONE_EXTENT:
+            groups = (tuple(c for group in groups for c in group),)
+        for members in groups:
+            share: dict[int, float] = defaultdict(float)
+            for hypothesis, probability in block.alternatives:
+                for c in hypothesis.members:
+                    share[c] += probability * hypothesis.shares[c] * len(hypothesis.groups)
+            candidates = sorted(share.items(), key=lambda item: -item[1])
+            owners = {problem.components[c].owner.value for c in members}
+            found.append(
+                {
+                    "components": [problem.components[c].id for c in members],
+                    "owner": next(iter(owners)) if len(owners) == 1 else "unknown",
+                    "owners": dict.fromkeys(owners, 1 / len(owners)),
+                    "confidence": min(1.0, sum(share[c] for c in members)),
+                    "candidates": [{"id": problem.components[c].id, "probability": min(1.0, p)} for c, p in candidates],
+                }
+            )
+    return sorted(found, key=lambda entry: -float(entry["confidence"]))
 
 
 def one_severity(problem: Problem) -> Problem:
@@ -52,7 +80,7 @@ class Own:
 
     verdict: Callable[[Evidence], dict[str, Any]]
     named: bool = False
-    """What is more likely than not is taken for blamed."""
+    """What is likelier than not is taken for blamed."""
 
 
 def _no_history(evidence: Evidence) -> dict[str, Any]:

@@ -20,7 +20,6 @@ import numpy as np
 
 from appliance.simnet.proving.families import Scenario
 from appliance.simnet.proving.view import View
-from faultline.records.terms import Mode
 
 FLOOR_NATS = 3.0
 """A fault is above its floor when what was drawn holds the logarithm of the number of classes and so much more for it."""
@@ -80,12 +79,8 @@ def groups_of_classes(view: View, classes: Sequence[int], owner_of: Mapping[str,
     return found
 
 
-NAMED = 0.5
-"""From this confidence on a place that is not blamed yet is named."""
-
-
 def groups_of_verdict(verdict: Mapping[str, Any], *, named: bool = False) -> list[Group]:
-    """What a verdict blames; or what it names as more likely than not, which is what methods that only choose do."""
+    """What a verdict blames; or what it names as likelier than not, which is what methods that only choose do."""
     return [
         Group(
             components=frozenset(str(c) for c in entry["components"]),
@@ -94,8 +89,8 @@ def groups_of_verdict(verdict: Mapping[str, Any], *, named: bool = False) -> lis
             sure=entry["confidence"],
             candidates=tuple((str(c["id"]), float(c["probability"])) for c in entry["candidates"]),
         )
-        for entry in verdict["verdicts"]
-        if entry["blames"] or (named and entry["confidence"] >= NAMED and entry["mode"] != Mode.ROUTE)
+        for entry in (verdict["named"] if named else verdict["verdicts"])
+        if named or entry["blames"]
     ]
 
 

@@ -20,10 +20,11 @@ SETTLED = 1e-9
 LEAST = 1e-6
 
 
-def blame(view: View, *, weight: float, least: float, devices: float) -> list[int]:
+def blame(view: View, *, weight: float, least: float, devices: float, packets: float = 0.0) -> list[int]:
     """Links with more than a share `least` lost; devices of which more than a share `devices` of the rows has failed.
 
-    `weight`: lambda, as a share of what the rows of a link weigh.
+    `weight`: lambda, as a share of what the rows of a link weigh. `packets`: rows weigh as many packets as they have; the
+    paper's rows all have the same number.
     """
     failed = view.lost > 0
     through = view.by_class(np.ones(len(view.sent)))
@@ -31,12 +32,12 @@ def blame(view: View, *, weight: float, least: float, devices: float) -> list[in
     bad = np.flatnonzero(~view.links & (through > 0) & (broken >= devices * through))
     set_aside = np.zeros(len(view.sent), dtype=bool)
     set_aside[view.row[np.isin(view.cls, bad)]] = True
-    loss = 1 - _fitted(view, ~set_aside, weight)
+    loss = 1 - _fitted(view, ~set_aside, weight, view.sent / view.sent.mean() if packets else np.ones(len(view.sent)))
     links = np.flatnonzero((loss >= least) & view.links)
     return [int(c) for c in bad[np.argsort(-broken[bad])]] + [int(c) for c in links[np.argsort(-loss[links], kind="stable")]]
 
 
-def _fitted(view: View, counted: Array, weight: float) -> Array:
+def _fitted(view: View, counted: Array, weight: float, heavy: Array) -> Array:
     """Success probability by class; links of rows that count, and that some failed row crosses, are fitted."""
     inside = counted[view.row] & view.links[view.cls]
     row, cls = view.row[inside], view.cls[inside]
@@ -45,14 +46,14 @@ def _fitted(view: View, counted: Array, weight: float) -> Array:
     suspect = np.flatnonzero(np.bincount(cls, weights=(view.lost > 0)[row], minlength=len(view.classes)) > 0)
     rows_of = {int(c): row[cls == c] for c in suspect}
     for c, rows in rows_of.items():
-        fitted[c] = max(LEAST, float(success[rows].mean()))
+        fitted[c] = max(LEAST, float(np.average(success[rows], weights=heavy[rows])))
     product = np.ones(len(view.sent))
     np.multiply.at(product, row, fitted[cls])
     for _ in range(PASSES):
         moved = 0.0
         for c, rows in rows_of.items():
             others = product[rows] / fitted[c]
-            value = _minimum(success[rows], others, weight * len(rows))
+            value = _minimum(success[rows], others, heavy[rows], weight)
             moved = max(moved, abs(value - fitted[c]))
             product[rows] = others * value
             fitted[c] = value
@@ -61,9 +62,9 @@ def _fitted(view: View, counted: Array, weight: float) -> Array:
     return fitted
 
 
-def _minimum(success: Array, others: Array, weight: float) -> float:
-    """Where the sum of (y - t x)² + weight x (1 - x) is least for x between nothing and one."""
-    upward, curve = float(success @ others), float(others @ others)
+def _minimum(success: Array, others: Array, heavy: Array, share: float) -> float:
+    """Where the weighted sum of (y - t x)² + lambda x (1 - x) is least for x between nothing and one."""
+    upward, curve, weight = float((heavy * success) @ others), float((heavy * others) @ others), share * float(heavy.sum())
     if curve > weight:
         return min(1.0, max(LEAST, (2 * upward - weight) / (2 * (curve - weight))))
     # Concave: one of the ends.
