@@ -28,7 +28,7 @@ def test_the_annotated_example_loads_and_names_every_key() -> None:
 def test_what_the_example_calls_a_default_is_one() -> None:
     """Values are the defaults unless the comment says otherwise: receivers, address and host name are examples."""
     settings = load(EXAMPLE, AnalyzerConfig, root="analyzer")
-    assert attrs.evolve(settings, syslog=(), public_url=None, hostname=None) == AnalyzerConfig()
+    assert attrs.evolve(settings, syslog=(), writers=(), public_url=None, hostname=None) == AnalyzerConfig()
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,10 @@ def test_what_the_example_calls_a_default_is_one() -> None:
         ({"evaluation": {"spans_s": []}}, "rising multiples of 10 s"),
         ({"incidents": {"raise_needed": 4, "raise_of": 3}}, "analyzer.incidents.raise_needed: 4 is more than raise_of 3"),
         ({"syslog": [{"name": "a", "address": "h:1"}, {"name": "a", "address": "h:2"}]}, "two targets have the same name"),
+        ({"writers": [{"name": "a", "token_sha256": "a" * 63}]}, "token_sha256"),
+        ({"writers": [{"name": "two words", "token_sha256": "a" * 64}]}, "name"),
+        ({"writers": [{"name": n, "token_sha256": "a" * 64} for n in "ab"]}, "two have the same token"),
+        ({"writers": [{"name": "a", "token_sha256": d * 64} for d in "ab"]}, "two have the same name"),
         ({"syslog": [{"name": "a", "address": "h:1", "transport": "pigeon"}]}, "'pigeon' is not a valid Transport"),
         ({"language": "fr"}, "'fr' is not a valid Language"),
     ],
