@@ -53,6 +53,18 @@ def present(file: Path) -> Present:
     return Present(file=file, octets=octets, document=document, inventory=found)
 
 
+def as_data(file: Path) -> plain.Document:
+    """The file as plain data, what it means unchecked; an empty inventory where there is none.
+
+    Raises:
+        CommandError: it cannot be read.
+    """
+    try:
+        return inventory.read_data(file) if file.exists() else plain.empty()
+    except inventory.InventoryError as error:
+        raise _unusable(file, error) from None
+
+
 def checked(file: Path) -> inventory.Inventory:
     """Its records.
 

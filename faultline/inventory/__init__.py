@@ -26,7 +26,7 @@ from faultline.inventory.model import (
 from faultline.inventory.places import Places
 from faultline.inventory.problems import InventoryError, Problem
 from faultline.inventory.promised import Contract, Grade, Vip
-from faultline.inventory.reading import FORMAT, parse, read, read_with_data, read_with_places
+from faultline.inventory.reading import FORMAT, parse, read, read_data, read_with_data, read_with_places
 
 __all__ = [
     "FORMAT",
@@ -60,6 +60,7 @@ __all__ = [
     "Vip",
     "parse",
     "read",
+    "read_data",
     "read_with_data",
     "read_with_places",
 ]

@@ -213,19 +213,20 @@ def from_data(value: Any, problems: Problems) -> Node | None:
 
 
 def _from_data(value: Any, problems: Problems, path: str, depth: int) -> Node | None:
+    # Scalars first: nearly everything is one, and what an abstract class is asked costs more than all the rest.
+    if value is None or isinstance(value, (str, int, float)):
+        text = str(value).lower() if isinstance(value, bool) else value
+        return Scalar(text=None if text is None else str(text), line=None)
     if depth > MOST_DEPTH:
         problems.add(None, path, f"nested more than {MOST_DEPTH} levels deep", "the inventory has six; see the example")
         return None
+    if isinstance(value, (list, tuple)):
+        nodes = [_from_data(inner, problems, f"{path}[{at}]", depth + 1) for at, inner in enumerate(value)]
+        return Items(nodes=[node for node in nodes if node is not None], line=None)
     if isinstance(value, Mapping):
         pairs = ((str(key), _from_data(inner, problems, f"{path}.{key}", depth + 1)) for key, inner in value.items())
         entries = {key: node for key, node in pairs if node is not None}
         return Table(entries=entries, key_lines=dict.fromkeys(entries), line=None)
-    if isinstance(value, (list, tuple)):
-        nodes = [_from_data(inner, problems, f"{path}[{at}]", depth + 1) for at, inner in enumerate(value)]
-        return Items(nodes=[node for node in nodes if node is not None], line=None)
-    if value is None or isinstance(value, (str, int, float)):
-        text = str(value).lower() if isinstance(value, bool) else value
-        return Scalar(text=None if text is None else str(text), line=None)
     if isinstance(value, date):  # and moments: readers of YAML make them of what looks like one
         return Scalar(text=value.isoformat(), line=None)
     problems.add(None, path, f"a {type(value).__name__}", "use text, numbers, lists and mappings")

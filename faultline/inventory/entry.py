@@ -132,8 +132,8 @@ class Entry:
         """A word of a closed list; required when there is no default. `but`: words that have no place here, and what to do."""
         refused = but or {}
         text = self.text(key) if self.has(key) else None
-        known = next((word for word in of if word == text and word not in refused), None)
-        if known is not None:
+        known = _member(of, text) if text is not None else None
+        if known is not None and known not in refused:
             return known
         allowed = [word.value for word in of if word not in refused]
         text = self.text(key, required=default is None, remedy=f"one of {', '.join(allowed)}")
@@ -312,6 +312,13 @@ class Entry:
         where = first.path if first.line_of() is None else f"line {first.line_of()}"
         self.wrong(key, f"a {what} {value!r} is already in {where}", "give each its own name")
         return False
+
+
+def _member(of: type[E], text: str) -> E | None:
+    try:
+        return of(text)
+    except ValueError:
+        return None
 
 
 def _kind(node: Node) -> str:

@@ -1,4 +1,4 @@
-"""Lists of lines as LibreOffice writes them, in workbooks and text tables: whatever it makes of a list, the lines are the same."""
+"""Lists of lines as LibreOffice writes them, in workbooks and text tables: whatever it makes of one, the lines are the same."""
 
 from __future__ import annotations
 

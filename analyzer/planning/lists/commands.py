@@ -12,15 +12,15 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from analyzer.planning.changing import present, replace
-from analyzer.planning.lists import plain
+from analyzer.planning.changing import as_data, checked, present, replace
 from analyzer.planning.lists.applying import Applied
 from analyzer.planning.lists.columns import Attribute, Profile, ProfileError, map_columns, read_profile, write_profile
 from analyzer.planning.lists.differences import Change, differences
 from analyzer.planning.lists.history import Delta, History
-from analyzer.planning.lists.importing import Imported, run_import
+from analyzer.planning.lists.importing import WHOLE, Imported, run_import
 from analyzer.planning.lists.sheet import SheetError, read_sheet
 from faultline.inventory.problems import Problem
+from faultline.inventory.reading import undisturbed
 from faultline.runtime.console import BAD_USAGE, CommandError, say
 
 MOST_SHOWN = 200
@@ -55,7 +55,7 @@ def import_command(
     Every mistake is told with its file, row and column, and then nothing is imported. What an import replaces is kept.
     """
     wanted = _profile(profile, sheet)
-    was = present(file).document if file.exists() else plain.empty()
+    was = as_data(file)
     history = History(file)
     if save_profile is not None:
         _save_profile(files, wanted, save_profile)
@@ -64,11 +64,14 @@ def import_command(
     chosen = [path for path in files if path not in deltas] + [path for path, _ in pending]
     for path in sorted(set(deltas) - set(chosen)):
         say(f"{path}: applied before; nothing to do")
-    found = run_import(chosen, was, profile=wanted, remove_missing=remove_missing, progress=_progress)
-    _progress("")
-    if found.problems:
-        _refuse(found, as_json=as_json)
-    changes = list(differences(was, found.document))
+    with undisturbed():
+        found = run_import(chosen, was, profile=wanted, remove_missing=remove_missing, progress=_progress)
+        _progress("")
+        if found.problems:
+            if any(problem.where == WHOLE for problem in found.problems) and file.exists():
+                checked(file)  # where the present file is to blame, its own lines are named
+            _refuse(found, as_json=as_json)
+        changes = list(differences(was, found.document))
     if not dry_run and changes:
         replace(file, found.document, time.time_ns())
     if not dry_run:

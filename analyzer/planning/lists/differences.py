@@ -56,11 +56,13 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator
         # Of thousands of entries nearly all are the same as they stand: only the others are compared as texts.
         for name, entry in old.items():
             other = new.get(name)
-            if other != entry and (other is None or texts(other) != texts(entry)):
-                yield Change(section=section, name=name, before=texts(entry), after=None if other is None else texts(other))
+            if other is None:
+                yield Change(section=section, name=name, before=entry, after=None)
+            elif other != entry and texts(other) != texts(entry):
+                yield Change(section=section, name=name, before=texts(entry), after=texts(other))
         for name, entry in new.items():
             if name not in old:
-                yield Change(section=section, name=name, before=None, after=texts(entry))
+                yield Change(section=section, name=name, before=None, after=entry)
     for section in ("interfaces", "planned", "freezes"):
         yield from _unnamed(section, before.get(section) or (), after.get(section) or ())
 
@@ -82,10 +84,12 @@ def _label(entry: Mapping[str, Any]) -> str:
 
 def texts(value: Any) -> Any:
     """The same with every number as text: a file's values are texts, a list's may be numbers."""
-    if isinstance(value, Mapping):
-        return {str(key): texts(inner) for key, inner in value.items()}
+    if isinstance(value, str):
+        return value
     if isinstance(value, (list, tuple)):
         return [texts(inner) for inner in value]
+    if isinstance(value, Mapping):
+        return {str(key): texts(inner) for key, inner in value.items()}
     return str(value)
 
 

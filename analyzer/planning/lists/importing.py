@@ -22,6 +22,8 @@ from faultline import inventory
 from faultline.inventory.places import KEYS
 from faultline.inventory.problems import Problem
 
+WHOLE = "the inventory"
+"""Where a mistake is that no file given has made."""
 _YAML = frozenset({".yaml", ".yml"})
 _LINE_KEY = re.compile(r"lines\[(\d+)\](?:\.(\w+))?(?:\.(\w+))?")
 _TENANT_KEY = re.compile(r"tenants\[(\d+)\]\.(\w+)")
@@ -128,7 +130,7 @@ def _take_list(found: Imported, path: Path, profile: Profile, origins: dict[str,
 def _checked(document: plain.Document, origins: Mapping[str, Origin]) -> list[Problem]:
     """What the inventory's own check says, told in rows and columns where a list is the cause."""
     try:
-        inventory.parse(document, "the inventory")
+        inventory.parse(document, WHOLE)
     except inventory.InventoryError as error:
         return [_translated(problem, document, origins) for problem in error.problems]
     return []

@@ -5,6 +5,7 @@ Comments are not kept: a file that people write by hand and lists write to is tw
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -46,13 +47,18 @@ def _entries(entries: Iterable[Any]) -> Iterable[str]:
 
 
 def _flow(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_flow(key)}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, str):
+        return _quoted(value)
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_flow(inner) for inner in value) + "]"
-    if isinstance(value, int):
-        return str(value)
-    text = str(value)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_quoted(str(key))}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    return str(value) if isinstance(value, int) else _quoted(str(value))
+
+
+@functools.lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    """In quotes where it needs them; keys and words of closed lists come again and again."""
     # A text in JSON's quotes is one in YAML's, too.
     return text if _PLAIN.fullmatch(text) and text.lower() not in _WORDS else json.dumps(text, ensure_ascii=False)
 
