@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from appliance.demo.equipment import MANAGEMENT, ports
 from appliance.demo.network import (
     BRANCHES,
     CUSTOMER,
@@ -54,7 +55,8 @@ def inventory_document(probes: Probes, source_ports: Mapping[str, int] | None = 
             {"probe": probe, "interface": interface, "component": component}
             for probe, interfaces in hosts_interfaces(probes).items()
             for interface, component in interfaces.items()
-        ],
+        ]
+        + ports(),
     }
 
 
@@ -62,6 +64,8 @@ def _component(element: Element) -> dict[str, Any]:
     entry: dict[str, Any] = {"id": element.id, "kind": element.kind.value, "owner": element.owner.value, "name": element.name}
     if element.site:
         entry["site"] = element.site
+    if element.id in MANAGEMENT:
+        entry["management"] = [MANAGEMENT[element.id]]
     for key, values in (
         ("between", element.between),
         ("addresses", element.addresses),

@@ -15,6 +15,7 @@ from typing import Any
 import attrs
 import yaml
 
+from appliance.demo.equipment import COMMUNITY, NETWORK, TRAPS
 from appliance.demo.inventory_file import inventory_document
 from appliance.demo.namespaces.plan import collector_address
 from appliance.demo.network import CORE_PREFIX
@@ -64,6 +65,11 @@ class Files:
         return self.folder / "analyzer.yaml"
 
     @property
+    def communities(self) -> Path:
+        """What routers sign their traps with."""
+        return self.folder / "communities"
+
+    @property
     def authority(self) -> Path:
         """Made by the collector at its first start."""
         return self.folder / "collector" / "tls" / "authority.pem"
@@ -95,6 +101,8 @@ def write_all(files: Files, probes: Probes, source_ports: Mapping[str, int]) -> 
     ):  # collector and analyzer start side by side: whoever comes first lays it out
         made.mkdir(mode=0o700, exist_ok=True)
     _write(files.inventory, inventory_document(probes, source_ports))
+    files.communities.touch(mode=0o600)
+    files.communities.write_text(COMMUNITY + "\n", encoding="utf-8")
     _write(files.collector, _collector(files, tokens, collector_address(probes)))
     _write(files.analyzer, _analyzer(files))
     for name, token in tokens.items():
@@ -116,6 +124,7 @@ def _collector(files: Files, tokens: Mapping[str, str], address: str) -> dict[st
         "store": _store(files),
         "listen": f"{address}:{COLLECTOR_PORT}",
         "names": [address],
+        "events": {"traps": {"listen": TRAPS, "senders": [NETWORK], "communities_file": str(files.communities)}},
         "probes": [{"id": name, "token_sha256": hashlib.sha256(token.encode()).hexdigest()} for name, token in tokens.items()],
     }
 
