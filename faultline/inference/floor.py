@@ -7,8 +7,10 @@ pays for its prior and three nats more with 90 % power, on the packets seen. "No
 from __future__ import annotations
 
 import bisect
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -31,17 +33,19 @@ WAIT_STEP, WAITS = 1.1, 121
 """Waiting times tried, each so much longer than the one before, up to 1e5 windows."""
 MOST_PLACES = 40
 """Told when nothing is reported: a network has too many."""
+MOST_CROSSINGS = 10_000
+"""Rows looked at for that, each of them several times: a few seconds."""
 _MODES = (Mode.LOSS, Mode.DELAY, Mode.CONGESTION, Mode.DOWN, Mode.FAILING, Mode.SLOW, Mode.STALLED, Mode.MTU)
 
 
 def floor_rows(problem: Problem, reported: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
     """Floors in every mode, of the reported places; when nothing is reported, of the first measured ones."""
     single = [h for h in problem.hypotheses if len(h.groups) == 1]
-    places = dict.fromkeys(tuple(problem.components[c].id for c in h.groups[0]) for h in single)
+    crossings: Counter[tuple[Any, ...]] = Counter()
+    for hypothesis in single:
+        crossings[tuple(problem.components[c].id for c in hypothesis.groups[0])] += len(hypothesis.column)
     # Both directions reported as one are two places here.
-    wanted = (
-        {ids for ids in places if any(set(ids) <= set(one) for one in reported)} if reported else set(list(places)[:MOST_PLACES])
-    )
+    wanted = {ids for ids in crossings if any(set(ids) <= set(one) for one in reported)} if reported else _first_places(crossings)
     rows = []
     for mode in _MODES:
         for hypothesis in single:
@@ -50,6 +54,18 @@ def floor_rows(problem: Problem, reported: Sequence[tuple[Any, ...]]) -> list[di
             if row is not None:
                 rows.append({"components": list(ids), "mode": mode.value} | row)
     return rows
+
+
+def _first_places(crossings: Mapping[tuple[Any, ...], int]) -> set[tuple[Any, ...]]:
+    """As many as are worth the time: it costs as the rows that each is crossed in."""
+    found: set[tuple[Any, ...]] = set()
+    spent = 0
+    for ids, rows in itertools.islice(crossings.items(), MOST_PLACES):
+        spent += rows
+        if found and spent > MOST_CROSSINGS:
+            break
+        found.add(ids)
+    return found
 
 
 def _floor(problem: Problem, hypothesis: Hypothesis) -> dict[str, float] | None:

@@ -23,6 +23,8 @@ CROSSINGS_EACH = 40
 """Observations that hypotheses of one component cross, all its modes together, about."""
 SCREEN_FROM = 2000
 """Components from which on those that nothing speaks for are set aside first."""
+MANY_OBSERVATIONS = 20_000
+"""Observations from which on it pays even among few components: clean ones of the same kind and place are added up."""
 
 
 def locate(evidence: Mapping[str, Any], *, lenient: bool = False, healthy_floor: bool = True) -> dict[str, Any]:
@@ -46,8 +48,8 @@ def answer(evidence: Evidence, *, healthy_floor: bool = True) -> dict[str, Any]:
 
 
 def problem_of(evidence: Evidence) -> Problem:
-    """The problem to solve; of a large network only what can matter."""
-    if len(evidence.components) <= SCREEN_FROM:
+    """The problem to solve; of a large network, or of very many observations, only what can matter."""
+    if len(evidence.components) <= SCREEN_FROM and len(evidence.observations) <= MANY_OBSERVATIONS:
         return build(evidence)
     try:
         from faultline.inference.screen import screen  # noqa: PLC0415 - compiled wheels, only where they pay

@@ -5,15 +5,18 @@ from __future__ import annotations
 import copy
 import json
 import math
+import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from faultline.inference import EvidenceError, locate
 from faultline.inference.document import read
+from faultline.inference.locate import MANY_OBSERVATIONS
 from tests.inference.scenes import delay, document, loss
 
 EVERY_KIND: list[dict[str, Any]] = [
@@ -162,3 +165,20 @@ def test_any_document_ends_in_a_verdict_or_a_list_of_mistakes(changes: list[tupl
     json.dumps(answer, allow_nan=False)
     for entry in answer["verdicts"]:
         assert 0.0 <= entry["confidence"] <= 1.0
+
+
+def test_very_many_observations_of_few_components_are_answered_as_few_would_be() -> None:
+    """Thirty thousand rows over ten links: clean ones are added up first, and the one link that loses is named."""
+    rng = np.random.default_rng(7)
+    links = [f"link-{number}>" for number in range(10)]
+    ways = [links[first : first + 3] for first in range(8)]
+    observations = [
+        loss(via, 100, int(rng.binomial(100, 5e-5 + (0.01 if "link-4>" in via else 0.0)))) for via in ways for _ in range(3_750)
+    ]
+    listed = [{"id": link, "kind": "segment", "owner": "access"} for link in links]
+    assert len(observations) > MANY_OBSERVATIONS
+    begin = time.process_time()
+    (entry,) = locate(document(observations, listed))["verdicts"]
+    assert (entry["components"], entry["mode"], entry["blames"]) == (["link-4>"], "loss", True)
+    assert 0.009 < entry["severity"]["value"] < 0.011
+    assert time.process_time() - begin < 30
