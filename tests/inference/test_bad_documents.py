@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from faultline.inference import EvidenceError, locate
@@ -145,7 +145,6 @@ WHOLE = document(EVERY_KIND, expected_faults=1)
 PLACES = [place for place in places(WHOLE) if place]
 
 
-@settings(max_examples=150)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), VALUES), min_size=1, max_size=3), st.booleans())
 def test_any_document_ends_in_a_verdict_or_a_list_of_mistakes(changes: list[tuple[Any, Any]], lenient: bool) -> None:  # noqa: FBT001 - drawn
     """Whatever stands anywhere in it: a verdict of finite numbers, or `EvidenceError`; never another exception."""
