@@ -66,6 +66,8 @@ class CaptureConfig:
         validator=attrs.validators.deep_iterable(attrs.validators.and_(attrs.validators.ge(1), attrs.validators.le(65535))),
     )
     """TCP and UDP ports that are not metered, e.g. the probe's own upload."""
+    applications: Path | None = None
+    """File of rules that name applications before the built-in ones do; none: only those."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -154,7 +156,10 @@ def read_config(path: Path) -> ProbeConfig:
     )
     sessions = [attrs.evolve(session, key_file=_beside(folder, session.key_file)) for session in config.sessions]
     reflector = config.reflector and attrs.evolve(config.reflector, key_file=_beside(folder, config.reflector.key_file))
-    return attrs.evolve(config, collector=collector, state_dir=folder / config.state_dir, sessions=sessions, reflector=reflector)
+    capture = attrs.evolve(config.capture, applications=_beside(folder, config.capture.applications))
+    return attrs.evolve(
+        config, capture=capture, collector=collector, state_dir=folder / config.state_dir, sessions=sessions, reflector=reflector
+    )
 
 
 def _beside(folder: Path, path: Path | None) -> Path | None:

@@ -17,6 +17,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from faultline.runtime import console
+from probe.applications import read_applications
 
 _STREAM = Path("-")
 
@@ -73,6 +74,10 @@ def flows(
         str,
         typer.Option("--key", help="What else tells flows apart: vlan, tunnel, or vlan,tunnel.", show_default=False),
     ] = "",
+    applications: Annotated[
+        Path | None,
+        typer.Option("--applications", help="Rules of your own that name applications; they count before the built-in ones."),
+    ] = None,
 ) -> None:
     """Flow records of captures or of an interface: octets, packets, and for TCP loss by side, round-trip and response times.
 
@@ -93,6 +98,7 @@ def flows(
         "active_timeout_s": active_timeout,
         "tunnels": tunnels.value,
         "key": _key_parts(key),
+        "applications": applications and read_applications(applications, option="--applications"),
     }
     with _opened(output) as sink:
         summary = _of_interface(interface, sink, seconds, options) if interface else _of_files(files, sink, options)

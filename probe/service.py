@@ -21,6 +21,7 @@ from probe.active.active_tests import ActiveTests
 from probe.active.config import SessionConfig, endpoint
 from probe.active.path_watch import PathWatch
 from probe.active.result import SessionInterval
+from probe.applications import read_applications
 from probe.clock_quality import clock_quality
 from probe.config import CaptureConfig, ProbeConfig
 from probe.control.limits import Limits
@@ -206,4 +207,5 @@ def make_meter(capture: CaptureConfig, interval_s: int) -> Meter:
         promiscuous=capture.promiscuous,
         exclude_ports=capture.exclude_ports,
         ring_octets=capture.ring_octets,
+        applications=capture.applications and read_applications(capture.applications, option="probe.capture.applications"),
     )

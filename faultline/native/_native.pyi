@@ -194,8 +194,9 @@ class LiveMeter:
         key_vlan: bool = True,
         key_tunnel: bool = True,
         exclude_ports: Sequence[int] = ...,
+        applications: str | None = None,
     ) -> LiveMeter:
-        """`interfaces`: (interface name, observation point name)."""
+        """`interfaces`: (interface name, observation point name). `applications`: a user's rules, see check_applications."""
 
     def start(self) -> None: ...
     def take(self, timeout_s: float) -> Interval | None:
@@ -207,6 +208,9 @@ class LiveMeter:
     def stop(self) -> None:
         """Ends capture; the interval under way is cut short and can still be taken. Another thread may be waiting in `take`."""
 
+def check_applications(rules: str) -> None:
+    """Check rules that name applications (docs/how-to/name-applications.md): ValueError with the first line that is wrong."""
+
 def meter_files(
     paths: Sequence[str],
     sink: Any,
@@ -217,6 +221,7 @@ def meter_files(
     tunnels: str = "inner",
     key: Sequence[str] = ...,
     max_flows: int = ...,
+    applications: str | None = None,
 ) -> dict[str, Any]:
     """Meter capture files (`-` is standard input) into a writable binary object; returns the summary of the contract.
 
@@ -236,6 +241,7 @@ def meter_interface(
     max_flows: int = ...,
     ring_octets: int = ...,
     promiscuous: bool = True,
+    applications: str | None = None,
 ) -> dict[str, Any]:
     """Meter an interface for `seconds`, or until Ctrl-C, which ends it with every flow written; returns the summary.
 

@@ -21,7 +21,7 @@ mod _native {
     #[pymodule_export]
     use super::export::{ExportDecoder, ExportedFlows};
     #[pymodule_export]
-    use super::meter::{meter_files, meter_interface, Interval, LiveMeter};
+    use super::meter::{check_applications, meter_files, meter_interface, Interval, LiveMeter};
     #[pymodule_export]
     use super::stream::Table;
 

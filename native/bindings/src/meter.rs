@@ -1,8 +1,10 @@
 //! The face of metering: capture files to records, and interfaces to intervals. The GIL is given back around every loop.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use flowmeter::application::Applications;
 use flowmeter::capture::{Capture, CaptureOptions, Whole};
 use flowmeter::key::KeyOptions;
 use flowmeter::live::Quality;
@@ -63,6 +65,24 @@ fn key_of(names: &[String]) -> PyResult<KeyOptions> {
         }
     }
     Ok(key)
+}
+
+/// The names of applications: the built-in rules, and those of a user's file before them.
+fn applications_of(rules: Option<&str>) -> PyResult<Arc<Applications>> {
+    let built_in = Applications::built_in();
+    let all = match rules {
+        Some(rules) => built_in
+            .extended(rules)
+            .map_err(|wrong| PyValueError::new_err(format!("applications: {wrong}")))?,
+        None => built_in,
+    };
+    Ok(Arc::new(all))
+}
+
+/// Check rules that name applications: a `ValueError` names the first line that is wrong.
+#[pyfunction]
+pub fn check_applications(rules: &str) -> PyResult<()> {
+    applications_of(Some(rules)).map(drop)
 }
 
 fn format_named(name: &str) -> PyResult<Format> {
@@ -170,7 +190,7 @@ fn meter<'py>(
 
 /// Meter capture files into a writable binary object.
 #[pyfunction]
-#[pyo3(signature = (paths, sink, *, format="jsonl", idle_timeout_s=30.0, active_timeout_s=60.0, tunnels="inner", key=vec![], max_flows=FLOWS_OF_FILES))]
+#[pyo3(signature = (paths, sink, *, format="jsonl", idle_timeout_s=30.0, active_timeout_s=60.0, tunnels="inner", key=vec![], max_flows=FLOWS_OF_FILES, applications=None))]
 #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // keyword arguments of Python
 pub fn meter_files<'py>(
     py: Python<'py>,
@@ -182,6 +202,7 @@ pub fn meter_files<'py>(
     tunnels: &str,
     key: Vec<String>,
     max_flows: usize,
+    applications: Option<&str>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let options = MeterOptions {
         idle_timeout_ns: nanoseconds("idle_timeout_s", idle_timeout_s)?,
@@ -190,6 +211,7 @@ pub fn meter_files<'py>(
         tunnels: tunnels_named(tunnels)?,
         key: key_of(&key)?,
         exclude_ports: Vec::new(),
+        applications: applications_of(applications)?,
     };
     let format = format_named(format)?;
     let open = move || CaptureFiles::open(&paths).map(|source| Box::new(source) as Box<dyn FrameSource>);
@@ -198,7 +220,7 @@ pub fn meter_files<'py>(
 
 /// Meter an interface into a writable binary object for a while, or until a signal.
 #[pyfunction]
-#[pyo3(signature = (interface, sink, *, seconds=None, format="jsonl", idle_timeout_s=30.0, active_timeout_s=60.0, tunnels="inner", key=vec![], max_flows=FLOWS_LIVE, ring_octets=RING_OCTETS, promiscuous=true))]
+#[pyo3(signature = (interface, sink, *, seconds=None, format="jsonl", idle_timeout_s=30.0, active_timeout_s=60.0, tunnels="inner", key=vec![], max_flows=FLOWS_LIVE, ring_octets=RING_OCTETS, promiscuous=true, applications=None))]
 #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // keyword arguments of Python
 pub fn meter_interface<'py>(
     py: Python<'py>,
@@ -213,6 +235,7 @@ pub fn meter_interface<'py>(
     max_flows: usize,
     ring_octets: usize,
     promiscuous: bool,
+    applications: Option<&str>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let options = MeterOptions {
         idle_timeout_ns: nanoseconds("idle_timeout_s", idle_timeout_s)?,
@@ -221,6 +244,7 @@ pub fn meter_interface<'py>(
         tunnels: tunnels_named(tunnels)?,
         key: key_of(&key)?,
         exclude_ports: Vec::new(),
+        applications: applications_of(applications)?,
     };
     let format = format_named(format)?;
     let until_ns = match seconds {
@@ -266,7 +290,7 @@ pub struct LiveMeter {
 #[pymethods]
 impl LiveMeter {
     #[new]
-    #[pyo3(signature = (interfaces, *, interval_s=10, idle_timeout_s=30, max_flows=FLOWS_LIVE, ring_octets=RING_OCTETS, promiscuous=true, key_vlan=true, key_tunnel=true, exclude_ports=vec![]))]
+    #[pyo3(signature = (interfaces, *, interval_s=10, idle_timeout_s=30, max_flows=FLOWS_LIVE, ring_octets=RING_OCTETS, promiscuous=true, key_vlan=true, key_tunnel=true, exclude_ports=vec![], applications=None))]
     #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)] // keyword arguments of Python
     fn new(
         interfaces: Vec<(String, String)>,
@@ -278,6 +302,7 @@ impl LiveMeter {
         key_vlan: bool,
         key_tunnel: bool,
         exclude_ports: Vec<u16>,
+        applications: Option<&str>,
     ) -> PyResult<Self> {
         if !(1..=86_400).contains(&interval_s) || !(0..=86_400).contains(&idle_timeout_s) {
             return Err(PyValueError::new_err(
@@ -300,6 +325,7 @@ impl LiveMeter {
                     tunnel: key_tunnel,
                 },
                 exclude_ports,
+                applications: applications_of(applications)?,
             },
         };
         let capture = Capture::open(options).map_err(|failure| source_error(&failure))?;

@@ -1,8 +1,10 @@
 //! One biflow in the table, and the record that is cut from it.
 
+use crate::app::Ear;
 use crate::application::Application;
 use crate::key::Key;
 use crate::packet::Encapsulations;
+use crate::tcp::handshake::Report;
 use crate::tcp::Connection;
 
 /// Stands for "no index".
@@ -78,8 +80,8 @@ pub struct Flow {
     pub seen: [bool; 2],
     /// What it carries.
     pub application: Option<Application>,
-    /// Payload has been looked at, by side: the first octets decide.
-    pub looked: [bool; 2],
+    /// What its payload tells.
+    pub ear: Ear,
     /// Index of the TCP connection, `NONE` for other protocols.
     pub connection: u32,
     /// Neighbours in the list of flows that may expire in the same second.
@@ -118,6 +120,8 @@ pub struct Record<'a> {
     pub flow: &'a Flow,
     /// Its TCP connection.
     pub connection: Option<&'a Connection>,
+    /// Name of what it carries.
+    pub application: Option<&'a str>,
     /// Why it was cut.
     pub reason: EndReason,
     /// Start of the measuring interval, when it is an interval record.
@@ -129,6 +133,22 @@ impl Record<'_> {
     #[must_use]
     pub const fn sides(&self) -> [usize; 2] {
         [self.flow.forward, 1 - self.flow.forward]
+    }
+
+    /// Round trips of the handshake of TCP or QUIC, when they are new.
+    #[must_use]
+    pub fn handshake(&self) -> Option<Report> {
+        if let Some(connection) = self.connection {
+            return connection.handshake.report();
+        }
+        let quic = self.flow.ear.talk()?.quic()?;
+        let server_ns = quic.rtt_server_ns?;
+        Some(Report {
+            server_ns: Some(server_ns),
+            client_ns: quic.rtt_client_ns,
+            setup_ns: quic.rtt_client_ns.map(|client_ns| server_ns + client_ns),
+            ambiguous: quic.ambiguous,
+        })
     }
 }
 

@@ -292,6 +292,7 @@ mod tests {
             tunnels: Tunnels::Inner,
             key: KeyOptions::default(),
             exclude_ports: Vec::new(),
+            applications: std::sync::Arc::default(),
         };
         Point::new("p", options, 10 * NS, BASE + 3 * NS)
     }

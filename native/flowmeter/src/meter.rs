@@ -3,7 +3,10 @@
 //! A pure core: time comes with the packets and with `expire`, records go to the sink that each call names. It knows neither files
 //! nor interfaces nor encodings. Each observation point has a meter of its own, so that a flow seen at two is two flows.
 
-use crate::application::Application;
+use std::sync::Arc;
+
+use crate::app::{Ear, Payload, Place};
+use crate::application::{Applications, Subject};
 use crate::copies::Copies;
 use crate::flow::{Counts, EndReason, Flow, Record, RecordSink, NONE};
 use crate::fragments::Fragments;
@@ -30,6 +33,8 @@ pub struct MeterOptions {
     pub key: KeyOptions,
     /// TCP and UDP ports that are not metered.
     pub exclude_ports: Vec<u16>,
+    /// Names of applications.
+    pub applications: Arc<Applications>,
 }
 
 /// What a meter counted since it was made.
@@ -176,11 +181,15 @@ impl Meter {
                 fragmented: packet.fragment.is_some_and(|fragment| fragment.more),
             };
             connection.observe(side, flow.forward, tcp, now_ns, carriage);
-            if tcp.payload_octets > 0 && !flow.looked[side] {
-                flow.looked[side] = true;
-                let found = Application::by_octets(packet.payload(frame));
-                flow.application = found.or(flow.application);
+            if tcp.payload_octets > 0 && !flow.ear.is_deaf() && !duplicate {
+                let place = Place {
+                    seq: tcp.seq.wrapping_add(u32::from(tcp.has(flags::SYN))),
+                    first: connection.first_octet(side),
+                };
+                listen(flow, &self.options.applications, packet, frame, side, Some(place));
             }
+        } else if matches!(packet.transport, Transport::Udp { payload_octets: 1.. }) && !flow.ear.is_deaf() && !duplicate {
+            listen(flow, &self.options.applications, packet, frame, side, None);
         }
     }
 
@@ -273,18 +282,21 @@ impl Meter {
                 .map(|d| d.counts.acked_unseen_octets)
                 .sum::<u64>();
         }
+        flow.ear.settle(until, reason != EndReason::Active);
+        let applications = &self.options.applications;
         if flow.application.is_none() {
-            let [forward, reverse] = [flow.forward, 1 - flow.forward];
-            flow.application = Application::by_port(flow.key.protocol, flow.key.ports[reverse], flow.key.ports[forward]);
+            flow.application = applications.find(&subject(flow));
         }
         sink.record(&Record {
             flow,
             connection: connection.as_deref(),
+            application: flow.application.map(|application| applications.name(application)),
             reason,
             interval_ns,
         });
         self.counts.records += 1;
         flow.cut();
+        flow.ear.cut();
         if let Some(connection) = connection {
             connection.cut(until);
         }
@@ -341,6 +353,51 @@ impl Meter {
     }
 }
 
+/// What payload tells; kept away from the path of the packets that tell nothing.
+#[inline(never)]
+fn listen(flow: &mut Flow, applications: &Applications, packet: &Packet, frame: &Frame<'_>, side: usize, place: Option<Place>) {
+    let client = flow.forward;
+    let length = match &packet.transport {
+        Transport::Tcp(tcp) => tcp.payload_octets,
+        Transport::Udp { payload_octets } => *payload_octets,
+        Transport::Icmp(_) | Transport::Other => return,
+    };
+    let octets = packet.payload(frame);
+    let by_port = match flow.ear.talk() {
+        Some(_) => None,
+        None => applications.protocol_on(flow.key.protocol, [flow.key.ports[1 - client], flow.key.ports[client]]),
+    };
+    let payload = Payload {
+        side,
+        client,
+        now_ns: frame.ts_ns,
+        // Behind the datagram's end there may be padding.
+        octets: &octets[..octets.len().min(length as usize)],
+        length,
+        by_port,
+    };
+    let news = match place {
+        Some(place) => flow.ear.segment(&payload, place),
+        None => flow.ear.datagram(&payload),
+    };
+    if news {
+        flow.application = None;
+    }
+}
+
+/// What the flow shows of its application.
+fn subject(flow: &Flow) -> Subject<'_> {
+    let server = 1 - flow.forward;
+    Subject {
+        protocol: flow.key.protocol,
+        server: flow.key.addresses[server],
+        is_v6: flow.key.is_v6,
+        ports: [flow.key.ports[server], flow.key.ports[flow.forward]],
+        host: flow.ear.talk().and_then(crate::app::Talk::host),
+        told: flow.ear.told(),
+    }
+}
+
 /// Forward is the direction of the SYN without ACK, the reverse of a lone SYN-ACK, else of the first packet.
 fn orient(flow: &mut Flow, side: usize, tcp: &Tcp) {
     if flow.forward_known || !tcp.has(flags::SYN) {
@@ -368,7 +425,7 @@ fn new_flow(hash: u64, key: Key, key_encapsulations: Encapsulations, side: usize
         counts: [Counts::default(); 2],
         seen: [false; 2],
         application: None,
-        looked: [false; 2],
+        ear: Ear::default(),
         connection: NONE,
         neighbours: [NONE; 2],
         due: NONE,

@@ -1,11 +1,12 @@
-//! Comma-separated values (RFC 4180, lines end with LF): one column a field, distributions in one column each part; absent is empty.
+//! Comma-separated values (RFC 4180, lines end with LF): one column a field, distributions and objects in one
+//! column each part; absent is empty.
 //! Lost segments are in one column as `class:sequence:octets:at_ns`, with spaces between them.
 
 use std::io::Write as _;
 use std::net::IpAddr;
 
 use super::fields::{visit, Distributed, Visitor};
-use super::json::put_number;
+use super::json::{put_number, rounded};
 use crate::distribution::Distribution;
 use crate::flow::Record;
 use crate::packet::Encapsulations;
@@ -25,6 +26,7 @@ fn line(record: Option<&Record<'_>>, out: &mut Vec<u8>) {
     let mut cells = Cells {
         out,
         begun: false,
+        group: None,
         names: record.is_none(),
     };
     visit(record, &mut cells);
@@ -34,6 +36,7 @@ fn line(record: Option<&Record<'_>>, out: &mut Vec<u8>) {
 struct Cells<'a> {
     out: &'a mut Vec<u8>,
     begun: bool,
+    group: Option<&'static str>,
     names: bool,
 }
 
@@ -44,6 +47,10 @@ impl Cells<'_> {
             self.out.push(b',');
         }
         if self.names {
+            if let Some(group) = self.group {
+                self.out.extend_from_slice(group.as_bytes());
+                self.out.push(b'_');
+            }
             self.out.extend_from_slice(name.as_bytes());
         }
         !self.names
@@ -112,5 +119,25 @@ impl Visitor for Cells<'_> {
         for (name, part) in names.columns.into_iter().zip(parts).filter(|(name, _)| !name.is_empty()) {
             self.number(name, part);
         }
+    }
+
+    fn text(&mut self, name: &'static str, value: Option<&str>) {
+        if let (true, Some(value)) = (self.cell(name), value) {
+            // A name with a comma would be two cells; quotes it has none (`app::octets::printable`).
+            let quote = if value.contains(',') { "\"" } else { "" };
+            let _ = write!(self.out, "{quote}{value}{quote}");
+        }
+    }
+
+    fn real(&mut self, name: &'static str, value: Option<f64>) {
+        self.show(name, value.map(rounded));
+    }
+
+    fn enter(&mut self, name: &'static str, _present: bool) {
+        self.group = Some(name);
+    }
+
+    fn leave(&mut self) {
+        self.group = None;
     }
 }

@@ -2,6 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::app::exchange::Exchange;
+use crate::app::hello::{version_name, ClientHello};
+use crate::app::Talk;
 use crate::distribution::Distribution;
 use crate::flow::{self, Record};
 use crate::packet::{Address, Encapsulations};
@@ -24,6 +27,14 @@ pub trait Visitor {
     fn losses(&mut self, name: &'static str, value: Option<&Losses>);
     /// A distribution; `with_min` when its smallest value is told.
     fn distribution(&mut self, names: &Distributed, value: Option<&Distribution>);
+    /// A text that strangers chose.
+    fn text(&mut self, name: &'static str, value: Option<&str>);
+    /// A fraction, told to six decimals.
+    fn real(&mut self, name: &'static str, value: Option<f64>);
+    /// What follows belongs together, up to `leave`; not `present`, all of it is absent.
+    fn enter(&mut self, name: &'static str, present: bool);
+    /// The end of what belongs together.
+    fn leave(&mut self);
 }
 
 /// Names of a distribution: as one object, and as columns.
@@ -136,20 +147,119 @@ pub fn visit(record: Option<&Record<'_>>, visitor: &mut impl Visitor) {
         visitor.losses(name, losses);
         visitor.number(left_out, losses.map(|losses| losses.left_out() as i64));
     }
-    let handshake = connection.and_then(|connection| connection.handshake.report());
-    let ns = |value: Option<u64>| value.map(|ns| ns as i64);
+    visit_handshake(record, visitor);
+    visitor.word("application", record.and_then(|record| record.application));
+    let talk = flow.and_then(|flow| flow.ear.talk());
+    let dialogue = connection.map(|connection| &connection.dialogue);
+    let exchange = talk.and_then(Talk::requests);
+    let some = |times: &&Distribution| times.n() > 0;
+    // Where TCP does not measure it, the protocol does.
+    let responses = dialogue.map(|dialogue| &dialogue.responses);
+    let responses = responses.or_else(|| exchange.map(|exchange| &exchange.responses));
+    visitor.distribution(&RESPONSE, responses.filter(some));
+    visitor.distribution(&TRANSFER, dialogue.map(|dialogue| &dialogue.transfers).filter(some));
+    visit_talk(talk, sides, visitor);
+}
+
+fn ns(value: Option<u64>) -> Option<i64> {
+    value.map(|ns| ns as i64)
+}
+
+fn visit_handshake(record: Option<&Record<'_>>, visitor: &mut impl Visitor) {
+    let handshake = record.and_then(Record::handshake);
     visitor.number("rtt_server_ns", ns(handshake.and_then(|report| report.server_ns)));
     visitor.number("rtt_client_ns", ns(handshake.and_then(|report| report.client_ns)));
     visitor.number("connection_setup_ns", ns(handshake.and_then(|report| report.setup_ns)));
     visitor.truth("handshake_ambiguous", handshake.map(|report| report.ambiguous));
+    let connection = record.and_then(|record| record.connection);
     visitor.number("syn_unanswered", connection.map(|of| of.handshake.unanswered as i64));
     visitor.number("syn_refused", connection.map(|of| of.handshake.refused as i64));
-    let application = flow.and_then(|flow| flow.application);
-    visitor.word("application", application.map(crate::application::Application::name));
-    let dialogue = connection.map(|connection| &connection.dialogue);
-    let some = |times: &&Distribution| times.n() > 0;
-    visitor.distribution(&RESPONSE, dialogue.map(|dialogue| &dialogue.responses).filter(some));
-    visitor.distribution(&TRANSFER, dialogue.map(|dialogue| &dialogue.transfers).filter(some));
+}
+
+/// What payload told.
+fn visit_talk(talk: Option<&Talk>, sides: [usize; 2], visitor: &mut impl Visitor) {
+    let exchange = talk.and_then(Talk::requests);
+    let count = |value: fn(&Exchange) -> u64| exchange.map(|exchange| value(exchange) as i64);
+    visitor.number("application_requests", count(|exchange| exchange.requests));
+    visitor.number("application_unanswered", count(|exchange| exchange.unanswered));
+    visitor.number("application_errors", count(|exchange| exchange.errors));
+    visitor.number("first_response_ns", ns(talk.and_then(Talk::first_response_ns)));
+    let dns = talk.and_then(Talk::dns);
+    visitor.enter("dns", dns.is_some());
+    visitor.text("query_name", dns.map(|dns| dns.name.as_str()));
+    visitor.number("query_type", dns.map(|dns| i64::from(dns.kind)));
+    visitor.number("rcode", dns.and_then(|dns| dns.rcode).map(i64::from));
+    visitor.number("latency_ns", ns(dns.and_then(|dns| dns.latency_ns)));
+    visitor.leave();
+    let tls = talk.map(Handshaken::of).unwrap_or_default();
+    visitor.enter("tls", tls.is_some());
+    visitor.text("sni", tls.hello.and_then(|hello| hello.sni.as_deref()));
+    visitor.word("version", tls.version);
+    visitor.word("ja3", tls.hello.map(|hello| hello.ja3.as_str()));
+    visitor.text("ja4", tls.hello.map(|hello| hello.ja4.as_str()));
+    visitor.number("handshake_ns", ns(tls.handshake_ns));
+    visitor.leave();
+    let http = talk.and_then(Talk::http);
+    visitor.enter("http", http.is_some());
+    visitor.text("host", http.and_then(|http| http.host.as_deref()));
+    visitor.word("method", http.map(|http| http.method));
+    visitor.number("status", http.and_then(|http| http.status).map(i64::from));
+    visitor.number("latency_ns", ns(http.and_then(|http| http.latency_ns)));
+    visitor.leave();
+    let sip = talk.and_then(Talk::sip);
+    visitor.enter("sip", sip.is_some());
+    visitor.word("method", sip.map(|sip| sip.method));
+    visitor.number("status", sip.and_then(|sip| sip.status).map(i64::from));
+    visitor.number("latency_ns", ns(sip.and_then(|sip| sip.latency_ns)));
+    visitor.leave();
+    for (name, side) in ["rtp", "reverse_rtp"].into_iter().zip(sides) {
+        let rtp = talk.and_then(|talk| talk.rtp(side));
+        visitor.enter(name, rtp.is_some());
+        visitor.number("packets", rtp.map(|rtp| rtp.packets as i64));
+        visitor.number("lost", rtp.map(|rtp| rtp.lost as i64));
+        visitor.real("loss_ratio", rtp.map(|rtp| rtp.loss_ratio()));
+        visitor.number("jitter_ns", ns(rtp.and_then(|rtp| rtp.jitter_ns)));
+        visitor.real("mos", rtp.and_then(|rtp| rtp.mos));
+        visitor.leave();
+    }
+}
+
+/// What a record says of a TLS handshake, whatever carried it.
+#[derive(Clone, Copy, Default)]
+pub struct Handshaken<'a> {
+    /// What the client said.
+    pub hello: Option<&'a ClientHello>,
+    /// Version of the connection.
+    pub version: Option<&'static str>,
+    /// How long it took.
+    pub handshake_ns: Option<u64>,
+}
+
+impl<'a> Handshaken<'a> {
+    /// Of a conversation.
+    #[must_use]
+    pub fn of(talk: &'a Talk) -> Self {
+        if let Some(tls) = talk.tls() {
+            return Self {
+                hello: tls.hello.as_ref(),
+                version: tls.version.and_then(version_name),
+                handshake_ns: tls.handshake_ns,
+            };
+        }
+        let Some(quic) = talk.quic() else {
+            return Self::default();
+        };
+        Self {
+            hello: quic.hello.as_ref(),
+            // QUIC has no other.
+            version: Some("TLSv1.3"),
+            handshake_ns: quic.handshake_ns,
+        }
+    }
+
+    const fn is_some(&self) -> bool {
+        self.hello.is_some() || self.version.is_some() || self.handshake_ns.is_some()
+    }
 }
 
 fn twins<T>(table: &[Twin<T>], directions: [Option<&T>; 2], visitor: &mut impl Visitor) {

@@ -8,7 +8,8 @@ use ipfix::table::flow as column;
 use ipfix::time::to_ntp;
 use ipfix::Record as Kind;
 
-use super::fields::ip;
+use super::fields::{ip, Handshaken};
+use crate::app::Talk;
 use crate::flow::{Record, RecordSink};
 use crate::tcp::losses::Losses;
 use crate::tcp::Connection;
@@ -113,8 +114,16 @@ impl Messages {
             encoder.set_u64(column::FRAME_OCTETS + twin, counts.frame_octets);
             encoder.set_u64(column::DUPLICATES + twin, counts.duplicates);
         }
-        if let Some(application) = flow.application {
-            encoder.set_octets(column::APPLICATION, application.name().as_bytes());
+        if let Some(application) = record.application {
+            encoder.set_octets(column::APPLICATION, application.as_bytes());
+        }
+        write_handshake(encoder, record);
+        if let Some(talk) = flow.ear.talk() {
+            write_talk(encoder, talk, sides);
+            if let (None, Some(exchange)) = (record.connection, talk.requests()) {
+                let responses = exchange.responses.histogram();
+                set_histogram(encoder, &mut self.octets, column::APPLICATION_RESPONSE, responses);
+            }
         }
         if let Some(connection) = record.connection {
             write_connection(encoder, &mut self.octets, connection, sides);
@@ -164,18 +173,6 @@ fn write_connection(encoder: &mut Encoder, octets: &mut Vec<u8>, connection: &Co
     }
     encoder.set_u64(column::SYN_UNANSWERED, connection.handshake.unanswered);
     encoder.set_u64(column::SYN_REFUSED, connection.handshake.refused);
-    if let Some(report) = connection.handshake.report() {
-        for (number, value) in [
-            (column::RTT_SERVER_NS, report.server_ns),
-            (column::RTT_CLIENT_NS, report.client_ns),
-            (column::CONNECTION_SETUP_NS, report.setup_ns),
-        ] {
-            if let Some(value) = value {
-                encoder.set_u64(number, value);
-            }
-        }
-        encoder.set_bool(column::HANDSHAKE_AMBIGUOUS, report.ambiguous);
-    }
     let dialogue = &connection.dialogue;
     set_histogram(encoder, octets, column::APPLICATION_RESPONSE, dialogue.responses.histogram());
     set_histogram(encoder, octets, column::DATA_TRANSFER, dialogue.transfers.histogram());
@@ -196,6 +193,70 @@ fn set_losses(encoder: &mut Encoder, octets: &mut Vec<u8>, twin: usize, losses: 
     }
     encoder.set_list(column::LOSS_EVENTS + twin, octets);
     encoder.set_u64(column::LOSS_EVENTS_LEFT_OUT + twin, losses.left_out());
+}
+
+fn write_handshake(encoder: &mut Encoder, record: &Record<'_>) {
+    let Some(report) = record.handshake() else { return };
+    set_some(encoder, column::RTT_SERVER_NS, report.server_ns);
+    set_some(encoder, column::RTT_CLIENT_NS, report.client_ns);
+    set_some(encoder, column::CONNECTION_SETUP_NS, report.setup_ns);
+    encoder.set_bool(column::HANDSHAKE_AMBIGUOUS, report.ambiguous);
+}
+
+/// What payload told.
+fn write_talk(encoder: &mut Encoder, talk: &Talk, sides: [usize; 2]) {
+    if let Some(exchange) = talk.requests() {
+        encoder.set_u64(column::APPLICATION_REQUESTS, exchange.requests);
+        encoder.set_u64(column::APPLICATION_UNANSWERED, exchange.unanswered);
+        encoder.set_u64(column::APPLICATION_ERRORS, exchange.errors);
+    }
+    set_some(encoder, column::FIRST_RESPONSE_NS, talk.first_response_ns());
+    if let Some(dns) = talk.dns() {
+        encoder.set_octets(column::DNS_QUERY_NAME, dns.name.as_bytes());
+        encoder.set_u64(column::DNS_QUERY_TYPE, u64::from(dns.kind));
+        set_some(encoder, column::DNS_RCODE, dns.rcode.map(u64::from));
+        set_some(encoder, column::DNS_LATENCY_NS, dns.latency_ns);
+    }
+    let tls = Handshaken::of(talk);
+    if let Some(hello) = tls.hello {
+        if let Some(sni) = &hello.sni {
+            encoder.set_octets(column::TLS_SNI, sni.as_bytes());
+        }
+        encoder.set_octets(column::TLS_JA3, hello.ja3.as_bytes());
+        encoder.set_octets(column::TLS_JA4, hello.ja4.as_bytes());
+    }
+    if let Some(version) = tls.version {
+        encoder.set_octets(column::TLS_VERSION, version.as_bytes());
+    }
+    set_some(encoder, column::TLS_HANDSHAKE_NS, tls.handshake_ns);
+    if let Some(http) = talk.http() {
+        if let Some(host) = &http.host {
+            encoder.set_octets(column::HTTP_HOST, host.as_bytes());
+        }
+        encoder.set_octets(column::HTTP_METHOD, http.method.as_bytes());
+        set_some(encoder, column::HTTP_STATUS, http.status.map(u64::from));
+        set_some(encoder, column::HTTP_LATENCY_NS, http.latency_ns);
+    }
+    if let Some(sip) = talk.sip() {
+        encoder.set_octets(column::SIP_METHOD, sip.method.as_bytes());
+        set_some(encoder, column::SIP_STATUS, sip.status.map(u64::from));
+        set_some(encoder, column::SIP_LATENCY_NS, sip.latency_ns);
+    }
+    for (twin, side) in sides.into_iter().enumerate() {
+        let Some(rtp) = talk.rtp(side) else { continue };
+        encoder.set_u64(column::RTP_PACKETS + twin, rtp.packets);
+        encoder.set_u64(column::RTP_LOST + twin, rtp.lost);
+        set_some(encoder, column::RTP_JITTER_NS + twin, rtp.jitter_ns);
+        if let Some(mos) = rtp.mos {
+            encoder.set_f64(column::RTP_MOS + twin, mos);
+        }
+    }
+}
+
+fn set_some(encoder: &mut Encoder, number: usize, value: Option<u64>) {
+    if let Some(value) = value {
+        encoder.set_u64(number, value);
+    }
 }
 
 fn set_histogram(encoder: &mut Encoder, octets: &mut Vec<u8>, number: usize, histogram: &Histogram) {

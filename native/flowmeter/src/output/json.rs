@@ -12,7 +12,11 @@ use crate::tcp::losses::Losses;
 /// Append a record and its line end.
 pub fn write(record: &Record<'_>, out: &mut Vec<u8>) {
     out.push(b'{');
-    let mut object = Object { out, begun: false };
+    let mut object = Object {
+        out,
+        begun: false,
+        within: None,
+    };
     visit(Some(record), &mut object);
     out.extend_from_slice(b"}\n");
 }
@@ -20,6 +24,8 @@ pub fn write(record: &Record<'_>, out: &mut Vec<u8>) {
 struct Object<'a> {
     out: &'a mut Vec<u8>,
     begun: bool,
+    /// An object within this one, and whether it is there.
+    within: Option<bool>,
 }
 
 impl Object<'_> {
@@ -124,4 +130,48 @@ impl Visitor for Object<'_> {
         let (p50, p95) = (value.quantile(0.5), value.quantile(0.95));
         self.value(format_args!(",\"p50\":{p50},\"p95\":{p95},\"max\":{}}}", value.max()));
     }
+
+    fn text(&mut self, name: &'static str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.key(name);
+            self.out.push(b'"');
+            for octet in value.bytes() {
+                match octet {
+                    b'"' | b'\\' => self.out.extend_from_slice(&[b'\\', octet]),
+                    // Names are printable ASCII; this keeps the line whole should one not be.
+                    0..=0x1f | 0x7f.. => self.value(format_args!("\\u{:04x}", octet)),
+                    _ => self.out.push(octet),
+                }
+            }
+            self.out.push(b'"');
+        }
+    }
+
+    fn real(&mut self, name: &'static str, value: Option<f64>) {
+        if let Some(value) = value {
+            self.key(name);
+            self.value(format_args!("{}", rounded(value)));
+        }
+    }
+
+    fn enter(&mut self, name: &'static str, present: bool) {
+        self.within = Some(present);
+        if present {
+            self.key(name);
+            self.out.push(b'{');
+            self.begun = false;
+        }
+    }
+
+    fn leave(&mut self) {
+        if self.within.take() == Some(true) {
+            self.out.push(b'}');
+            self.begun = true;
+        }
+    }
+}
+
+/// To six decimals.
+pub(super) fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }

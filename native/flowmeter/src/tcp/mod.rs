@@ -54,6 +54,12 @@ impl Connection {
         self.closing && self.is_other(side, tcp)
     }
 
+    /// Sequence number of the first octet of a side's data, when its SYN was seen.
+    #[must_use]
+    pub fn first_octet(&self, side: usize) -> Option<u32> {
+        self.first_sequence[side].map(|syn| syn.wrapping_add(1))
+    }
+
     fn is_other(&self, side: usize, tcp: &Tcp) -> bool {
         tcp.flags & (flags::SYN | flags::ACK) == flags::SYN && self.first_sequence[side] != Some(tcp.seq)
     }
