@@ -1,4 +1,7 @@
-"""The user's own names of applications: a file in, its checked rules out. What rules mean is the business of `native/flowmeter`."""
+"""The user's own names of applications: a file in, its checked rules out.
+
+What rules mean is the business of `native/flowmeter`.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,7 @@ def read_applications(path: Path, *, option: str) -> str:
 
     try:
         with path.open("rb") as file:
-            octets = file.read(_MAX_OCTETS + 1)
-        if len(octets) > _MAX_OCTETS:
-            raise ValueError(f"larger than {_MAX_OCTETS >> 20} MiB")
-        rules = octets.decode("utf-8")
+            rules = _within_bounds(file.read(_MAX_OCTETS + 1)).decode("utf-8")
         check_applications(rules)
     except OSError as error:
         raise CommandError(
@@ -35,3 +35,9 @@ def read_applications(path: Path, *, option: str) -> str:
             code=BAD_USAGE,
         ) from None
     return rules
+
+
+def _within_bounds(octets: bytes) -> bytes:
+    if len(octets) > _MAX_OCTETS:
+        raise ValueError(f"larger than {_MAX_OCTETS >> 20} MiB")
+    return octets

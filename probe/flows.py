@@ -98,7 +98,7 @@ def flows(
         "active_timeout_s": active_timeout,
         "tunnels": tunnels.value,
         "key": _key_parts(key),
-        "applications": applications and read_applications(applications, option="--applications"),
+        "applications": read_applications(applications, option="--applications") if applications else None,
     }
     with _opened(output) as sink:
         summary = _of_interface(interface, sink, seconds, options) if interface else _of_files(files, sink, options)

@@ -199,6 +199,7 @@ def make_meter(capture: CaptureConfig, interval_s: int) -> Meter:
     """A live meter of the configured interfaces; opens the capture sockets."""
     from faultline.native._native import LiveMeter  # noqa: PLC0415 - a probe that does not capture does without it
 
+    rules = capture.applications
     return LiveMeter(
         [(interface.name, interface.observation_point or interface.name) for interface in capture.interfaces],
         interval_s=interval_s,
@@ -207,5 +208,5 @@ def make_meter(capture: CaptureConfig, interval_s: int) -> Meter:
         promiscuous=capture.promiscuous,
         exclude_ports=capture.exclude_ports,
         ring_octets=capture.ring_octets,
-        applications=capture.applications and read_applications(capture.applications, option="probe.capture.applications"),
+        applications=read_applications(rules, option="probe.capture.applications") if rules else None,
     )

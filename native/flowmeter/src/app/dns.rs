@@ -95,7 +95,7 @@ impl Dialogue {
             }
         };
         while let Some(whole) = self.framing[side].take(&mut rest) {
-            if let Some(message) = whole {
+            if let Some(message) = read(&whole) {
                 self.message(message, now_ns, false, exchange);
             }
         }
@@ -157,8 +157,8 @@ impl Dialogue {
 }
 
 impl Framing {
-    /// The next whole message (none inside when it cannot be read); none at the end of the octets.
-    fn take(&mut self, rest: &mut &[u8]) -> Option<Option<Message>> {
+    /// What was kept of the next whole message, nothing of one with parts missing; none at the end of the octets.
+    fn take(&mut self, rest: &mut &[u8]) -> Option<Vec<u8>> {
         while self.have < 2 {
             let (&octet, tail) = rest.split_first()?;
             *rest = tail;
@@ -178,7 +178,8 @@ impl Framing {
         }
         self.have = 0;
         let lost = std::mem::take(&mut self.lost);
-        Some(if lost { None } else { read(&self.kept) })
+        let kept = std::mem::take(&mut self.kept);
+        Some(if lost { Vec::new() } else { kept })
     }
 
     /// Octets are missing: within a message only that message is lost, beyond it so is the framing.
@@ -205,12 +206,13 @@ fn read(octets: &[u8]) -> Option<Message> {
     let (answers, authorities) = (rest.u16()?, rest.u16()?);
     rest.u16()?;
     let is_response = flags & 0x8000 != 0;
+    let opcode = flags >> 11 & 15;
     // Standard, inverse, status, notify, update, stateful; the others do not exist.
-    if (flags >> 11 & 15) > 6 || questions > 1 || (questions == 0 && !is_response) {
+    if opcode > 6 || questions > 1 || (questions == 0 && !is_response) {
         return None;
     }
     // A question has no answers (a notification or an update may have).
-    if !is_response && flags >> 11 & 15 == 0 && (answers > 0 || authorities > 0) {
+    if !is_response && opcode == 0 && (answers > 0 || authorities > 0) {
         return None;
     }
     let (mut name, mut kind) = (String::new(), 0);

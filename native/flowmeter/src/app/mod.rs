@@ -138,25 +138,13 @@ pub struct Place {
 }
 
 /// What a flow's payload has told.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Ear {
     deaf: bool,
     looked: [bool; 2],
     looks: u8,
     told: Option<Protocol>,
     talk: Option<Box<Talk>>,
-}
-
-impl Default for Ear {
-    fn default() -> Self {
-        Self {
-            deaf: false,
-            looked: [false; 2],
-            looks: 0,
-            told: None,
-            talk: None,
-        }
-    }
 }
 
 /// The conversation that was recognised.

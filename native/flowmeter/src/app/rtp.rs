@@ -110,7 +110,7 @@ impl Direction {
         if ahead == 0 {
             return true;
         }
-        if ahead >= MAX_DROPOUT && ahead <= u16::MAX - MAX_DISORDER {
+        if (MAX_DROPOUT..=u16::MAX - MAX_DISORDER).contains(&ahead) {
             self.begin(header, now_ns);
             return true;
         }

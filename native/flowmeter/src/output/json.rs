@@ -139,7 +139,7 @@ impl Visitor for Object<'_> {
                 match octet {
                     b'"' | b'\\' => self.out.extend_from_slice(&[b'\\', octet]),
                     // Names are printable ASCII; this keeps the line whole should one not be.
-                    0..=0x1f | 0x7f.. => self.value(format_args!("\\u{:04x}", octet)),
+                    0..=0x1f | 0x7f.. => self.value(format_args!("\\u{octet:04x}")),
                     _ => self.out.push(octet),
                 }
             }
