@@ -22,6 +22,7 @@ ROUTERS = tuple(
 )
 MANAGEMENT = {router: f"127.0.1.{number}" for number, router in enumerate(ROUTERS, 1)}
 """Router → the address its traps come from."""
+_LINK_DOWN, _IF_INDEX = "1.3.6.1.6.3.1.1.5.3", "1.3.6.1.2.1.2.2.1.1"
 FIRST_INDEX = 1
 """ifIndex of a router's first port."""
 
@@ -38,3 +39,10 @@ def ports() -> list[dict[str, Any]]:
         for router, components in beside.items()
         for index, component in enumerate(components, FIRST_INDEX)
     ]
+
+
+def link_down(router: str, component: str, *, to: str = TRAPS) -> list[str]:
+    """The command by which a router says that its port to a component is down."""
+    index = next(str(port["index"]) for port in ports() if (port["device"], port["component"]) == (router, component))
+    sender = ["snmptrap", "-v", "2c", "-c", COMMUNITY, f"--clientaddr={MANAGEMENT[router]}", to]
+    return [*sender, "", _LINK_DOWN, f"{_IF_INDEX}.{index}", "i", index]

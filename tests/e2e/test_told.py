@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from appliance.demo.equipment import COMMUNITY, MANAGEMENT, TRAPS, ports
+from appliance.demo.equipment import link_down
 from appliance.demo.faults import Fault, Kind, Way
 from appliance.demo.namespaces.plan import OPERATIONS
 from appliance.demo.namespaces.world import Namespaces
@@ -18,8 +17,6 @@ from appliance.demo.probing import Probes
 from tests.e2e.accounts import final_after, wait_until
 
 pytestmark = [pytest.mark.net, pytest.mark.e2e, pytest.mark.timeout(300)]
-
-LINK_DOWN, IF_INDEX = "1.3.6.1.6.3.1.1.5.3", "1.3.6.1.2.1.2.2.1.1"
 
 
 @pytest.mark.skipif(shutil.which("snmptrap") is None, reason="needs snmptrap (packaging/setup.sh test installs it when root)")
@@ -34,10 +31,7 @@ def test_a_routers_trap_changes_the_verdict_from_a_class_to_one_segment(monkeypa
         wait_until(world, final_after(world, world.now_ns(), windows=3), seconds=120)
         world.inject(fault)
         wait_until(world, lambda: "loop-3" in _places(world) and len(_places(world)) > 1, seconds=90)
-        index = next(port["index"] for port in ports() if (port["device"], port["component"]) == ("ce-3", "loop-3"))
-        where = ["-v", "2c", "-c", COMMUNITY, f"--clientaddr={MANAGEMENT['ce-3']}", TRAPS]
-        what = ["", LINK_DOWN, f"{IF_INDEX}.{index}", "i", str(index)]
-        subprocess.run(world.ground.spaces.inside(OPERATIONS, ["snmptrap", *where, *what]), check=True, timeout=30)
+        world.ground.spaces.run(OPERATIONS, link_down("ce-3", "loop-3"))
         wait_until(world, lambda: _places(world) == {"loop-3"}, seconds=90)
         (incident,) = _incidents(world)
         assert (incident["verdict"]["owner"], incident["verdict"]["mode"]) == ("access", "down")

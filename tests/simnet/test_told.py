@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from analyzer.incidents import IncidentEvent
-from appliance.demo.equipment import COMMUNITY, MANAGEMENT, NETWORK, ports
+from appliance.demo.equipment import COMMUNITY, NETWORK, link_down
 from appliance.demo.inventory_file import inventory_document
 from appliance.demo.probing import Probes
 from appliance.simnet.run import BEGIN_NS, Scenario, SimulatedRun
@@ -31,10 +31,6 @@ from faultline.store.device_events import DeviceEventBook
 from tests.analyzer.notify.conftest import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
-
-LINK_DOWN, IF_INDEX = "1.3.6.1.6.3.1.1.5.3", "1.3.6.1.2.1.2.2.1.1"
-WAN = {port["device"]: port["index"] for port in ports() if port["component"].startswith("loop-")}
-"""Router → ifIndex of its port to the access loop."""
 
 
 def known(*planned: PlannedWork) -> Inventory:
@@ -86,9 +82,8 @@ def tell(tmp_path: Path) -> Iterator[Tell]:
         started.append(service)
         receiver = service.receivers["traps"]
         assert isinstance(receiver, UdpReceiver)
-        where = ["-v", "2c", "-c", COMMUNITY, f"--clientaddr={MANAGEMENT[device]}", f"127.0.0.1:{receiver.address.port}"]
-        what = ["", LINK_DOWN, f"{IF_INDEX}.{WAN[device]}", "i", str(WAN[device])]
-        subprocess.run(["snmptrap", *where, *what], check=True, timeout=30)
+        loop = device.replace("ce", "loop")
+        subprocess.run(link_down(device, loop, to=f"127.0.0.1:{receiver.address.port}"), check=True, timeout=30)
         wait_until(lambda: [state.event.sender for state in book.states(raised=True)] == [device])
 
     yield make

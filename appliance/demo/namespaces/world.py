@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from appliance.demo import remains
+from appliance.demo.equipment import link_down
 from appliance.demo.faults import Fault
 from appliance.demo.kinds import Kind
 from appliance.demo.namespaces import crossings, plan
@@ -190,11 +191,13 @@ class Namespaces:
         """Page, folder, and a shell inside."""
         files = self.files
         user = " -U --preserve-credentials" if os.geteuid() != 0 else ""
+        trap = shlex.join(link_down("ce-3", "loop-3"))
         shell = shlex.quote(os.environ.get("SHELL", "sh"))
         return {
             "status page": f"http://{files.listen}/",
             "configuration, logs, stores": str(files.folder),
             "a shell on a CE router": f"nsenter -t {self._ground.spaces.pids['ce-1']}{user} -n {shell}",
+            "a trap of a CE router": f"nsenter -t {self._ground.spaces.pids[plan.OPERATIONS]}{user} -n {trap}",
         }
 
     # ---- the end ---------------------------------------------------------------------------------------------------

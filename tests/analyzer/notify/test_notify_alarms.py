@@ -13,6 +13,7 @@ from analyzer.notify.alarms import SHORT_LIMIT, Alarm, alarm, alarm_document, al
 from analyzer.notify.syslog import SyslogFormat, counted, syslog_message
 from faultline.records.incident import EventKind, Incident, IncidentId, IncidentState, Revision
 from faultline.records.terms import SECOND_NS, LineCode, Mode, Owner, TenantId
+from faultline.reports.history import OUTLIVED
 from faultline.reports.material import LineCard
 from faultline.reports.sentences import Speaker
 from faultline.reports.words import Language
@@ -155,3 +156,12 @@ def test_no_message_is_longer_than_allowed_or_broken(value: str, words: str, lim
 def test_octet_counting_frames_by_length() -> None:
     """A newline inside the text stays inside the message."""
     assert counted(b"a\nb") == b"3 a\nb"
+
+
+def test_an_overrun_says_that_it_is_one() -> None:
+    """Whoever is called knows that work was going on there; what follows is told as of any fault."""
+    said = attrs.evolve(make_incident().revisions[0], reason=OUTLIVED)
+    assert "; planned work overruns: its window is over, the fault is not; Since" in make_alarm(revisions=(said,)).text
+    assert "计划作业超时" in make_alarm(language=Language.ZH, revisions=(said,)).text
+    assert "overruns" not in make_alarm().text
+    assert "overruns" not in make_alarm(EventKind.CLEAR, revisions=(said,), ended_ns=BEGIN_NS).text
