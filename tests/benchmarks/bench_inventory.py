@@ -1,15 +1,16 @@
 """What a city's 16,000 lines cost: import of a list, check, coverage, impact, an extract. Each command is a process of its own.
 
-    python tests/benchmarks/bench_inventory.py [LINES] [list] [network]
+    python tests/benchmarks/bench_inventory.py [LINES] [mistakes] [list] [network]
 
-Prints seconds of CPU (user and system) and the largest memory of each. Two inventories: the list as it is imported (each line has
-the segments of its type), and a network in which every line crosses one of a hundred provider edges and a common core, with a
-probe and two sessions a line.
+Prints seconds of CPU (user and system) and the largest memory of each. Three tables: a list of which one row in twenty has one of
+twelve kinds of mistakes, imported and corrected by what the messages name until it is right, and checked; the list as it is (each
+line has the segments of its type); and a network in which every line crosses one of a hundred provider edges and a common core,
+with a probe and two sessions a line.
 """
 
 from __future__ import annotations
 
-import csv
+import json
 import os
 import subprocess
 import sys
@@ -17,32 +18,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import attrs
+from mistaken_list import CUSTOMERS, MISTAKES, correct, mistaken, prefixes, true_rows, write
+
 from analyzer.planning.lists import plain
 from faultline.inventory import FORMAT
 
 LINES = 16_000
 EDGES = 100
-CUSTOMERS = 200
-TITLES = ("电路编号", "客户名称", "等级", "业务类型", "带宽", "A端", "A端网段", "Z端", "Z端网段", "时区")
-TYPES = ("MPLS VPN", "互联网专线", "sdh", "视频监控")
-
-
-def prefixes(number: int) -> tuple[str, str]:
-    """Two networks that no other line joins."""
-    return f"10.{number >> 8 & 255}.{number & 255}.0/24", f"172.{16 + (number >> 12)}.{number >> 4 & 255}.{(number & 15) * 16}/28"
-
-
-def write_list(path: Path, lines: int) -> None:
-    """The list as an office keeps it, in GBK."""
-    with path.open("w", encoding="gbk", newline="") as file:
-        out = csv.writer(file)
-        out.writerow(TITLES)
-        for number in range(lines):
-            a_prefix, z_prefix = prefixes(number)
-            grade, rate = ("AAA", "AA", "A", "普通")[number % 4], (2, 10, 100, 1000)[number % 4]
-            ends = (f"City{number % 90}", a_prefix, f"City{(number + 1) % 90}", z_prefix)
-            kind = TYPES[number % 4]
-            out.writerow((f"CN-{number:05d}", f"Customer {number % CUSTOMERS}", grade, kind, f"{rate}M", *ends, "Asia/Shanghai"))
+EVERY = 20
+"""One row in twenty: 5 %."""
+MOST_ROUNDS = 5
 
 
 def network(lines: int) -> dict[str, Any]:
@@ -89,23 +75,66 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def measured(what: str, *words: str) -> None:
-    """Run a command of `faultline` and print what it took."""
-    process = subprocess.Popen([sys.executable, "-m", "appliance.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+@attrs.frozen
+class Ran:
+    """What a command took, and what it said."""
+
+    seconds: float
+    memory_mib: float
+    status: int
+    said: str
+
+
+def run(*words: str) -> Ran:
+    """Run a command of `faultline`."""
+    process = subprocess.Popen([sys.executable, "-m", "appliance.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
     said = process.stdout.read().decode()
     _, status, used = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{what}: {said[-2000:]}")
-    last = said.strip().splitlines()[-1]
-    memory = used.ru_maxrss / 1024
-    say(f"{what:34} {used.ru_utime + used.ru_stime:7.1f} s  {memory:6.0f} MiB   {last[:90]}")
+    return Ran(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, os.waitstatus_to_exitcode(status), said)
+
+
+def show(what: str, ran: Ran, last: str) -> None:
+    """A row of the table."""
+    say(f"{what:34} {ran.seconds:7.1f} s  {ran.memory_mib:6.0f} MiB   {last[:90]}")
+
+
+def measured(what: str, *words: str) -> Ran:
+    """Run a command that must succeed, and print what it took."""
+    ran = run(*words)
+    if ran.status:
+        raise SystemExit(f"{what}: exit {ran.status}: {ran.said[-2000:]}")
+    show(what, ran, ran.said.strip().splitlines()[-1])
+    return ran
+
+
+def bench_mistakes(folder: Path, lines: int) -> None:
+    """Import, read the messages, correct the cells that they name, import again; then check."""
+    listed, imported = folder / "lines.csv", str(folder / "inventory.yaml")
+    known = true_rows(lines)
+    rows, where = mistaken(known, EVERY)
+    say(f"{lines} lines, {len(where)} mistakes of {len(MISTAKES)} kinds")
+    took: list[Ran] = []
+    named: set[tuple[int, str]] = set()
+    for number in range(1, MOST_ROUNDS + 1):
+        write(listed, rows)
+        took.append(run("inventory", "import", str(listed), "-i", imported, "--json"))
+        told = json.loads(took[-1].said)
+        show(f"import, round {number}", took[-1], f"{len(told.get('problems', ()))} messages, exit {took[-1].status}")
+        if took[-1].status == 0:
+            break
+        named |= correct(rows, told["problems"], known)
+    took.append(measured("check", "inventory", "check", imported))
+    if named != set(where) or rows != known:
+        raise SystemExit("the messages did not name the mistakes, or not only them")
+    seconds, memory = sum(ran.seconds for ran in took), max(ran.memory_mib for ran in took)
+    say(f"{'together':34} {seconds:7.1f} s  {memory:6.0f} MiB   every mistake named by its cell, and no other cell")
 
 
 def bench_list(folder: Path, lines: int) -> None:
     """A list and what comes of it."""
     listed, imported = folder / "lines.csv", str(folder / "inventory.yaml")
-    write_list(listed, lines)
+    write(listed, true_rows(lines))
     say(f"{lines} lines as a list")
     measured("import, nothing there before", "inventory", "import", str(listed), "-i", imported)
     measured("import, nothing has changed", "inventory", "import", str(listed), "-i", imported)
@@ -127,8 +156,8 @@ def bench_network(folder: Path, lines: int) -> None:
 def main() -> None:
     """Print the table."""
     lines = int(sys.argv[1]) if len(sys.argv) > 1 else LINES
-    for bench in (bench_list, bench_network):
-        if bench.__name__.removeprefix("bench_") in (sys.argv[2:] or ["list", "network"]):
+    for bench in (bench_mistakes, bench_list, bench_network):
+        if bench.__name__.removeprefix("bench_") in (sys.argv[2:] or ["mistakes", "list", "network"]):
             with tempfile.TemporaryDirectory() as name:
                 bench(Path(name), lines)
 
