@@ -6,6 +6,7 @@ Goes in: requests. Comes out: JSON; what was taken is in the store before it is 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
@@ -90,8 +91,8 @@ def _holder(request: Request) -> str:
     return str(getattr(request.state, HOLDER))
 
 
-def _event_document(event: DeviceEvent) -> dict[str, object]:
-    told = {
+def _event_document(event: DeviceEvent) -> dict[str, Any]:
+    told: dict[str, Any] = {
         "id": event.id,
         "source": event.source.value,
         "sender": event.sender,

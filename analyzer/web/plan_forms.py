@@ -7,7 +7,7 @@ again. A browser sends the token nowhere by itself, so no other site's page can 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 import attrs
@@ -35,7 +35,9 @@ Fields = Mapping[str, str]
 class Page(Protocol):
     """Renders a template."""
 
-    def __call__(self, request: Request, template: str, status: int = 200, **values: object) -> Response:
+    def __call__(
+        self, request: Request, template: str, status: int = 200, *, sends_forms: bool = False, **values: Any
+    ) -> Response:
         """The answer."""
 
 
@@ -99,7 +101,7 @@ class PlanForms:
         self, request: Request, fields: Fields, status: int = 200, *, problem: str | None = None, hint: str | None = None
     ) -> Response:
         wanted = {name: fields.get(name, "") for name in FIELDS}
-        said = {"wanted": wanted, "problem": problem, "hint": hint, "open": bool(self.tokens)}
+        said: dict[str, Any] = {"wanted": wanted, "problem": problem, "hint": hint, "open": bool(self.tokens)}
         return self.page(request, "planned_new.html", status, sends_forms=True, **said)
 
 

@@ -69,7 +69,7 @@ def _silent_places(observations: Iterable[Observation], inventory: Inventory) ->
             found[probe] = {"id": probe, "kind": ComponentKind.PROBE.value, "owner": Owner.UNKNOWN.value, **grouped}
         else:
             site = observation.get("component")
-        if site in inventory.sites and site not in inventory.components:
+        if site is not None and site in inventory.sites and site not in inventory.components:
             found[site] = {"id": site, "kind": ComponentKind.SITE.value, "owner": inventory.sites[site].owner.value}
     return list(found.values())
 

@@ -130,7 +130,7 @@ def _directions(component: ComponentId | None, inventory: Inventory) -> tuple[Co
         return ()
     base = base_of(component)
     known = inventory.components.get(base)
-    if known is None or (known.directed and component != base):
+    if known is None or (known.directed and str(component) != base):
         return (component,)
     return tuple(dict.fromkeys(positions.directed(inventory, base, direction) for direction in Direction))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta, timezone
 from typing import Any
 
 import pytest
@@ -97,6 +98,15 @@ CASES: list[tuple[dict[str, Any], str]] = [
         "Loop: LOS, told by an SNMP trap",
     ),
     (
+        {"kind": "event", "component": "loop>", "name": "LOS", "raised": True, "source": "trap", "sender": "ce", "place": "ge-1"}
+        | {"at": "2026-01-01T00:00:05Z"},
+        "Ce told LOS on Loop (ge-1) at 00:00:05 UTC (trap)",
+    ),
+    (
+        {"kind": "event", "component": "ce", "name": "POWER", "raised": True, "source": "person", "sender": "noc", "place": "ce"},
+        "noc told POWER on Ce (by word of mouth)",
+    ),
+    (
         {"kind": "silence", "probe": "probe:ce-1", "site": "branch", "missed": 6, "expected": 6, "paths": [{}, {}]},
         "probe ce-1 in Branch was silent: 6 of 6 reports missing",
     ),
@@ -122,6 +132,15 @@ def test_every_kind_has_its_chinese_words(speaker: Speaker, observation: dict[st
     assert said != sentence
     assert any(ord(letter) > 0x2E7F for letter in said)
     assert kind_word(chinese, observation) != kind_word(speaker, observation)
+
+
+def test_who_told_it_is_said_by_the_lines_clock(speaker: Speaker) -> None:
+    """Not by the clock of whoever wrote the evidence."""
+    told = {"kind": "event", "component": "loop", "name": "LOS", "raised": True, "source": "syslog", "sender": "ce"}
+    chinese = Speaker(language=Language.ZH, names=speaker.names, tz=timezone(timedelta(hours=8)))
+    assert observation_sentence(chinese, told | {"at": "2026-01-01T00:00:05Z"}).startswith(
+        "Ce 于 08:00:05 UTC+08:00 上报 Loop LOS"
+    )
 
 
 def test_an_unknown_kind_is_named_not_hidden(speaker: Speaker) -> None:
