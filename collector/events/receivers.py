@@ -13,7 +13,6 @@ from collector.events.alarm_socket.reading import AlarmReader
 from collector.events.config import EventsConfig, SnmpUser, TrapsConfig
 from collector.events.desk import EventDesk
 from collector.events.doors import Gate, SyslogDoor, TrapDoor
-from collector.events.edge import TcpReceiver, UdpReceiver
 from collector.events.engine import begin
 from collector.events.limits import Flood, Senders
 from collector.events.reading import Reader
@@ -21,6 +20,8 @@ from collector.events.rules import read_rules
 from collector.events.snmp.keys import User, user_of
 from collector.events.snmp.receiver import SnmpReceiver
 from collector.events.snmp.usm import Security
+from collector.events.tcp import TcpReceiver
+from collector.events.udp import UdpReceiver
 from faultline.runtime.clock import Clock
 from faultline.runtime.console import BAD_USAGE, CommandError
 from faultline.runtime.counters import Counters

@@ -19,9 +19,10 @@ from typer.testing import CliRunner
 from collector.cli import app
 from collector.config import read_config
 from collector.events.config import EventsConfig, SnmpUser, SyslogConfig, TrapsConfig
-from collector.events.edge import TcpReceiver, UdpReceiver
 from collector.events.service import EventService
 from collector.events.snmp.keys import Digest, Privacy
+from collector.events.tcp import TcpReceiver
+from collector.events.udp import UdpReceiver
 from collector.service import build
 from faultline import inventory
 from faultline.records.device_event import DeviceEvent
