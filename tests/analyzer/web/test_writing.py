@@ -12,6 +12,8 @@ from typing import Any
 import attrs
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analyzer.planning.lists import plain
 from analyzer.planning.works.desk import PlanDesk
@@ -453,3 +455,34 @@ def test_not_a_number_is_no_value(world: Open) -> None:
     body = b'{"kind": "bert", "values": {"seconds": NaN}}'
     refused = w.api.post(LINE, content=body, headers=BEARER | {"Content-Type": "application/json"})
     assert refused.status_code == 422
+
+
+def dumped(value: Any) -> bytes:
+    """As a careless program writes it: NaN and halves of surrogate pairs included."""
+    return json.dumps(value).encode()
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
+NAMED = st.text(max_size=9)
+VALUES = st.recursive(SCALARS, lambda one: st.lists(one, max_size=3) | st.dictionaries(NAMED, one, max_size=3))
+KEYS = (
+    *("event", "component", "device", "interface", "index", "peer", "told_ns", "raised", "by", "text", "id"),
+    *("kind", "values", "taken_ns", "passed", "components", "from", "to", "reason"),
+)
+BODIES = st.dictionaries(st.sampled_from(KEYS), VALUES | st.sampled_from(["LOS", "loop-3", "bert", "other"]), max_size=6)
+CALLS = ("/v1/events", LINE, "/v1/plan/windows", "/v1/plan/freezes", "/planned/new", "/planned/remove")
+
+
+def test_no_body_breaks_the_service(world: Open) -> None:
+    """Whatever a holder sends is taken or refused, never an error of ours; and what was taken can be shown."""
+    w = world()
+
+    @settings(max_examples=120, deadline=None)
+    @given(path=st.sampled_from(CALLS), body=st.binary(max_size=60) | VALUES.map(dumped) | BODIES.map(dumped))
+    def send(path: str, body: bytes) -> None:
+        answer = w.api.post(path, content=body, headers=BEARER | {"Content-Type": "application/json"})
+        assert answer.status_code < 500, (path, body, answer.text)
+
+    send()
+    for path in ("/v1/events", LINE, "/v1/plan", "/planned"):
+        assert w.api.get(path).status_code == 200
