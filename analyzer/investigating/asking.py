@@ -97,7 +97,6 @@ def ask(
     decided_ns: int | None = None
     while True:
         now_ns = watch.now_ns()
-        control.sweep(now_ns)
         states = {name: Counter(control.states(r.id for r in some).values()) for name, some in requests.items()}
         still = sum(count for found in states.values() for state, count in found.items() if state in OPEN)
         if not still and decided_ns is None:

@@ -1,4 +1,4 @@
-"""Stored windows answered again: the same incidents, nothing written, and what another inventory would have said."""
+"""Commands over stored data: windows answered again with nothing written, and a closer look at a line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from click.testing import Result
 from typer.testing import CliRunner
 
 from analyzer.cli import app
@@ -27,23 +28,24 @@ def contents(world: World) -> dict[str, list[Any]]:
         return {table: db.execute(f"SELECT * FROM {table}").fetchall() for table in tables}  # noqa: S608 - names of its own
 
 
-def replayed(world: World, *options: str, since_ns: int) -> dict[str, Any]:
-    """What the command prints."""
+def run(world: World, command: str, *options: str) -> Result:
+    """A command of the analyzer, over the world's stores."""
     config = world.folder / "analyzer.yaml"
-    config.write_text(
-        json.dumps(
-            {
-                "data": "analyzer",
-                "inventory": "inventory.yaml",
-                "store": {"data": "store", "durable": False},
-                "incidents": {"clear_after_s": 60},
-            }
-        )
-    )
-    until = iso(world.now_ns)
-    done = CliRunner().invoke(app, ["replay", "-c", str(config), "--since", iso(since_ns), "--until", until, "--json", *options])
+    settings = {"data": "analyzer", "inventory": "inventory.yaml", "store": {"data": "store", "durable": False}}
+    config.write_text(json.dumps(settings | {"incidents": {"clear_after_s": 60}}))
+    return CliRunner().invoke(app, [command, *options, "-c", str(config)])
+
+
+def replayed(world: World, *options: str, since_ns: int) -> dict[str, Any]:
+    """What the command prints for programs."""
+    done = run(world, "replay", "--since", iso(since_ns), "--until", iso(world.now_ns), "--json", *options)
     assert done.exit_code == 0, (done.stderr, done.exception)
     return dict(json.loads(done.stdout))
+
+
+def replayed_text(world: World, *, since_ns: int) -> str:
+    """What it prints for people."""
+    return run(world, "replay", "--since", iso(since_ns), "--until", iso(world.now_ns)).stdout
 
 
 def test_what_was_said_is_said_again_and_nothing_is_written(world: World, make_fault: Any) -> None:
@@ -60,6 +62,9 @@ def test_what_was_said_is_said_again_and_nothing_is_written(world: World, make_f
     assert told["differences"] == []
     assert (told["windows"], told["windows_without_rows"], told["baselines"]) == (27, 0, "kept")
     assert (now["raised_ns"], now["cleared_ns"]) == (then.raised_ns, then.cleared_ns)
+    text = replayed_text(world, since_ns=begin_ns)
+    assert "raise  loss loop-a> (access): found in enough consecutive steps" in text
+    assert text.splitlines()[-1] == "that is what was said then, too"
 
     # Another inventory: the loop is the customer's own.
     text = (world.folder / "inventory.yaml").read_text().replace("kind: segment, owner: access", "kind: segment, owner: customer")
@@ -72,7 +77,19 @@ def test_what_was_said_is_said_again_and_nothing_is_written(world: World, make_f
 def test_a_period_without_windows_is_told(world: World) -> None:
     """Neither an empty answer nor health: there is nothing to answer."""
     world.run(30)
-    (world.folder / "analyzer.yaml").write_text(json.dumps({"inventory": "inventory.yaml", "store": {"data": "store"}}))
-    call = ["replay", "-c", str(world.folder / "analyzer.yaml"), "--since", "2020-01-01 00:00", "--until", "2020-01-02 00:00"]
-    assert "no window of that period" in str(CliRunner().invoke(app, call).exception)
-    assert "is not after" in str(CliRunner().invoke(app, [*call[:4], "2020-01-03 00:00", *call[5:]]).exception)
+    begin = ("--since", "2020-01-01 00:00")
+    assert "no window of that period" in str(run(world, "replay", *begin, "--until", "2020-01-02 00:00").exception)
+    assert "is not after" in str(run(world, "replay", *begin, "--until", "2019-01-02 00:00").exception)
+    assert "is not a time" in str(run(world, "replay", "--since", "noon").exception)
+
+
+def test_an_investigation_of_a_line_without_tests_says_so(world: World) -> None:
+    """What is believed is told; a line that is not there and orders that are switched off are errors with a way out."""
+    world.run(60)
+    text = run(world, "investigate", "cn-nb-0017", "--dry-run").stdout
+    assert text.startswith("CN-NB-0017, before:\n  No fault found.")
+    assert "the inventory has no dials and traces of it" in text
+    assert "no line 'nowhere'" in str(run(world, "investigate", "nowhere").exception)
+    (world.folder / "off.yaml").write_text(json.dumps({"inventory": "inventory.yaml", "orders": {"enabled": False}}))
+    off = CliRunner().invoke(app, ["investigate", "CN-NB-0017", "-c", str(world.folder / "off.yaml")])
+    assert "orders.enabled is false" in str(off.exception)
