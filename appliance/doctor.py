@@ -134,11 +134,13 @@ def _of_requests(reader: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _of_probes(reader: Any, expected: Sequence[str], now_ns: int) -> Iterator[str]:
-    from faultline.store.ledger import Ledger  # noqa: PLC0415 - as above
+    from collector.exporters.batches import EXPORTERS  # noqa: PLC0415 - as above
+    from faultline.store.ledger import Ledger  # noqa: PLC0415
 
     heard: dict[str, int] = {}
     for stream in Ledger(reader.state).streams():
         heard[stream.probe] = max(heard.get(stream.probe, 0), stream.heard_ns)
+    heard.pop(EXPORTERS, None)  # routers may have nothing to say
     for probe in dict.fromkeys([*expected, *sorted(heard)]):
         if probe not in heard:
             yield f"probe {probe}: the inventory names it, and it never reported"

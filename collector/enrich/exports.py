@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from collector.enrich.flows import Placed, by_district, encoded
+from collector.enrich.flows import Placed, encoded, place_each
 from collector.enrich.places import Nowhere, Place, Places, Port
 from faultline.records.terms import UNASSIGNED
 
@@ -43,25 +43,12 @@ class ExportPlacer:
 
     def place(self, table: pa.Table, *, places: Places) -> Placed:
         """Find the place of every row."""
-        metered, metered_codes = self._metered(table, places)
-        sources, source_codes = by_district(table.column("source_address"), places)
-        destinations, destination_codes = by_district(table.column("destination_address"), places)
-        combined = (metered_codes * len(sources) + source_codes) * len(destinations) + destination_codes
-        distinct, index = np.unique(combined, return_inverse=True)
-        numbers: dict[tuple[Place, str], int] = {}
-        place_of_pair = np.zeros(len(distinct), np.int64)
-        for pair, code in enumerate(distinct.tolist()):
-            rest, destination = divmod(code, len(destinations))
-            number, source = divmod(rest, len(sources))
-            at = metered[number]
-            place = _place(at, sources[source], destinations[destination], places)
-            place_of_pair[pair] = numbers.setdefault((place, at.point), len(numbers))
-        return Placed(
-            table=table,
-            places=tuple(place for place, _ in numbers),
-            points=tuple(point for _, point in numbers),
-            index=place_of_pair[index],
-        )
+        metered, codes = self._metered(table, places)
+
+        def find(number: int, source: str | None, destination: str | None) -> Place:
+            return _place(metered[number], source, destination, places)
+
+        return place_each(table, points=[at.point for at in metered], codes=codes, find=find, places=places)
 
     def _metered(self, table: pa.Table, places: Places) -> tuple[list[_Metered], NDArray[np.int64]]:
         codes = np.zeros(table.num_rows, np.int64)

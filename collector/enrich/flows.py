@@ -6,6 +6,7 @@ over rows.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -34,23 +35,46 @@ class Placed:
 
 def place_flows(table: pa.Table, *, probe: str, places: Places) -> Placed:
     """Find the place of every row."""
-    points, point_codes = encoded(pc.fill_null(table.column("observation_point"), UNNAMED_POINT))
+    points, codes = encoded(pc.fill_null(table.column("observation_point"), UNNAMED_POINT))
+
+    def find(point: int, source: str | None, destination: str | None) -> Place:
+        return places.place(probe, points[point], source, destination)
+
+    return place_each(table, points=points, codes=codes, find=find, places=places)
+
+
+def place_each(
+    table: pa.Table,
+    *,
+    points: Sequence[str],
+    codes: NDArray[np.int64],
+    find: Callable[[int, str | None, str | None], Place],
+    places: Places,
+) -> Placed:
+    """Find the place of every row, asking once for each distinct (point, district, district).
+
+    Args:
+        table: flows.
+        points: names of the points where they were seen.
+        codes: for each row the number of its point.
+        find: the place of a point's number and two addresses.
+        places: what knows districts.
+    """
     sources, source_codes = by_district(table.column("source_address"), places)
     destinations, destination_codes = by_district(table.column("destination_address"), places)
-    combined = (point_codes * len(sources) + source_codes) * len(destinations) + destination_codes
+    combined = (codes * len(sources) + source_codes) * len(destinations) + destination_codes
     distinct, index = np.unique(combined, return_inverse=True)
     numbers: dict[tuple[Place, str], int] = {}
     place_of_pair = np.zeros(len(distinct), np.int64)
     for pair, code in enumerate(distinct.tolist()):
         rest, destination = divmod(code, len(destinations))
         point, source = divmod(rest, len(sources))
-        name = str(points[point])
-        place = places.place(probe, name, sources[source], destinations[destination])
-        place_of_pair[pair] = numbers.setdefault((place, name), len(numbers))
+        place = find(point, sources[source], destinations[destination])
+        place_of_pair[pair] = numbers.setdefault((place, points[point]), len(numbers))
     return Placed(
         table=table,
         places=tuple(place for place, _ in numbers),
-        points=tuple(name for _, name in numbers),
+        points=tuple(point for _, point in numbers),
         index=place_of_pair[index],
     )
 

@@ -22,6 +22,7 @@ from faultline.runtime.clock import SystemClock
 from faultline.runtime.counters import Counters
 from faultline.store.disk import SystemDisk
 from tests.collector.exporters import datagrams as d
+from tests.collector.exporters.stored import Stored
 
 TEMPLATE = d.template_set(2, 300, d.V9_FIELDS)
 PATIENCE_S = 10.0
@@ -49,15 +50,6 @@ class Listening:
         return socket.create_connection((address.host, address.port), timeout=5)
 
 
-@attrs.define
-class _Stored:
-    rows: list[int]
-
-    def put(self, table: object, **_: int) -> None:
-        """Count."""
-        self.rows.append(len(table))  # type: ignore[arg-type]
-
-
 @contextlib.contextmanager
 def listening(folder: Path, config: ExportersConfig) -> Iterator[Listening]:
     """An intake on loopback, without a store behind it."""
@@ -67,7 +59,7 @@ def listening(folder: Path, config: ExportersConfig) -> Iterator[Listening]:
     authority = Authority(folder / "tls", ["127.0.0.1"])
     authority.ensure(dt.datetime.now(tz=dt.UTC))
     config = attrs.evolve(config, flush_s=0.05)
-    intake = ExportIntake(config, batches=_Stored(stored), counters=counters)  # type: ignore[arg-type]
+    intake = ExportIntake(config, batches=Stored(stored), counters=counters)  # type: ignore[arg-type]
     service = ExporterService(
         config,
         intake=intake,

@@ -17,6 +17,7 @@ from faultline.records.terms import SECOND_NS, Level
 from faultline.runtime.counters import Counters
 from tests.collector.conftest import BEGIN_NS, Ground, open_ground
 from tests.collector.exporters import datagrams as d
+from tests.collector.exporters.stored import Stored
 
 BEGIN_S = BEGIN_NS // SECOND_NS
 TEMPLATE = d.template_set(0, 300, d.V9_FIELDS)
@@ -302,20 +303,11 @@ def test_no_datagram_ends_the_intake(octets: list[bytes]) -> None:
     """Whatever comes is decoded, refused or counted, and everything that went in is accounted for."""
     counters = Counters()
     stored: list[int] = []
-    intake = ExportIntake(anybody(), batches=_Stored(stored), counters=counters)  # type: ignore[arg-type]
+    intake = ExportIntake(anybody(), batches=Stored(stored), counters=counters)  # type: ignore[arg-type]
     counters.stage("datagrams").take(len(octets))
     intake.turn([Datagram("192.0.2.1", BEGIN_NS, one) for one in octets], now_ns=BEGIN_NS, monotonic_ns=0)
     intake.flush(now_ns=BEGIN_NS, monotonic_ns=0)
     shots = {shot.name: shot for shot in counters.snapshots()}
     assert all(shot.balanced and not shot.held for shot in shots.values())
     assert sum(stored) == shots["exported"].out
-    ExportIntake(anybody(), batches=_Stored([]), counters=Counters()).restore(intake.state(), now_ns=BEGIN_NS)  # type: ignore[arg-type]
-
-
-@attrs.define
-class _Stored:
-    rows: list[int]
-
-    def put(self, table: object, **_: int) -> None:
-        """Count."""
-        self.rows.append(len(table))  # type: ignore[arg-type]
+    ExportIntake(anybody(), batches=Stored([]), counters=Counters()).restore(intake.state(), now_ns=BEGIN_NS)  # type: ignore[arg-type]
