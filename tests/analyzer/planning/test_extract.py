@@ -118,3 +118,27 @@ def test_an_extract_of_an_extract_is_itself(file: Path) -> None:
     known = inventory.read(file)
     once = extract(network(), known, F_1)
     assert extract(once, inventory.parse(once, "once"), F_1) == once
+
+
+def test_groups_and_days_come_along_without_the_others(document: dict[str, Any]) -> None:
+    """The customer's calendar, and of a group the line itself; a group's name that tells of somebody else stays here."""
+    document["calendars"] = [{"id": "year", "month_end_days": "2"}, {"id": "other"}]
+    document["tenants"][0]["calendar"] = "year"
+    document["groups"] = [
+        {"id": "pair", "name": "Second Bank's and ours", "lines": ["F-1", "F-2"], "services": ["teller"]},
+        {"id": "foreign", "lines": ["S-1"]},
+    ]
+    found = taken(document)
+    assert list(found.calendars) == ["year"]
+    (group,) = found.groups.values()
+    assert (group.id, group.name, group.lines, group.services) == ("pair", "pair", ("F-1",), ("teller",))
+
+
+def test_interfaces_of_devices_on_the_line_come_along(document: dict[str, Any]) -> None:
+    """Those of what others cross stay."""
+    document["interfaces"] += [
+        {"device": "pe1", "interface": "Gi0/1", "component": "loop-1"},
+        {"device": "pe1", "interface": "Gi0/4", "component": "loop-4"},
+    ]
+    (port,) = taken(document).device_interfaces
+    assert port.interface == "Gi0/1"

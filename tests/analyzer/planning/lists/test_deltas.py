@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.main import get_command
 
+from analyzer.planning.cli import app
 from analyzer.planning.lists import plain
 from analyzer.planning.lists.applying import apply
 from analyzer.planning.lists.columns import Profile
@@ -56,6 +60,51 @@ def test_deltas_cut_anywhere_come_to_the_same(rows: Rows, cuts: set[int]) -> Non
     for begin, end in itertools.pairwise(edges):
         document = applied(document, rows[begin:end])
     assert list(differences(whole, document)) == []
+
+
+@given(rows=histories(), data=st.data())
+def test_deltas_in_any_legal_order_come_to_the_same(rows: Rows, data: st.DataObject) -> None:
+    """Changes of one line keep their order; how those of different lines stand to each other makes no difference."""
+    of_line: dict[str, Rows] = {}
+    for row in rows:
+        of_line.setdefault(row[1], []).append(row)
+    order = data.draw(st.permutations([row[1] for row in rows]))
+    left = {code: iter(found) for code, found in of_line.items()}
+    other = [next(left[code]) for code in order]
+    assert list(differences(applied(plain.empty(), rows), applied(plain.empty(), other))) == []
+
+
+@settings(max_examples=20)
+@given(rows=histories(), data=st.data())
+def test_delta_files_in_any_order_and_again_come_to_the_same(rows: Rows, data: st.DataObject) -> None:
+    """Numbered files, handed over in whatever order and some of them twice, give what their rows give in one go."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = [folder / f"lines-{number:04d}.csv" for number in range(1, len(rows) + 1)]
+        for path, row in zip(paths, rows, strict=True):
+            with path.open("w", encoding="utf-8", newline="") as file:
+                csv.writer(file).writerows([TITLES, row])
+        whole = folder / "inventory.yaml"
+        for handed in (data.draw(st.permutations(paths)), data.draw(st.lists(st.sampled_from(paths), unique=True))):
+            if handed:
+                arguments = ["import", *map(str, handed), "-i", str(whole)]
+                get_command(app).main(arguments, standalone_mode=False)
+        found = inventory.read_data(whole)
+    assert list(differences(applied(plain.empty(), rows), found)) == []
+
+
+def test_damaged_delta_is_refused_whole(tmp_path: Path) -> None:
+    """Cut in the middle of a quoted cell, or with a row too damaged to read: nothing of it is taken, and it may come again."""
+    whole, delta = tmp_path / "inventory.yaml", tmp_path / "lines-0001.csv"
+    sound = "action,code,customer,a_prefixes,z_prefixes\nadd,L1,Bank,10.1.1.0/24,10.9.0.0/24\n"
+    for text in (sound + 'add,L2,"Ba', sound + "add,L2,Bank,10.1.2.0/2\n"):
+        delta.write_text(text, encoding="utf-8")
+        with pytest.raises(CommandError):
+            get_command(app).main(["import", str(delta), "-i", str(whole)], standalone_mode=False)
+        assert not whole.exists()
+    delta.write_text(sound, encoding="utf-8")
+    get_command(app).main(["import", str(delta), "-i", str(whole)], standalone_mode=False)
+    assert list(inventory.read(whole).lines) == ["L1"]
 
 
 def test_what_is_planned_for_a_line_goes_with_it() -> None:
