@@ -67,11 +67,13 @@ def at_best(problem: Problem, solver: Solver, hypothesis: Hypothesis) -> Fault:
     return fault(hypothesis, [grid.values[best]] * len(hypothesis.groups))
 
 
-def fit(problem: Problem, solver: Solver, found: Sequence[Fault]) -> list[Fault]:
-    """Severities of all faults fitted again, each given the others."""
+def fit(problem: Problem, solver: Solver, found: Sequence[Fault], *, only: frozenset[int] | None = None) -> list[Fault]:
+    """Severities of all faults, or of some by number, fitted again, each given the others."""
     faults = list(found)
     for _ in range(2 if len(faults) > 1 else 1):
         for number, present in enumerate(faults):
+            if only is not None and number not in only:
+                continue
             fitted = [s.value for s in severities(problem, solver, faults, number)]
             faults[number] = fault(present.hypothesis, fitted)
     return faults

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import attrs
 
 from faultline.inference.fitting import Severity, at_best, fit, in_company, said_again, severities
+from faultline.inference.merging import merged
 from faultline.inference.problem import Hypothesis, Problem
 from faultline.inference.solver import Fault, Solver, refined
 from faultline.inference.splitting import split
@@ -25,8 +26,8 @@ MOST_JOINED = 6
 CLOSE_NATS, CLOSE_SHARE = 25.0, 0.03
 """Hypotheses this close to the best are compared with finely integrated severities: so many nats, or that share of the best
 score, which is what the coarse grid may miss of very many packets."""
-ROUNDS = 3
-"""Times that more faults are looked for after those found have been improved."""
+ROUNDS = 6
+"""Times that what was found is looked at again."""
 KEPT_MASS = 1e-4
 """Alternatives below this share of the mass are not kept."""
 SUSPICION = math.log(0.05)
@@ -61,12 +62,7 @@ class Explanation:
 
 def explain(problem: Problem, solver: Solver) -> Explanation:
     """Find the faults."""
-    found = _improve(problem, solver, _grow(problem, solver, []))
-    for _ in range(ROUNDS):
-        grown = _grow(problem, solver, found)
-        if len(grown) == len(found):
-            break
-        found = _improve(problem, solver, grown)
+    found = _found(problem, solver)
     blocks = [_block(problem, solver, found, number) for number in range(len(found))]
     solver.suppose(found)
     odds = _free_odds(problem, solver, found) + problem.unmeasured
@@ -75,6 +71,21 @@ def explain(problem: Problem, solver: Solver) -> Explanation:
     if suspicion is not None:
         blocks.append(suspicion)
     return Explanation(blocks=tuple(blocks), faults=tuple(found), healthy=healthy)
+
+
+def _found(problem: Problem, solver: Solver) -> list[Fault]:
+    """Found one by one and improved; then looked at again, for more of them and for fewer."""
+    found = _improve(problem, solver, _grow(problem, solver, []))
+    for _ in range(ROUNDS):
+        grown = _grow(problem, solver, found)
+        if len(grown) > len(found):
+            found = _improve(problem, solver, grown)
+        other = merged(problem, solver, found) if 1 < len(found) <= MOST_FAULTS else None
+        other = split(problem, solver, found) if other is None and found else other
+        if other is None:
+            break
+        found = _improve(problem, solver, other)
+    return found
 
 
 # ---- forward, backward, swap -------------------------------------------------------------------------------------
@@ -122,10 +133,6 @@ def _improve(problem: Problem, solver: Solver, found: list[Fault]) -> list[Fault
         joined = _joined(problem, solver, found)
         if joined is not None:
             found, changed = joined, True
-        more = split(problem, solver, found) if joined is None else None
-        while more is not None and len(more) <= MOST_FAULTS:
-            found, changed = more, True
-            more = split(problem, solver, found)
         found = fit(problem, solver, found)
         if not changed:
             break

@@ -28,7 +28,7 @@ from faultline.records.terms import Mode
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Index = np.ndarray[Any, np.dtype[np.int64]]
-BULK = 32
+BULK = 6
 """Fewer rows than this are quicker one by one."""
 
 

@@ -18,11 +18,11 @@ from faultline.inference.fitting import at_best, fit, in_company, said_again, wi
 from faultline.inference.problem import Hypothesis, Problem
 from faultline.inference.solver import Fault, Solver, fault, finer, refined
 
-MOST_TRIED = 4
+MOST_TRIED = 2
 """Hypotheses tried beside each fault."""
-NEAR_NATS = -12.0
+NEAR_NATS = -8.0
 """A hypothesis that scores less beside the fault as it is does not pay when the fault gives something back."""
-TURNS = 3
+TURNS = 2
 """Severities of the two are fitted so often, each given the other."""
 
 
