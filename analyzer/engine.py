@@ -220,7 +220,7 @@ class Engine:
 def is_small(entry: Mapping[str, Any]) -> bool:
     """Whether an entry is a loss that a line may have had for years."""
     severity = entry.get("severity") or {}
-    return entry["mode"] == Mode.LOSS and severity.get("value", 1.0) <= MOST_CHRONIC
+    return entry["mode"] == Mode.LOSS and float(severity.get("value", 1.0)) <= MOST_CHRONIC
 
 
 def told_routes(choice: Choice) -> list[Mapping[str, Any]]:

@@ -141,11 +141,11 @@ def _losses(row: SeenRow, ground: Ground, test: _Test) -> Iterator[Observation]:
     received, nowhere = count(row, "received") or 0, count(row, "lost_unattributed")
     # Of full-size packets the small twin's replies say whether it lives.
     reflecting = test.reflecting(ground.inventory) if nowhere and not test.session.is_full_size else None
-    ways = {"there": test.there, "back": test.home}
+    way_of = {"there": test.there, "back": test.home}
     for which, sent, lost in session_losses(row):
         if sent > 0 and not _is_before(test, received, nowhere):
             made = _lost(test, which, sent, lost) | _background(row, ground, which)
-            yield made | told(beyond(ways[which](ground), reflecting))
+            yield made | told(beyond(way_of[which](ground), reflecting))
     if nowhere:
         ways = beyond(test.both(ground), reflecting)
         yield {**_lost(test, "nowhere", nowhere, nowhere), **told(ways), "round_trip": True}

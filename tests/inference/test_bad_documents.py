@@ -32,7 +32,7 @@ EVERY_KIND: list[dict[str, Any]] = [
     {"kind": "silence", "probe": "probe-17", "missed": 1, "expected": 6},
     {"kind": "route_change", "from": "probe-17", "to": "dc", "components": ["ce"]},
 ]
-BROKEN = [
+BROKEN: list[tuple[Any, str]] = [
     (loss(["ce", "nowhere"], 10, 1), "via[1]: 'nowhere' is not listed in components"),
     (loss(["ce"], 10, 11), "lost: 11 is more than sent 10"),
     (loss(["ce"], -10, 0), "sent: -10 is not at least 0"),
@@ -79,7 +79,7 @@ def test_of_nothing_but_broken_observations_nothing_is_concluded() -> None:
 
 def test_a_component_listed_twice_is_refused_or_counted_once() -> None:
     """Lenient reading takes the first; one without a usable kind is left out with the observations that name it."""
-    listed = [
+    listed: list[Any] = [
         {"id": "ce", "kind": "device", "owner": "customer"},
         {"id": "ce", "kind": "server"},
         {"id": "odd", "kind": ["device"]},
