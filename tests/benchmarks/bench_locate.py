@@ -48,8 +48,10 @@ def network(branches: int, paths: int, seed: int = 1) -> tuple[dict[str, Any], l
     for number in range(paths):
         a, z = number % branches, dice.randrange(branches)
         p, q = a % edges, z % edges
-        via = [f"ce{a}", f"loop{a}>", f"pe{p}", f"up{p}>", f"core{p % 20}", f"up{q}<", f"pe{q}", f"loop{z}<", f"ce{z}"]
-        for component in (via[1], via[5]):
+        # Two branches at one edge meet there.
+        between = [f"pe{p}"] if p == q else [f"pe{p}", f"up{p}>", f"core{p % 20}", f"up{q}<", f"pe{q}"]
+        via = [f"ce{a}", f"loop{a}>", *between, *([f"loop{z}<", f"ce{z}"] if z != a else [])]
+        for component in via:
             through[number] *= 1 - bad.get(component, 0.0)
         vias.append(via)
     lost = rng.binomial(SENT, 1 - through)
