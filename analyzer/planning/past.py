@@ -81,9 +81,7 @@ def history_command(
 
 
 def export_command(
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="CSV to write, or YAML by its ending; - is standard output.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV to write, or YAML by its ending; - is standard output.")],
     file: Annotated[Path, typer.Option("-i", "--inventory", help="The inventory file.")] = Path("/etc/faultline/inventory.yaml"),
     *,
     at: At = None,

@@ -16,6 +16,7 @@ import attrs
 from analyzer.planning.lists import plain
 from analyzer.planning.lists.applying import Applied, apply
 from analyzer.planning.lists.columns import Attribute, Profile
+from analyzer.planning.lists.differences import texts
 from analyzer.planning.lists.rows import Origin, read_rows
 from analyzer.planning.lists.sheet import SheetError, read_sheet
 from faultline import inventory
@@ -80,7 +81,7 @@ def run_import(
     for path in files:
         progress(f"reading {path}")
         if path.suffix.lower() in _YAML:
-            _take_yaml(found, path)
+            _take_yaml(found, path, remove_missing=remove_missing)
         else:
             _take_list(found, path, profile, origins, remove_missing=remove_missing)
     if not found.problems:
@@ -89,26 +90,40 @@ def run_import(
     return found
 
 
-def _take_yaml(found: Imported, path: Path) -> None:
-    """An inventory file: its entries replace those of the same name."""
+def _take_yaml(found: Imported, path: Path, *, remove_missing: bool) -> None:
+    """An inventory file: its entries replace those of the same name; where it is whole it replaces everything."""
     try:
         _, came = inventory.read_with_data(path)
     except inventory.InventoryError as error:
         found.problems += error.problems
         return
-    document = found.document
-    applied = Applied(document=document)
+    before = {str(line["code"]): line for line in found.document.get("lines", ())}
+    after = {str(line["code"]): line for line in came.get("lines", ())}
+    applied = Applied(document=found.document)
+    for code, line in after.items():
+        if code not in before:
+            applied.added.append(code)
+        elif texts(before[code]) == texts(line):
+            applied.unchanged += 1
+        else:
+            applied.changed.append(code)
+    missing = [code for code in before if code not in after]
+    applied.removed, applied.missing = (missing, []) if remove_missing else ([], missing)
+    applied.document = found.document = came if remove_missing else _united(found.document, came)
+    found.applied.append((str(path), applied))
+
+
+def _united(document: plain.Document, came: plain.Document) -> plain.Document:
+    """An inventory with what another one has, too: of entries of one name the other's."""
+    made = dict(document)
     for section, key in KEYS.items():
-        entries = {str(entry[key]): entry for entry in document.get(section, ())}
-        for entry in came.get(section, ()):
-            if section == "lines":
-                (applied.changed if entry[key] in entries else applied.added).append(str(entry[key]))
-            entries[str(entry[key])] = entry
-        document[section] = list(entries.values())
+        entries = {str(entry[key]): entry for entry in (*document.get(section, ()), *came.get(section, ()))}
+        if entries or section in document:
+            made[section] = list(entries.values())
     for section in ("interfaces", "planned", "freezes"):
         known = list(document.get(section, ()))
-        document[section] = known + [entry for entry in came.get(section, ()) if entry not in known]
-    found.applied.append((str(path), applied))
+        made[section] = known + [entry for entry in came.get(section, ()) if entry not in known]
+    return made
 
 
 def _take_list(found: Imported, path: Path, profile: Profile, origins: dict[str, Origin], *, remove_missing: bool) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from analyzer.planning.lists import plain
 from analyzer.planning.lists.columns import Profile
+from analyzer.planning.lists.differences import differences
 from analyzer.planning.lists.importing import Imported, run_import
 from faultline import inventory
 
@@ -119,6 +121,21 @@ def test_whole_list_keeps_what_it_does_not_have(write_list: WriteList) -> None:
     assert [entry["code"] for entry in gone.document["lines"]] == ["CN-1"]
     assert gone.document["vantages"] == []
     assert gone.problems == []
+
+
+def test_inventory_file_is_united_or_takes_the_place_of_everything(write_list: WriteList, tmp_path: Path) -> None:
+    """Its entries replace those of the same name; where it is said to be whole, what it does not have goes."""
+    both = imported(write_list([line(), line(code="CN-2", a_prefixes="10.1.2.0/24")])).document
+    one = imported(write_list([line(cir="200M")])).document
+    path = tmp_path / "one.yaml"
+    path.write_text(plain.dump(one), encoding="utf-8")
+    united = imported(path, present=both)
+    assert united.problems == []
+    assert [entry["code"] for entry in united.document["lines"]] == ["CN-1", "CN-2"]
+    assert (united.applied[0][1].changed, united.applied[0][1].missing) == (["CN-1"], ["CN-2"])
+    whole = imported(path, present=both, remove_missing=True)
+    assert whole.applied[0][1].removed == ["CN-2"]
+    assert list(differences(whole.document, one)) == []
 
 
 def test_columns_nobody_knows_are_named(write_list: WriteList) -> None:
