@@ -55,9 +55,9 @@ def tuned(rate: float, *, flows: int = FLOWS) -> dict[str, Setting]:
     scenarios = [
         (scenario, view_of(scenario.evidence)) for scenario in (soft_failure(rate, s, flows=flows) for s in TUNING_SEEDS)
     ]
-    found = {}
+    found: dict[str, Setting] = {}
     for name, grid in GRIDS.items():
-        settings = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+        settings: list[Setting] = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
         found[name] = max(settings, key=lambda setting: _rate(_counted(name, setting, scenarios)))
     return found
 
