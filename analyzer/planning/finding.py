@@ -6,22 +6,32 @@ import difflib
 from pathlib import Path
 
 from faultline.inventory import Inventory, Line
+from faultline.records.terms import LineCode
 from faultline.runtime.console import BAD_USAGE, CommandError
 
 
 def find_lines(inventory: Inventory, text: str) -> list[Line]:
     """Lines in which every word of the text occurs, upper and lower case alike; those whose code is the text come first."""
     words = text.casefold().split()
-    found = [line for line in inventory.lines.values() if all(word in _said(inventory, line) for word in words)]
+    groups: dict[LineCode, list[str]] = {}
+    for group in inventory.groups.values():
+        for code in group.lines:
+            groups.setdefault(code, []).append(group.name)
+    found = [
+        line
+        for line in inventory.lines.values()
+        for said in [_said(inventory, line, groups.get(line.code, []))]
+        if all(word in said for word in words)
+    ]
     return sorted(found, key=lambda line: (line.code.casefold() != text.casefold().strip(), line.code))
 
 
-def _said(inventory: Inventory, line: Line) -> str:
+def _said(inventory: Inventory, line: Line, groups: list[str]) -> str:
     """Everything people call a line by."""
     tenant = inventory.tenants[line.tenant]
     sites = [inventory.sites[end.site].name for end in (line.a_end, line.z_end) if end.site]
     ends = [line.a_end.name, line.z_end.name, *line.a_end.prefixes, *line.z_end.prefixes]
-    return "\n".join([line.code, line.customer, tenant.id, tenant.name, *ends, *sites]).casefold()
+    return "\n".join([line.code, line.customer, tenant.id, tenant.name, *ends, *sites, *groups]).casefold()
 
 
 def line_of(inventory: Inventory, code: str, file: Path) -> Line:

@@ -94,6 +94,11 @@ def test_the_path_is_shown_from_a_to_z_with_owners_and_vantages(capsys: pytest.C
     call("show", "cn-nb-0017", *WITH)
     shown = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert shown[0] == "CN-NB-0017 · First Bank · AA · mpls_vpn · 100 Mbit/s · in_service"
+    assert shown[1:4] == [
+        "customer: gold",
+        "contract: availability 99.95 %, loss 0.1 %, round trip 30 ms, delay variation 5 ms",
+        "belongs to: group Teller lines",
+    ]
     order = [
         "A  Ningbo  10.1.17.0/24",
         "│  Branch LAN (branch-lan)",
@@ -139,6 +144,13 @@ def test_the_path_as_json_has_no_null(capsys: pytest.CaptureFixture[str]) -> Non
     assert told["z_end"]["hosts"] == ["dns-1"]
     assert told["path"][4]["paths"] == [["pe1-p1", "p1", "p1-pe2"], ["pe1-p2", "p2", "p2-pe2"]]
     assert [entry["target"] for entry in (*told["dials"], *told["traces"])] == ["teller", "dns-1", "fw-lan", "teller"]
+    assert told["contract"] == {
+        "availability_ratio": 0.9995,
+        "loss_ratio": 0.001,
+        "round_trip_ns": 30_000_000,
+        "variation_ns": 5_000_000,
+    }
+    assert (told["vip"], told["groups"]) == ("gold", ["tellers"])
     assert "null" not in json.dumps(told)
     assert "backup" not in told
 
@@ -150,9 +162,9 @@ def test_an_unknown_line_brings_the_nearest_ones() -> None:
     assert "CN-NB-0017" in (error.hint or "")
 
 
-@pytest.mark.parametrize("words", ["ningbo shanghai", "FIRST BANK", "nb-0017", "10.1.17", "Branch 17"])
+@pytest.mark.parametrize("words", ["ningbo shanghai", "FIRST BANK", "nb-0017", "10.1.17", "Branch 17", "teller lines"])
 def test_a_line_is_found_by_what_a_caller_says(words: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Customer, code, cities, networks, sites; every word counts, upper and lower case alike."""
+    """Customer, code, cities, networks, sites, groups; every word counts, upper and lower case alike."""
     call("find", *words.split(), *WITH)
     assert capsys.readouterr().out.startswith("CN-NB-0017  First Bank  Ningbo \u2013 Shanghai")
     call("find", words, "--json", *WITH)
