@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from faultline.reports.words_of_pages import PAGES
+
 
 class Language(StrEnum):
     """Languages of the catalogue."""
@@ -22,7 +24,7 @@ class Language(StrEnum):
         return {Language.EN: "en", Language.ZH: "zh-CN"}[self]
 
 
-CATALOGUE: dict[str, tuple[str, str]] = {
+CATALOGUE: dict[str, tuple[str, str]] = PAGES | {
     # owners
     "owner.customer": ("customer side", "客户侧"),
     "owner.access": ("access network", "接入网"),
@@ -408,94 +410,6 @@ CATALOGUE: dict[str, tuple[str, str]] = {
     "plot.session_delay": ("One-way delay of test packets", "测试报文单向时延"),
     "plot.upstream": ("before {vantage}", "{vantage} 之前"),
     "plot.downstream": ("after {vantage}", "{vantage} 之后"),
-    # status page
-    "page.title": ("Lines", "专线状态"),
-    "page.worst_first": ("Worst first", "最差在前"),
-    "page.incidents": ("Incidents", "故障"),
-    "page.no_incident": ("No incident is open.", "当前没有故障。"),
-    "page.no_line": (
-        "The inventory names no line yet: add one under `lines:` of the inventory file.",
-        "资产中还没有专线：请在资产文件的 lines 下添加。",
-    ),
-    "page.no_window": (
-        "No window of measurements is final yet: the first one is, about 25 s after the first probe reports.",
-        "尚无完整测量窗口：首个探针上报约 25 秒后出现。",
-    ),
-    "page.no_points": ("Nothing was measured on this line in these minutes.", "该时段内此专线没有测量数据。"),
-    "page.stale": ("The newest measurements are {age} old.", "最新测量数据已过去 {age}。"),
-    "page.updated": ("Measurements up to {when}", "数据截至 {when}"),
-    "page.report": ("Report", "报告"),
-    "page.json": ("JSON", "JSON"),
-    "page.health.good": ("healthy", "正常"),
-    "page.health.fault": ("fault", "故障"),
-    "page.health.planned": ("planned work", "计划作业"),
-    "page.health.route": ("route changed", "路由变化"),
-    "page.health.unmeasured": ("not measured", "未测量"),
-    "page.health.suspicion": ("suspicion", "疑似"),
-    "page.learning": ("learning the baseline", "基线学习中"),
-    "page.column.line": ("Line", "专线"),
-    "page.column.customer": ("Customer", "客户"),
-    "page.column.ends": ("A – Z", "A – Z"),
-    "page.column.state": ("State", "状态"),
-    "page.column.loss": ("Loss", "丢包率"),
-    "page.column.delay": ("Round trip", "往返时延"),
-    "page.column.rate": ("Traffic", "流量"),
-    "page.column.owner": ("Owner", "责任方"),
-    "page.column.since": ("Since", "开始时间"),
-    "page.column.confidence": ("Confidence", "置信度"),
-    "page.column.measured": ("Measured", "数据截至"),
-    "page.minutes": ("Last {n} minutes", "最近 {n} 分钟"),
-    "page.past": ("Earlier", "历史"),
-    "page.skip": ("To the content", "跳到正文"),
-    "page.heading": ("Status", "状态总览"),
-    "page.counts": ("{n} of {all} lines", "{all} 条专线中 {n} 条"),
-    "page.pause": ("Stop reloading", "停止自动刷新"),
-    "page.resume": ("Reload every {n} s", "每 {n} 秒刷新"),
-    "page.scrolls": ("scrolls sideways", "可横向滚动"),
-    "page.open_page": ("Why, and since when", "查看依据与过程"),
-    "page.not_found": ("There is no such page.", "没有该页面。"),
-    "page.not_found.incident": ("No incident has this id.", "没有该故障编号。"),
-    "page.not_found.line": ("The inventory has no line of this code.", "资产中没有该专线。"),
-    "page.no_metrics": ("The metrics store does not answer. Verdicts and alarms go on.", "指标库没有响应。判定与告警不受影响。"),
-    "page.all_lines": ("All lines", "全部专线"),
-    # planned work
-    "planned.title": ("Planned work", "计划作业"),
-    "planned.new": ("Declare work", "登记作业"),
-    "planned.none": ("Nothing is planned.", "没有计划作业。"),
-    "planned.note": (
-        "While work lasts, verdicts on its components are marked planned and nobody is paged; a fault elsewhere is told as ever.",
-        "作业期间，作业部件上的判定标记为计划内，不告警；其他位置的故障照常告警。",
-    ),
-    "planned.column.reference": ("Reference", "编号"),
-    "planned.column.time": ("Time", "时间"),
-    "planned.column.what": ("Components", "部件"),
-    "planned.column.reason": ("What is done", "作业内容"),
-    "planned.column.act": ("Change", "操作"),
-    "planned.stage.overrun": ("overrun", "超时未恢复"),
-    "planned.stage.current": ("under way", "进行中"),
-    "planned.stage.coming": ("to come", "未开始"),
-    "planned.stage.past": ("over", "已结束"),
-    "planned.over_by": ("over for {span}, the fault is not", "已超时 {span}，故障仍在"),
-    "planned.freeze": ("freeze: no work then", "封网：禁止作业"),
-    "planned.every_line": ("all lines", "全部专线"),
-    "planned.from": ("From", "开始"),
-    "planned.to": ("To", "结束"),
-    "planned.what.note": (
-        "Ids of components or sites, separated by spaces; a site is everything in it.",
-        "部件或站点编号，以空格分隔；站点表示其中全部部件。",
-    ),
-    "planned.time.note": (
-        "By the clock of the lines concerned, or with an offset: 2026-12-01T02:00:00+08:00.",
-        "按相关专线所在时区，或带时差：2026-12-01T02:00:00+08:00。",
-    ),
-    "planned.token": ("Token", "令牌"),
-    "planned.declare": ("Declare", "登记"),
-    "planned.remove": ("Take out", "撤销"),
-    "planned.wrong_token": ("No token, or an unknown one: nothing was changed.", "令牌缺失或无效：未作任何更改。"),
-    "planned.no_writers": (
-        "The configuration names nobody who may write: add one to writers in analyzer.yaml, or use `faultline plan add`.",
-        "配置中没有可写用户：请在 analyzer.yaml 的 writers 中添加，或使用 faultline plan add 命令。",
-    ),
     # alarms
     "alarm.raise": ("FAULT", "故障"),
     "alarm.overrun": ("planned work overruns: its window is over, the fault is not", "计划作业超时：窗口已结束，故障仍在"),
