@@ -209,12 +209,8 @@ class Engine:
         entries = [entry for answer in answers for entry in answer.answer["verdicts"]]
         entries += [entry for incident in incidents for entry in (incident.verdict, *incident.further)]
         grave = frozenset(base_of(str(c)) for entry in entries if not is_small(entry) for c in entry["components"])
-
-        def clean(line: LineCode) -> bool:
-            dirty = grave if self._in_shadow(line) else suspected
-            return self._judge.bases_of(line).isdisjoint(dirty | planned)
-
-        return clean
+        known, learning = suspected | planned, grave | planned
+        return lambda line: self._judge.bases_of(line).isdisjoint(learning if self._in_shadow(line) else known)
 
 
 def is_small(entry: Mapping[str, Any]) -> bool:
