@@ -1,8 +1,9 @@
 //! Segments that were lost before the observation point and left no hole: all that came after them came after their retransmission.
 //!
-//! What S and R do goes in, the number of segments that are probably missing comes out. Two things tell of them: packets missing by
-//! the IP identification of a host that counts its packets by connection; and a reply that comes a retransmission timeout after
-//! the request without any acknowledgement in between, which a server that is merely slow would have sent.
+//! What S and R do goes in, the number of segments that are probably missing comes out. Three things tell of them: packets missing
+//! by the IP identification of a host that counts its packets by connection; a reply that comes a retransmission timeout after the
+//! request without any acknowledgement in between, which a server that is merely slow would have sent; and a reply after a DSACK
+//! for a request that nobody had acknowledged (`Direction::acknowledge`).
 
 use crate::tcp::recovery::MIN_RTO_NS;
 

@@ -8,7 +8,7 @@ use crate::tcp::absence::{silence_of_timeout, Due, Identification};
 use crate::tcp::counts::Counts;
 use crate::tcp::losses::{Class, Loss, Losses};
 use crate::tcp::recovery::{Recovery, Signs, Trigger};
-use crate::tcp::seq::{after, ahead, earlier, later, Holes};
+use crate::tcp::seq::{after, ahead, earlier, later, Hole, Holes};
 
 /// A segment that fills a hole sooner than this is late, not lost, however short the path (as in Wireshark).
 const REORDERING_NS: i64 = 3_000_000;
@@ -83,6 +83,7 @@ pub struct Direction {
     reported: Option<u32>,
     progress_ns: i64,
     repeated_ns: Option<i64>,
+    missing_ns: Option<i64>,
     identification: Identification,
     remembered: [Remembered; REMEMBERED],
     remember_at: u8,
@@ -146,7 +147,8 @@ impl Direction {
         let acknowledges = reply.has(flags::ACK) && after(reply.ack, edge) && !after(reply.ack, next);
         acknowledges.then_some(Due {
             since_ns: self.progress_ns,
-            repeated_ns: self.repeated_ns,
+            // A reply that tells of the second copy tells that the first one had arrived.
+            repeated_ns: self.repeated_ns.filter(|_| !is_duplicate_report(reply)),
         })
     }
 
@@ -185,6 +187,7 @@ impl Direction {
         if control == 0 && tcp.payload_octets <= 1 && self.is_probe(tcp, next) {
             return Content::None;
         }
+        let missing = if length > 0 { self.missing_ns.take() } else { None };
         if ahead(tcp.seq, next) < 0 {
             return if length > 0 {
                 self.late(tcp, end, now_ns, around)
@@ -197,8 +200,14 @@ impl Direction {
             self.holes.open(next, tcp.seq, now_ns);
         } else if tcp.seq == next && tcp.payload_octets > 0 {
             let sender_ns = around.sender_ns.unwrap_or(0);
-            let overdue = idle && due.is_some_and(|due| due.was_lost_before(now_ns, sender_ns, path_ns));
-            self.infer(lost_before.max(u64::from(overdue)), tcp.seq, length, now_ns);
+            let overdue = due.is_some_and(|due| due.was_lost_before(now_ns, sender_ns, path_ns));
+            let expected = missing.is_some_and(|at| now_ns - at <= silence_of_timeout(path_ns));
+            self.infer(
+                lost_before.max(u64::from(idle && (overdue || expected))),
+                tcp.seq,
+                length,
+                now_ns,
+            );
         }
         self.gap_unknown = false;
         self.next = Some(end);
@@ -210,6 +219,11 @@ impl Direction {
         }
         self.begin_sample(tcp, end, now_ns);
         content
+    }
+
+    /// Something of S that must have been sent did not pass; it may come again.
+    pub fn miss(&mut self, now_ns: i64) {
+        self.missing_ns = Some(now_ns);
     }
 
     fn infer(&mut self, missing: u64, sequence: u32, length: u32, at_ns: i64) {
@@ -287,7 +301,8 @@ impl Direction {
                 self.counts.reordered += 1;
             } else {
                 self.counts.loss_upstream += 1;
-                self.blame(tcp.seq, now_ns, hole.created_ns, hole.proof_ns.is_some(), around);
+                let trigger = self.blame(tcp.seq, now_ns, hole.created_ns, hole.proof_ns.is_some(), around);
+                self.infer_again(trigger, hole, now_ns, around);
                 class = Some(Class::Upstream);
             }
             self.holes.close(tcp.seq, known_end);
@@ -326,6 +341,13 @@ impl Direction {
         }
     }
 
+    /// A hole that R reported and that was filled by a timeout after all: what S sent upon the report was lost as well.
+    fn infer_again(&mut self, trigger: Trigger, hole: Hole, now_ns: i64, around: Around) {
+        let timeout_ns = self.recovery.timeout_ns(around.sender_ns.unwrap_or(0), around.path_ns());
+        let in_vain = trigger == Trigger::Timeout && hole.proof_ns.is_some_and(|proof| now_ns - proof >= timeout_ns);
+        self.counts.loss_upstream_inferred += u64::from(in_vain);
+    }
+
     /// Count what made S send a lost segment again, and how long after `first_ns`, when it was sent or missed first.
     fn blame(&mut self, start: u32, now_ns: i64, first_ns: i64, reported: bool, around: Around) -> Trigger {
         let trigger = self.recovery.trigger(&Signs {
@@ -342,21 +364,23 @@ impl Direction {
         trigger
     }
 
-    /// R acknowledges octets of S.
-    pub fn acknowledge(&mut self, tcp: &Tcp, now_ns: i64) {
+    /// R acknowledges octets of S. Whether it tells that it had received a segment which it did not acknowledge before S sent it
+    /// again: then what it sent upon the first copy did not pass.
+    pub fn acknowledge(&mut self, tcp: &Tcp, now_ns: i64) -> bool {
         if tcp.has(flags::RST) || !tcp.has(flags::ACK) {
-            return;
+            return false;
         }
+        let before = self.acknowledged;
         let same_window = self.receiver_window == Some(tcp.window);
         if !tcp.has(flags::SYN) {
             self.receiver_window = Some(tcp.window);
         }
         let Some(next) = self.next else {
             self.acknowledged = Some(self.acknowledged.map_or(tcp.ack, |edge| later(edge, tcp.ack)));
-            return;
+            return false;
         };
         if ahead(tcp.ack, next).abs() >= IMPLAUSIBLE {
-            return;
+            return false;
         }
         self.account_unseen(tcp.ack, next);
         match self.acknowledged {
@@ -376,7 +400,8 @@ impl Direction {
                 self.end_sample(tcp, now_ns);
             }
         }
-        self.selectively_acknowledge(tcp, now_ns);
+        let needless = self.selectively_acknowledge(tcp, now_ns);
+        matches!((needless, before), (Some(end), Some(edge)) if after(end, edge) && !after(end, tcp.ack))
     }
 
     /// What R acknowledged and P never saw was lost by the capture: above the highest, or in a hole.
@@ -410,14 +435,16 @@ impl Direction {
         }
     }
 
-    fn selectively_acknowledge(&mut self, tcp: &Tcp, now_ns: i64) {
+    /// Gives the end of a segment that R reports to have received twice.
+    fn selectively_acknowledge(&mut self, tcp: &Tcp, now_ns: i64) -> Option<u32> {
+        let mut needless = None;
         for (at, &(left, right)) in tcp.sacks().iter().enumerate() {
             let next = self.next.unwrap_or(right);
             if !after(right, left) || ahead(right, next).abs() >= IMPLAUSIBLE {
                 continue;
             }
             if at == 0 && is_duplicate_report(tcp) {
-                self.absolve(left, right);
+                needless = self.absolve(left, right);
                 continue;
             }
             if !after(right, tcp.ack) {
@@ -435,28 +462,24 @@ impl Direction {
             self.holes.prove_below(left, now_ns);
             self.reported = Some(self.reported.map_or(right, |edge| later(edge, right)));
         }
+        needless
     }
 
-    /// R received `left..right` twice: the retransmission was needless, nothing of it was lost downstream.
-    fn absolve(&mut self, left: u32, right: u32) {
-        let overlaps = |known: &Remembered| known.start != known.end && after(right, known.start) && after(known.end, left);
-        let Some(found) = self.remembered.iter_mut().find(|known| overlaps(known)) else {
-            return;
-        };
-        let known = std::mem::take(found);
+    /// R received `left..right` twice: the retransmission was needless, nothing of it was lost downstream. Gives its end.
+    fn absolve(&mut self, left: u32, right: u32) -> Option<u32> {
+        let overlaps = |known: &&mut Remembered| known.start != known.end && after(right, known.start) && after(known.end, left);
+        let known = std::mem::take(self.remembered.iter_mut().find(overlaps)?);
+        let counts = &mut self.counts;
         // Counted in a record that has been cut already: too late to change.
-        if self.counts.loss_downstream > 0 {
-            let counts = &mut self.counts;
+        if counts.loss_downstream > 0 {
             counts.loss_downstream -= 1;
             counts.spurious += 1;
-            let of_trigger = match known.trigger {
-                Trigger::Fast => &mut counts.retransmissions_fast,
-                Trigger::Timeout => &mut counts.retransmissions_timeout,
-                Trigger::Unknown => return self.losses.absolve(known.start, known.end),
-            };
-            *of_trigger = of_trigger.saturating_sub(1);
+            let (fast, timeout) = (known.trigger == Trigger::Fast, known.trigger == Trigger::Timeout);
+            counts.retransmissions_fast = counts.retransmissions_fast.saturating_sub(u64::from(fast));
+            counts.retransmissions_timeout = counts.retransmissions_timeout.saturating_sub(u64::from(timeout));
             self.losses.absolve(known.start, known.end);
         }
+        Some(known.end)
     }
 }
 

@@ -107,7 +107,9 @@ impl Connection {
             self.directions[side].lose_track();
         }
         self.directions[side].advertise(tcp, now_ns);
-        self.directions[1 - side].acknowledge(tcp, now_ns);
+        if self.directions[1 - side].acknowledge(tcp, now_ns) {
+            self.directions[side].miss(now_ns);
+        }
         if content == Content::New {
             let network_ns = self.handshake.server_ns().unwrap_or(0) as i64;
             self.dialogue.say(side == client, now_ns, network_ns);
