@@ -279,7 +279,7 @@ impl Meter {
             self.counts.acked_unseen_octets += connection
                 .directions
                 .iter()
-                .map(|d| d.counts.acked_unseen_octets)
+                .map(|d| d.classes().acked_unseen_octets)
                 .sum::<u64>();
         }
         flow.ear.settle(until, reason != EndReason::Active);

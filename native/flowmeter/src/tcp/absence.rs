@@ -52,7 +52,7 @@ pub fn silence_of_timeout(path_ns: i64) -> i64 {
     MIN_RTO_NS.max(2 * path_ns)
 }
 
-/// What the other side waits for, when a segment of S comes.
+/// What the other side has waited for, when a segment of S comes.
 #[derive(Clone, Copy, Debug)]
 pub struct Due {
     /// Since when data of R has been waiting for an acknowledgement of S.

@@ -5,9 +5,9 @@
 
 use crate::packet::{flags, Tcp};
 use crate::tcp::absence::{silence_of_timeout, Due, Identification};
-use crate::tcp::counts::Counts;
+use crate::tcp::counts::{Classes, Counts};
 use crate::tcp::losses::{Class, Loss, Losses};
-use crate::tcp::recovery::{Recovery, Signs, Trigger};
+use crate::tcp::recovery::{Recovery, Signs, Trigger, MIN_RTO_NS};
 use crate::tcp::seq::{after, ahead, earlier, later, Hole, Holes};
 
 /// A segment that fills a hole sooner than this is late, not lost, however short the path (as in Wireshark).
@@ -31,7 +31,9 @@ pub struct Around {
 }
 
 impl Around {
-    fn path_ns(self) -> i64 {
+    /// Both together, as far as they are known.
+    #[must_use]
+    pub fn path_ns(self) -> i64 {
         self.sender_ns.unwrap_or(0) + self.receiver_ns.unwrap_or(0)
     }
 }
@@ -67,8 +69,6 @@ struct Remembered {
 pub struct Direction {
     /// Since the last cut.
     pub counts: Counts,
-    /// Since the last cut, one by one.
-    pub losses: Losses,
     next: Option<u32>,
     holes: Holes,
     acknowledged: Option<u32>,
@@ -80,14 +80,23 @@ pub struct Direction {
     sample: Option<Sample>,
     shortest_rtt_ns: Option<i64>,
     recovery: Recovery,
-    reported: Option<u32>,
     progress_ns: i64,
-    repeated_ns: Option<i64>,
     missing_ns: Option<i64>,
     identification: Identification,
+    closed_since_ns: Option<i64>,
+    // Most flows have none: it is allocated with the first one and kept.
+    trouble: Option<Box<Trouble>>,
+}
+
+/// What is kept of segments that are not ordinary.
+#[derive(Clone, Debug, Default)]
+struct Trouble {
+    classes: Classes,
+    losses: Losses,
+    reported: Option<u32>,
+    repeated_ns: Option<i64>,
     remembered: [Remembered; REMEMBERED],
     remember_at: u8,
-    closed_since_ns: Option<i64>,
 }
 
 impl Direction {
@@ -97,12 +106,41 @@ impl Direction {
         self.shortest_rtt_ns
     }
 
+    /// What segments since the last cut were judged to be.
+    #[must_use]
+    pub fn classes(&self) -> &Classes {
+        self.trouble.as_ref().map_or(&Classes::NONE, |trouble| &trouble.classes)
+    }
+
+    /// To count what a segment was judged to be.
+    pub fn count(&mut self) -> &mut Classes {
+        &mut self.trouble().classes
+    }
+
+    /// Segments sent again since the last cut, one by one; none when there was none.
+    #[must_use]
+    pub fn losses(&self) -> Option<&Losses> {
+        let losses = self.trouble.as_ref().map(|trouble| &trouble.losses);
+        losses.filter(|losses| !losses.list().is_empty())
+    }
+
+    fn trouble(&mut self) -> &mut Trouble {
+        self.trouble.get_or_insert_default()
+    }
+
     /// Another connection begins: keep the counts, forget what they were drawn from.
     pub fn restart(&mut self, now_ns: i64) {
         self.settle_window(now_ns);
         *self = Self {
             counts: std::mem::take(&mut self.counts),
-            losses: std::mem::take(&mut self.losses),
+            trouble: self.trouble.take().map(|mut trouble| {
+                *trouble = Trouble {
+                    classes: trouble.classes,
+                    losses: std::mem::take(&mut trouble.losses),
+                    ..Trouble::default()
+                };
+                trouble
+            }),
             ..Self::default()
         };
     }
@@ -110,7 +148,10 @@ impl Direction {
     /// A record was cut at `now_ns`: counts begin anew, state goes on.
     pub fn cut(&mut self, now_ns: i64) {
         self.counts.clear();
-        self.losses.clear();
+        if let Some(trouble) = &mut self.trouble {
+            trouble.classes = Classes::NONE;
+            trouble.losses.clear();
+        }
         if self.closed_since_ns.is_some() {
             self.closed_since_ns = Some(now_ns);
         }
@@ -119,7 +160,7 @@ impl Direction {
     /// Add the time for which the window has been closed up to now.
     pub fn settle_window(&mut self, now_ns: i64) {
         if let Some(since) = self.closed_since_ns {
-            self.counts.zero_window_ns += (now_ns - since).max(0) as u64;
+            self.count().zero_window_ns += (now_ns - since).max(0) as u64;
             self.closed_since_ns = Some(now_ns.max(since));
         }
     }
@@ -140,15 +181,22 @@ impl Direction {
         self.receiver_shift.is_some()
     }
 
-    /// What R acknowledges by this segment, and how long it waited; none when that is nothing new.
+    /// Since when R owes what it acknowledges by this segment; none when that is nothing new, or not long ago.
     #[must_use]
-    pub fn due(&self, reply: &Tcp) -> Option<Due> {
+    pub fn due(&self, reply: &Tcp, now_ns: i64) -> Option<Due> {
+        if now_ns - self.progress_ns < MIN_RTO_NS {
+            return None;
+        }
         let (edge, next) = (self.acknowledged?, self.next?);
         let acknowledges = reply.has(flags::ACK) && after(reply.ack, edge) && !after(reply.ack, next);
         acknowledges.then_some(Due {
             since_ns: self.progress_ns,
             // A reply that tells of the second copy tells that the first one had arrived.
-            repeated_ns: self.repeated_ns.filter(|_| !is_duplicate_report(reply)),
+            repeated_ns: self
+                .trouble
+                .as_ref()
+                .and_then(|trouble| trouble.repeated_ns)
+                .filter(|_| !is_duplicate_report(reply)),
         })
     }
 
@@ -165,8 +213,8 @@ impl Direction {
         }
     }
 
-    /// A segment of S passes; `due` is what S has to acknowledge of the other direction, when this segment does so.
-    pub fn segment(&mut self, tcp: &Tcp, now_ns: i64, ip_id: Option<u16>, due: Option<Due>, around: Around) -> Content {
+    /// A segment of S passes; `overdue` when it should have come long ago (`Due`).
+    pub fn segment(&mut self, tcp: &Tcp, now_ns: i64, ip_id: Option<u16>, overdue: bool, around: Around) -> Content {
         let path_ns = around.path_ns();
         let lost_before = ip_id.map_or(0, |id| self.identification.observe(id, now_ns, silence_of_timeout(path_ns)));
         if tcp.has(flags::RST) {
@@ -187,7 +235,10 @@ impl Direction {
         if control == 0 && tcp.payload_octets <= 1 && self.is_probe(tcp, next) {
             return Content::None;
         }
-        let missing = if length > 0 { self.missing_ns.take() } else { None };
+        let missing = match self.missing_ns {
+            Some(_) if length > 0 => self.missing_ns.take(),
+            _ => None,
+        };
         if ahead(tcp.seq, next) < 0 {
             return if length > 0 {
                 self.late(tcp, end, now_ns, around)
@@ -199,15 +250,11 @@ impl Direction {
         if tcp.seq != next && !self.gap_unknown {
             self.holes.open(next, tcp.seq, now_ns);
         } else if tcp.seq == next && tcp.payload_octets > 0 {
-            let sender_ns = around.sender_ns.unwrap_or(0);
-            let overdue = due.is_some_and(|due| due.was_lost_before(now_ns, sender_ns, path_ns));
             let expected = missing.is_some_and(|at| now_ns - at <= silence_of_timeout(path_ns));
-            self.infer(
-                lost_before.max(u64::from(idle && (overdue || expected))),
-                tcp.seq,
-                length,
-                now_ns,
-            );
+            let missing = lost_before.max(u64::from(idle && (overdue || expected)));
+            if missing > 0 {
+                self.infer(missing, tcp.seq, length, now_ns);
+            }
         }
         self.gap_unknown = false;
         self.next = Some(end);
@@ -226,23 +273,24 @@ impl Direction {
         self.missing_ns = Some(now_ns);
     }
 
+    #[cold]
     fn infer(&mut self, missing: u64, sequence: u32, length: u32, at_ns: i64) {
-        if missing > 0 {
-            self.counts.loss_upstream_inferred += missing;
-            self.losses.add(Loss {
-                sequence,
-                length,
-                at_ns,
-                class: Class::Inferred,
-            });
-        }
+        self.count().loss_upstream_inferred += missing;
+        self.trouble().losses.add(Loss {
+            sequence,
+            length,
+            at_ns,
+            class: Class::Inferred,
+        });
     }
 
     /// New data up to `end`: whether R has room for no more than that.
     fn fill_window(&mut self, end: u32) {
         if let (Some(shift), Some(window), Some(edge)) = (self.receiver_shift, self.receiver_window, self.acknowledged) {
             let full = window > 0 && i64::from(ahead(end, edge)) >= i64::from(window) << shift;
-            self.counts.window_full += u64::from(full);
+            if full {
+                self.count().window_full += 1;
+            }
         }
     }
 
@@ -271,15 +319,18 @@ impl Direction {
         }
         let before = tcp.seq == next.wrapping_sub(1);
         if self.receiver_window == Some(0) && (before || (tcp.seq == next && tcp.payload_octets == 1)) {
-            self.counts.zero_window_probes += 1;
+            self.count().zero_window_probes += 1;
             self.probed |= !before;
             return true;
         }
-        self.counts.keepalives += u64::from(before);
+        if before {
+            self.count().keepalives += 1;
+        }
         before
     }
 
     /// A segment that starts below the highest octet seen.
+    #[cold]
     fn late(&mut self, tcp: &Tcp, end: u32, now_ns: i64, around: Around) -> Content {
         let next = self.next.unwrap_or(end);
         let known_end = earlier(end, next);
@@ -288,7 +339,7 @@ impl Direction {
         let mut content = Content::Old;
         let mut class = None;
         if self.acknowledged.is_some_and(|edge| !after(end, edge)) {
-            self.counts.spurious += 1;
+            self.count().spurious += 1;
             class = Some(Class::Spurious);
         } else if let Some(hole) = self.holes.overlapping(tcp.seq, known_end) {
             let proven = match (hole.proof_ns, around.sender_ns) {
@@ -298,9 +349,9 @@ impl Direction {
             };
             let young = now_ns - hole.created_ns < around.path_ns().max(REORDERING_NS);
             if young && !proven {
-                self.counts.reordered += 1;
+                self.count().reordered += 1;
             } else {
-                self.counts.loss_upstream += 1;
+                self.count().loss_upstream += 1;
                 let trigger = self.blame(tcp.seq, now_ns, hole.created_ns, hole.proof_ns.is_some(), around);
                 self.infer_again(trigger, hole, now_ns, around);
                 class = Some(Class::Upstream);
@@ -308,22 +359,22 @@ impl Direction {
             self.holes.close(tcp.seq, known_end);
             content = Content::New;
         } else {
-            self.counts.loss_downstream += 1;
+            self.count().loss_downstream += 1;
             let of_segment = sample.filter(|sample| after(sample.end, tcp.seq) && !after(sample.end, end));
             let first_ns = of_segment.map_or(self.progress_ns, |sample| sample.sent_ns);
-            let reported = self.duplicate_acks >= FAST_DUPLICATE_ACKS || self.reported.is_some_and(|edge| after(edge, end));
+            let reported =
+                self.duplicate_acks >= FAST_DUPLICATE_ACKS || self.trouble().reported.is_some_and(|edge| after(edge, end));
             let trigger = self.blame(tcp.seq, now_ns, first_ns, reported, around);
-            self.remembered[usize::from(self.remember_at)] = Remembered {
+            self.trouble().remember(Remembered {
                 start: tcp.seq,
                 end,
                 trigger,
-            };
-            self.remember_at = (self.remember_at + 1) % REMEMBERED as u8;
+            });
             class = Some(Class::Downstream);
         }
         if let Some(class) = class {
-            self.repeated_ns = Some(now_ns);
-            self.losses.add(Loss {
+            self.trouble().repeated_ns = Some(now_ns);
+            self.trouble().losses.add(Loss {
                 sequence: tcp.seq,
                 length: end.wrapping_sub(tcp.seq),
                 at_ns: now_ns,
@@ -345,7 +396,9 @@ impl Direction {
     fn infer_again(&mut self, trigger: Trigger, hole: Hole, now_ns: i64, around: Around) {
         let timeout_ns = self.recovery.timeout_ns(around.sender_ns.unwrap_or(0), around.path_ns());
         let in_vain = trigger == Trigger::Timeout && hole.proof_ns.is_some_and(|proof| now_ns - proof >= timeout_ns);
-        self.counts.loss_upstream_inferred += u64::from(in_vain);
+        if in_vain {
+            self.count().loss_upstream_inferred += 1;
+        }
     }
 
     /// Count what made S send a lost segment again, and how long after `first_ns`, when it was sent or missed first.
@@ -358,9 +411,10 @@ impl Direction {
             sender_ns: around.sender_ns.unwrap_or(0),
             path_ns: around.path_ns(),
         });
-        self.counts.retransmissions_fast += u64::from(trigger == Trigger::Fast);
-        self.counts.retransmissions_timeout += u64::from(trigger == Trigger::Timeout);
-        self.counts.retransmission_delay_ns += (now_ns - first_ns).max(0) as u64;
+        let classes = self.count();
+        classes.retransmissions_fast += u64::from(trigger == Trigger::Fast);
+        classes.retransmissions_timeout += u64::from(trigger == Trigger::Timeout);
+        classes.retransmission_delay_ns += (now_ns - first_ns).max(0) as u64;
         trigger
     }
 
@@ -400,6 +454,9 @@ impl Direction {
                 self.end_sample(tcp, now_ns);
             }
         }
+        if tcp.sack_count == 0 {
+            return false;
+        }
         let needless = self.selectively_acknowledge(tcp, now_ns);
         matches!((needless, before), (Some(end), Some(edge)) if after(end, edge) && !after(end, tcp.ack))
     }
@@ -409,13 +466,13 @@ impl Direction {
         if after(ack, next) {
             let octets = ack.wrapping_sub(next);
             // R may have taken the octet of a zero-window probe, which is not counted as sent.
-            self.counts.acked_unseen_octets += u64::from(octets - u32::from(self.probed));
+            self.count().acked_unseen_octets += u64::from(octets - u32::from(self.probed));
             self.next = Some(ack);
             self.probed = false;
         }
         if !self.holes.is_empty() {
             let filled = self.holes.close(ack.wrapping_sub(IMPLAUSIBLE as u32), ack);
-            self.counts.acked_unseen_octets += u64::from(filled);
+            self.count().acked_unseen_octets += u64::from(filled);
         }
     }
 
@@ -436,6 +493,7 @@ impl Direction {
     }
 
     /// Gives the end of a segment that R reports to have received twice.
+    #[cold]
     fn selectively_acknowledge(&mut self, tcp: &Tcp, now_ns: i64) -> Option<u32> {
         let mut needless = None;
         for (at, &(left, right)) in tcp.sacks().iter().enumerate() {
@@ -444,39 +502,47 @@ impl Direction {
                 continue;
             }
             if at == 0 && is_duplicate_report(tcp) {
-                needless = self.absolve(left, right);
+                needless = self.trouble.as_mut().and_then(|trouble| trouble.absolve(left, right));
                 continue;
             }
             if !after(right, tcp.ack) {
                 continue;
             }
             let unseen = self.holes.close(left, right);
-            self.counts.acked_unseen_octets += u64::from(unseen);
+            self.count().acked_unseen_octets += u64::from(unseen);
             if after(right, next) {
                 if after(left, next) {
                     self.holes.open(next, left, now_ns);
                 }
-                self.counts.acked_unseen_octets += u64::from(right.wrapping_sub(later(left, next)));
+                self.count().acked_unseen_octets += u64::from(right.wrapping_sub(later(left, next)));
                 self.next = Some(right);
             }
             self.holes.prove_below(left, now_ns);
-            self.reported = Some(self.reported.map_or(right, |edge| later(edge, right)));
+            let trouble = self.trouble();
+            trouble.reported = Some(trouble.reported.map_or(right, |edge| later(edge, right)));
         }
         needless
+    }
+}
+
+impl Trouble {
+    fn remember(&mut self, repeated: Remembered) {
+        self.remembered[usize::from(self.remember_at)] = repeated;
+        self.remember_at = (self.remember_at + 1) % REMEMBERED as u8;
     }
 
     /// R received `left..right` twice: the retransmission was needless, nothing of it was lost downstream. Gives its end.
     fn absolve(&mut self, left: u32, right: u32) -> Option<u32> {
         let overlaps = |known: &&mut Remembered| known.start != known.end && after(right, known.start) && after(known.end, left);
         let known = std::mem::take(self.remembered.iter_mut().find(overlaps)?);
-        let counts = &mut self.counts;
+        let classes = &mut self.classes;
         // Counted in a record that has been cut already: too late to change.
-        if counts.loss_downstream > 0 {
-            counts.loss_downstream -= 1;
-            counts.spurious += 1;
+        if classes.loss_downstream > 0 {
+            classes.loss_downstream -= 1;
+            classes.spurious += 1;
             let (fast, timeout) = (known.trigger == Trigger::Fast, known.trigger == Trigger::Timeout);
-            counts.retransmissions_fast = counts.retransmissions_fast.saturating_sub(u64::from(fast));
-            counts.retransmissions_timeout = counts.retransmissions_timeout.saturating_sub(u64::from(timeout));
+            classes.retransmissions_fast = classes.retransmissions_fast.saturating_sub(u64::from(fast));
+            classes.retransmissions_timeout = classes.retransmissions_timeout.saturating_sub(u64::from(timeout));
             self.losses.absolve(known.start, known.end);
         }
         Some(known.end)

@@ -95,14 +95,15 @@ impl Connection {
             }
         }
         if tcp.has(flags::RST) {
-            let counts = &mut self.directions[side].counts;
-            counts.rst_handshake += u64::from(self.handshake.is_open());
-            counts.rst_after_fin += u64::from(self.finished);
+            let classes = self.directions[side].count();
+            classes.rst_handshake += u64::from(self.handshake.is_open());
+            classes.rst_after_fin += u64::from(self.finished);
         }
         self.handshake.observe(side, tcp, now_ns);
         let around = self.around(side);
-        let due = self.directions[1 - side].due(tcp);
-        let content = self.directions[side].segment(tcp, now_ns, carriage.ip_id, due, around);
+        let due = self.directions[1 - side].due(tcp, now_ns);
+        let overdue = due.is_some_and(|due| due.was_lost_before(now_ns, around.sender_ns.unwrap_or(0), around.path_ns()));
+        let content = self.directions[side].segment(tcp, now_ns, carriage.ip_id, overdue, around);
         if carriage.fragmented {
             self.directions[side].lose_track();
         }
