@@ -95,6 +95,12 @@ class Chain:
             chain = f"chain forward {{ type filter hook forward priority 0; {match}; }};"
             self.run(rule.node, "nft", "-f", "-", stdin=f"table inet test {{ {chain} }}")
 
+    def let_hosts_merge(self, *links: int) -> None:
+        """Offloads on at both ends of links: frames there are larger than what a wire carries."""
+        for number in links:
+            for node in NODES[number - 1 : number + 1]:
+                self.run(node, "ethtool", "-K", f"to{number}", *("on" if word == "off" else word for word in _OFFLOADS))
+
     def dropped(self, node: str) -> int:
         """How many packets a node dropped."""
         listed = json.loads(self.run(node, "nft", "-j", "list", "ruleset"))["nftables"]

@@ -134,7 +134,12 @@ pub fn visit(record: Option<&Record<'_>>, visitor: &mut impl Visitor) {
         visitor.number(port, flow.map(|flow| i64::from(flow.key.ports[side])));
     }
     visitor.encapsulations("encapsulation", flow.map(|flow| &flow.encapsulations));
-    twins(COUNTS, sides.map(|side| flow.map(|flow| &flow.counts[side])), visitor);
+    let counts = sides.map(|side| flow.map(|flow| &flow.counts[side]));
+    twins(COUNTS, counts, visitor);
+    for (name, counts) in ["super_segments", "reverse_super_segments"].into_iter().zip(counts) {
+        let some = counts.map(|counts| counts.super_segments as i64).filter(|&number| number > 0);
+        visitor.number(name, some);
+    }
     visitor.word("end_reason", record.map(|record| record.reason.name()));
     let connection = record.and_then(|record| record.connection);
     let directions = sides.map(|side| connection.map(|connection| &connection.directions[side]));

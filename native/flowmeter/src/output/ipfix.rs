@@ -113,6 +113,9 @@ impl Messages {
             encoder.set_u64(column::OCTETS + twin, counts.octets);
             encoder.set_u64(column::FRAME_OCTETS + twin, counts.frame_octets);
             encoder.set_u64(column::DUPLICATES + twin, counts.duplicates);
+            if counts.super_segments > 0 {
+                encoder.set_u64(column::SUPER_SEGMENTS + twin, counts.super_segments);
+            }
         }
         if let Some(application) = record.application {
             encoder.set_octets(column::APPLICATION, application.as_bytes());

@@ -22,8 +22,8 @@ pub struct Identification {
 
 impl Identification {
     /// The next packet; gives how many are missing before it when they were probably one segment sent again and again: the host
-    /// counts by connection, and the silence was as long as a retransmission timeout.
-    pub fn observe(&mut self, id: u16, now_ns: i64, timeout_ns: i64) -> u64 {
+    /// counts by connection, and the silence was as long as a retransmission timeout. A super-segment takes as many as it has pieces.
+    pub fn observe(&mut self, id: u16, pieces: u32, now_ns: i64, timeout_ns: i64) -> u64 {
         let before = *self;
         let step = id.wrapping_sub(before.last);
         let silence = before.last_ns.map_or(0, |last| now_ns - last);
@@ -34,7 +34,7 @@ impl Identification {
             _ => 0,
         };
         *self = Self {
-            last: id,
+            last: id.wrapping_add(pieces as u16).wrapping_sub(1),
             run,
             last_ns: Some(now_ns),
         };

@@ -9,6 +9,7 @@ use crate::tcp::counts::{Classes, Counts};
 use crate::tcp::losses::{Class, Loss, Losses};
 use crate::tcp::recovery::{Recovery, Signs, Trigger, MIN_RTO_NS};
 use crate::tcp::seq::{after, ahead, earlier, later, Hole, Holes};
+use crate::tcp::Carriage;
 
 /// A segment that fills a hole sooner than this is late, not lost, however short the path (as in Wireshark).
 const REORDERING_NS: i64 = 3_000_000;
@@ -61,7 +62,19 @@ struct Sample {
 struct Remembered {
     start: u32,
     end: u32,
+    pieces: u32,
     trigger: Trigger,
+}
+
+/// A segment that is sent again because it was lost.
+#[derive(Clone, Copy, Debug)]
+struct Lost {
+    start: u32,
+    pieces: u32,
+    /// When it was sent or missed first.
+    first_ns: i64,
+    /// R reported what lies above it.
+    reported: bool,
 }
 
 /// State and counts of one direction.
@@ -158,6 +171,7 @@ impl Direction {
     }
 
     /// Add the time for which the window has been closed up to now.
+    #[inline]
     pub fn settle_window(&mut self, now_ns: i64) {
         if let Some(since) = self.closed_since_ns {
             self.count().zero_window_ns += (now_ns - since).max(0) as u64;
@@ -214,16 +228,19 @@ impl Direction {
     }
 
     /// A segment of S passes; `overdue` when it should have come long ago (`Due`).
-    pub fn segment(&mut self, tcp: &Tcp, now_ns: i64, ip_id: Option<u16>, overdue: bool, around: Around) -> Content {
+    pub fn segment(&mut self, tcp: &Tcp, now_ns: i64, carriage: Carriage, overdue: bool, around: Around) -> Content {
         let path_ns = around.path_ns();
-        let lost_before = ip_id.map_or(0, |id| self.identification.observe(id, now_ns, silence_of_timeout(path_ns)));
+        let lost_before = carriage.ip_id.map_or(0, |id| {
+            self.identification
+                .observe(id, carriage.pieces, now_ns, silence_of_timeout(path_ns))
+        });
         if tcp.has(flags::RST) {
             return Content::None;
         }
         let control = u32::from(tcp.has(flags::SYN)) + u32::from(tcp.has(flags::FIN));
         let length = tcp.payload_octets.wrapping_add(control);
         let end = tcp.seq.wrapping_add(length);
-        self.counts.segments += u64::from(length > 0);
+        self.counts.segments += if length > 0 { u64::from(carriage.pieces) } else { 0 };
         let content = if tcp.payload_octets > 0 { Content::New } else { Content::None };
         let next = match self.next {
             Some(next) if ahead(tcp.seq, next).abs() < IMPLAUSIBLE => next,
@@ -241,7 +258,7 @@ impl Direction {
         };
         if ahead(tcp.seq, next) < 0 {
             return if length > 0 {
-                self.late(tcp, end, now_ns, around)
+                self.late(tcp, end, now_ns, carriage.pieces, around)
             } else {
                 Content::None
             };
@@ -331,7 +348,7 @@ impl Direction {
 
     /// A segment that starts below the highest octet seen.
     #[cold]
-    fn late(&mut self, tcp: &Tcp, end: u32, now_ns: i64, around: Around) -> Content {
+    fn late(&mut self, tcp: &Tcp, end: u32, now_ns: i64, pieces: u32, around: Around) -> Content {
         let next = self.next.unwrap_or(end);
         let known_end = earlier(end, next);
         // Karn: an acknowledgement could now be of either transmission.
@@ -339,7 +356,7 @@ impl Direction {
         let mut content = Content::Old;
         let mut class = None;
         if self.acknowledged.is_some_and(|edge| !after(end, edge)) {
-            self.count().spurious += 1;
+            self.count().spurious += u64::from(pieces);
             class = Some(Class::Spurious);
         } else if let Some(hole) = self.holes.overlapping(tcp.seq, known_end) {
             let proven = match (hole.proof_ns, around.sender_ns) {
@@ -349,25 +366,38 @@ impl Direction {
             };
             let young = now_ns - hole.created_ns < around.path_ns().max(REORDERING_NS);
             if young && !proven {
-                self.count().reordered += 1;
+                self.count().reordered += u64::from(pieces);
             } else {
-                self.count().loss_upstream += 1;
-                let trigger = self.blame(tcp.seq, now_ns, hole.created_ns, hole.proof_ns.is_some(), around);
+                self.count().loss_upstream += u64::from(pieces);
+                let lost = Lost {
+                    start: tcp.seq,
+                    pieces,
+                    first_ns: hole.created_ns,
+                    reported: hole.proof_ns.is_some(),
+                };
+                let trigger = self.blame(&lost, now_ns, around);
                 self.infer_again(trigger, hole, now_ns, around);
                 class = Some(Class::Upstream);
             }
             self.holes.close(tcp.seq, known_end);
             content = Content::New;
         } else {
-            self.count().loss_downstream += 1;
+            self.count().loss_downstream += u64::from(pieces);
             let of_segment = sample.filter(|sample| after(sample.end, tcp.seq) && !after(sample.end, end));
             let first_ns = of_segment.map_or(self.progress_ns, |sample| sample.sent_ns);
             let reported =
                 self.duplicate_acks >= FAST_DUPLICATE_ACKS || self.trouble().reported.is_some_and(|edge| after(edge, end));
-            let trigger = self.blame(tcp.seq, now_ns, first_ns, reported, around);
+            let lost = Lost {
+                start: tcp.seq,
+                pieces,
+                first_ns,
+                reported,
+            };
+            let trigger = self.blame(&lost, now_ns, around);
             self.trouble().remember(Remembered {
                 start: tcp.seq,
                 end,
+                pieces,
                 trigger,
             });
             class = Some(Class::Downstream);
@@ -401,20 +431,23 @@ impl Direction {
         }
     }
 
-    /// Count what made S send a lost segment again, and how long after `first_ns`, when it was sent or missed first.
-    fn blame(&mut self, start: u32, now_ns: i64, first_ns: i64, reported: bool, around: Around) -> Trigger {
+    /// Count what made S send a lost segment again, and how long after it was sent or missed first.
+    fn blame(&mut self, lost: &Lost, now_ns: i64, around: Around) -> Trigger {
         let trigger = self.recovery.trigger(&Signs {
-            start,
-            next: self.next.unwrap_or(start),
+            start: lost.start,
+            next: self.next.unwrap_or(lost.start),
             silence_ns: now_ns - self.progress_ns,
-            reported,
+            reported: lost.reported,
             sender_ns: around.sender_ns.unwrap_or(0),
             path_ns: around.path_ns(),
         });
-        let classes = self.count();
-        classes.retransmissions_fast += u64::from(trigger == Trigger::Fast);
-        classes.retransmissions_timeout += u64::from(trigger == Trigger::Timeout);
-        classes.retransmission_delay_ns += (now_ns - first_ns).max(0) as u64;
+        let (pieces, classes) = (u64::from(lost.pieces), self.count());
+        match trigger {
+            Trigger::Fast => classes.retransmissions_fast += pieces,
+            Trigger::Timeout => classes.retransmissions_timeout += pieces,
+            Trigger::Unknown => {}
+        }
+        classes.retransmission_delay_ns += (now_ns - lost.first_ns).max(0) as u64;
         trigger
     }
 
@@ -538,11 +571,17 @@ impl Trouble {
         let classes = &mut self.classes;
         // Counted in a record that has been cut already: too late to change.
         if classes.loss_downstream > 0 {
-            classes.loss_downstream -= 1;
-            classes.spurious += 1;
-            let (fast, timeout) = (known.trigger == Trigger::Fast, known.trigger == Trigger::Timeout);
-            classes.retransmissions_fast = classes.retransmissions_fast.saturating_sub(u64::from(fast));
-            classes.retransmissions_timeout = classes.retransmissions_timeout.saturating_sub(u64::from(timeout));
+            let pieces = u64::from(known.pieces).min(classes.loss_downstream);
+            classes.loss_downstream -= pieces;
+            classes.spurious += pieces;
+            let of_trigger = match known.trigger {
+                Trigger::Fast => Some(&mut classes.retransmissions_fast),
+                Trigger::Timeout => Some(&mut classes.retransmissions_timeout),
+                Trigger::Unknown => None,
+            };
+            if let Some(count) = of_trigger {
+                *count = count.saturating_sub(pieces);
+            }
             self.losses.absolve(known.start, known.end);
         }
         Some(known.end)
