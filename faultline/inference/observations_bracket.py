@@ -46,11 +46,12 @@ class Seen:
     losses: tuple[Loss, ...] = ()
     left_out: int = 0
     """Retransmissions beyond those listed."""
+    blind: tuple[tuple[int, int], ...] = ()
+    """Spans of time in which the list was full."""
 
-    @property
-    def known_until_ns(self) -> int:
-        """After this the list says nothing."""
-        return self.losses[-1].at_ns if self.left_out and self.losses else self.end_ns
+    def is_blind_at(self, at_ns: int) -> bool:
+        """Whether a retransmission of that moment may be among those left out."""
+        return any(start < at_ns <= end for start, end in self.blind)
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -88,13 +89,19 @@ def seen_of(records: Iterable[Mapping[str, object]], *, reverse: bool, correctio
     rows = sorted(records, key=lambda row: _number(row, "start_ns"))
     if not rows:
         raise ValueError("no record of the flow")
-    losses = [loss for row in rows for loss in losses_of(_octets(row, f"{prefix}loss_events"))]
+    listed = [(row, losses_of(_octets(row, f"{prefix}loss_events"))) for row in rows]
+    blind = [
+        (losses[-1].at_ns + correction_ns, _number(row, "end_ns") + correction_ns)
+        for row, losses in listed
+        if losses and _number(row, f"{prefix}loss_events_left_out")
+    ]
     return Seen(
         start_ns=_number(rows[0], "start_ns") + correction_ns,
         end_ns=max(_number(row, "end_ns") for row in rows) + correction_ns,
         segments=sum(_number(row, f"{prefix}tcp_segments") for row in rows),
-        losses=tuple(attrs.evolve(loss, at_ns=loss.at_ns + correction_ns) for loss in losses),
+        losses=tuple(attrs.evolve(loss, at_ns=loss.at_ns + correction_ns) for _, losses in listed for loss in losses),
         left_out=sum(_number(row, f"{prefix}loss_events_left_out") for row in rows),
+        blind=tuple(blind),
     )
 
 
@@ -112,10 +119,15 @@ def _octets(row: Mapping[str, object], name: str) -> bytes:
 def between(first: Seen, second: Seen, *, reach_ns: int = REACH_NS) -> Between:
     """Match the retransmissions of two points, `first` the one nearer to the sender."""
     from_ns = max(first.start_ns, second.start_ns)
-    until_ns = min(first.known_until_ns, second.known_until_ns)
+    until_ns = min(first.end_ns, second.end_ns)
     lost = beyond = before = contradictions = unsure = 0
     for segment in _segments(first.losses, second.losses):
         if not any(from_ns <= loss.at_ns <= until_ns for loss in (*segment.first, *segment.second)):
+            continue
+        if any(second.is_blind_at(loss.at_ns) for loss in segment.first) or any(
+            first.is_blind_at(loss.at_ns) for loss in segment.second
+        ):
+            unsure += max(len(segment.first), len(segment.second))
             continue
         missing = passed(segment.first) - passed(segment.second)
         at_edge = not (segment.first and segment.second) and any(

@@ -24,12 +24,14 @@ _OFFLOADS = [word for feature in ("tso", "gso", "gro", "tx", "sg") for word in (
 
 @attrs.frozen(slots=True, kw_only=True)
 class Drops:
-    """How a node drops packets of more than an empty segment's size that go one way."""
+    """How a node drops packets of more than a certain size that go one way."""
 
     node: str
     chance: str
     """In nftables' words, e.g. `numgen random mod 1000 < 20`."""
     to_server: bool = True
+    over: int = 100
+    """Octets: acknowledgements are let through."""
 
 
 class Chain:
@@ -46,15 +48,14 @@ class Chain:
         for number, (one, other) in enumerate(itertools.pairwise(NODES), 1):
             self._link(number, one, other)
         for at, node in enumerate(NODES):
-            self.run(node, "sysctl", "-qw", "net.ipv4.ip_forward=1", f"net.ipv4.tcp_congestion_control={self._congestion}")
-            # Without these every connection of a test begins where the one before it was hurt.
-            self.run(node, "sysctl", "-qw", "net.ipv4.tcp_no_metrics_save=1")
+            # Every connection begins afresh, not where the one before it was hurt.
+            self.run(node, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.tcp_no_metrics_save=1")
             for number in range(1, len(NODES)):
                 if number < at:
                     self.run(node, "ip", "route", "add", f"10.90.{number}.0/24", "via", f"10.90.{at}.1")
                 elif number > at + 1:
                     self.run(node, "ip", "route", "add", f"10.90.{number}.0/24", "via", f"10.90.{at + 1}.2")
-        self._server = self._begin("server", str(HERE / "live_peer.py"), "serve")
+        self._server = self._begin("server", str(HERE / "live_peer.py"), "serve", self._congestion)
         assert self._server.stdout is not None
         self._server.stdout.readline()
 
@@ -90,9 +91,15 @@ class Chain:
             self.run(node, "nft", "flush ruleset")
         for rule in drops:
             number = NODES.index(rule.node) if rule.to_server else NODES.index(rule.node) + 1
-            match = f"iifname to{number} meta l4proto tcp meta length > 100 {rule.chance} counter drop"
-            chain = f"chain forward {{ type filter hook forward priority 0; {match}; }}"
+            match = f"iifname to{number} meta l4proto tcp meta length > {rule.over} {rule.chance} counter drop"
+            chain = f"chain forward {{ type filter hook forward priority 0; {match}; }};"
             self.run(rule.node, "nft", "-f", "-", stdin=f"table inet test {{ {chain} }}")
+
+    def let_hosts_merge(self, *links: int) -> None:
+        """Offloads on at both ends of links: frames there are larger than what a wire carries."""
+        for number in links:
+            for node in NODES[number - 1 : number + 1]:
+                self.run(node, "ethtool", "-K", f"to{number}", *("on" if word == "off" else word for word in _OFFLOADS))
 
     def dropped(self, node: str) -> int:
         """How many packets a node dropped."""

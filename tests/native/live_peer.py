@@ -1,4 +1,4 @@
-"""Both ends of the traffic of a test: `serve`, or `KIND ADDRESS SECONDS [CONGESTION-CONTROL]` against it.
+"""Both ends of the traffic of a test: `serve [CONGESTION-CONTROL]`, or `KIND ADDRESS SECONDS [CONGESTION-CONTROL]`.
 
 Kinds: `ask`: requests of one segment, responses of three, with pauses; `talk`: one segment each; `push`: data in bursts with
 pauses; `upload`, `download`: data all the time.
@@ -32,9 +32,10 @@ def answer(connection: socket.socket) -> None:
                 return
 
 
-def serve() -> None:
+def serve(congestion: str) -> None:
     """Until it is killed."""
     with socket.create_server(("", PORT)) as listener:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, congestion.encode())
         print("serving", flush=True)  # noqa: T201 - the test waits for it
         while True:
             connection, _ = listener.accept()
@@ -45,7 +46,7 @@ def serve() -> None:
 def main() -> None:
     """As the arguments say."""
     if sys.argv[1] == "serve":
-        serve()
+        serve((*sys.argv, "cubic")[2])
     end = time.monotonic() + float(sys.argv[3])
     with socket.socket() as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, (*sys.argv, "cubic")[4].encode())

@@ -97,6 +97,7 @@ class Direction:
     sacked: int | None = None
     progress_ns: int = 0
     repeated_ns: int | None = None
+    missing_ns: int | None = None
     recent: list[tuple[int, int, str]] = attrs.field(factory=list)
     closed_since: int | None = None
 
@@ -148,12 +149,16 @@ def _half(number: int) -> int:
     return _toward_zero(number, 2)
 
 
+def _timeout(direction: Direction, sender: int, path: int) -> int:
+    """The sender's retransmission timeout, at least."""
+    estimate = sender + direction.smoothed + 4 * direction.variation if direction.smoothed else 3 * path
+    return max(estimate, 200 * MS)
+
+
 def _trigger(direction: Direction, seq: int, now_ns: int, *, reported: bool, rtts: tuple[int, int]) -> str:
     """`fast`, `timeout` or nothing."""
     assert direction.next is not None
-    sender, path = rtts
-    estimate = sender + direction.smoothed + 4 * direction.variation if direction.smoothed else 3 * path
-    if now_ns - direction.progress_ns >= max(estimate, 200 * MS):
+    if now_ns - direction.progress_ns >= _timeout(direction, *rtts):
         found = "timeout"
     elif direction.recovery is not None and seq < direction.recovery[0]:
         return direction.recovery[1]
@@ -255,7 +260,8 @@ class Connection:
         self._handshake(side, segment)
         is_new = self._segment(side, segment) and segment.payload > 0
         self._window(self.directions[side], segment)
-        self._acknowledge(self.directions[1 - side], segment)
+        if self._acknowledge(self.directions[1 - side], segment):
+            self.directions[side].missing_ns = segment.now_ns
         if is_new:
             self._talk(segment.now_ns, by_client=side == client)
         self.finished |= segment.has(FIN)
@@ -363,13 +369,16 @@ class Connection:
         end = seq + length
         if control == 0 and segment.payload <= 1 and self._probe(direction, segment, seq):
             return False
+        at = direction.missing_ns if length else None
+        direction.missing_ns = None if length else direction.missing_ns
         if seq < direction.next:
             return length > 0 and self._late(direction, segment, seq, end, (sender_rtt, path))
         idle = direction.una is None or direction.una >= direction.next
         if seq > direction.next:
             direction.open(direction.next, seq, now)
         elif segment.payload:
-            overdue = idle and self._was_due(side, segment, sender_rtt or 0, path)
+            expected = at is not None and now - at <= max(200 * MS, 2 * path)
+            overdue = idle and (expected or self._was_due(side, segment, sender_rtt or 0, path))
             missing = max(lost_before, overdue)
             direction.counts["loss_upstream_inferred"] += missing
             if missing:
@@ -390,7 +399,7 @@ class Connection:
         ack = other.near(segment.ack)
         if ack is None or not other.una < ack <= other.next:
             return False
-        again = other.repeated_ns
+        again = None if segment.sacks and _tells_duplicate(segment, other) else other.repeated_ns
         if again is not None and again >= other.progress_ns and segment.now_ns - again >= sender_rtt:
             return False
         return segment.now_ns - other.progress_ns >= max(200 * MS, 2 * path) + sender_rtt
@@ -446,6 +455,9 @@ class Connection:
             if trigger:
                 direction.counts[f"retransmissions_{trigger}"] += 1
             direction.counts["retransmission_delay_ns"] += max(0, segment.now_ns - first_ns)
+            if kind == "upstream" and trigger == "timeout" and hole is not None and hole.proof_ns is not None:
+                # What was sent when the receiver had reported the hole never came.
+                direction.counts["loss_upstream_inferred"] += segment.now_ns - hole.proof_ns >= _timeout(direction, *ways)
         if kind == "downstream":
             direction.recent = [*direction.recent, (seq, end, trigger)][-4:]
         if kind:
@@ -470,19 +482,20 @@ class Connection:
             self._settle(direction, segment.now_ns)
             direction.closed_since = None
 
-    def _acknowledge(self, direction: Direction, segment: Segment) -> None:
+    def _acknowledge(self, direction: Direction, segment: Segment) -> bool:
+        """Whether it tells that a segment had arrived which was not acknowledged before it was sent again."""
         if segment.has(RST) or not segment.has(ACK):
-            return
+            return False
         same_window = direction.peer_window == segment.window
         if not segment.has(SYN):
             direction.peer_window = segment.window
         if direction.next is None:
             newer = direction.una is None or (segment.ack - direction.una) % 2**32 < 2**31
             direction.una = segment.ack if newer else direction.una
-            return
-        ack = direction.near(segment.ack)
+            return False
+        ack, before = direction.near(segment.ack), direction.una
         if ack is None:
-            return
+            return False
         if ack > direction.next:
             direction.counts["acked_unseen_octets"] += ack - direction.next - direction.probed
             direction.next, direction.probed = ack, False
@@ -493,7 +506,8 @@ class Connection:
             direction.una, direction.dup_acks = ack, 0
             direction.progress_ns = segment.now_ns
             self._end_sample(direction, segment, ack)
-        self._sacks(direction, segment, ack)
+        needless = self._sacks(direction, segment, ack)
+        return needless is not None and before is not None and before < needless <= ack
 
     @staticmethod
     def _repeat(direction: Direction, segment: Segment, ack: int, *, same_window: bool) -> None:
@@ -521,8 +535,10 @@ class Connection:
             direction.best_rtt = rtt if direction.best_rtt is None else min(direction.best_rtt, rtt)
 
     @staticmethod
-    def _sacks(direction: Direction, segment: Segment, ack: int) -> None:
+    def _sacks(direction: Direction, segment: Segment, ack: int) -> int | None:
+        """The end of a segment that arrived twice."""
         assert direction.next is not None
+        needless = None
         for at, block in enumerate(segment.sacks):
             right = direction.near(block[1])
             width = (block[1] - block[0]) % 2**32
@@ -530,7 +546,7 @@ class Connection:
                 continue
             left = right - width
             if at == 0 and _tells_duplicate(segment, direction):
-                _absolve(direction, left, right)
+                needless = _absolve(direction, left, right)
                 continue
             if right <= ack:
                 continue
@@ -544,6 +560,7 @@ class Connection:
                 if hole.end <= left and hole.proof_ns is None:
                     hole.proof_ns = segment.now_ns
             direction.sacked = right if direction.sacked is None else max(direction.sacked, right)
+        return needless
 
 
 def _nearest(number: int, to: int) -> int:
@@ -560,7 +577,7 @@ def _tells_duplicate(segment: Segment, direction: Direction) -> bool:
     return len(blocks) > 1 and blocks[1][0] <= left and right <= blocks[1][1]
 
 
-def _absolve(direction: Direction, left: int, right: int) -> None:
+def _absolve(direction: Direction, left: int, right: int) -> int | None:
     for at, (start, end, trigger) in enumerate(direction.recent):
         if start < right and left < end:
             del direction.recent[at]
@@ -570,7 +587,8 @@ def _absolve(direction: Direction, left: int, right: int) -> None:
                 if trigger:
                     direction.counts[f"retransmissions_{trigger}"] -= 1
                 _take_back(direction, start % 2**32, end - start)
-            return
+            return end
+    return None
 
 
 def _take_back(direction: Direction, seq: int, length: int) -> None:

@@ -14,6 +14,7 @@ from tests.native.chain import Chain, Drops
 pytestmark = pytest.mark.net
 
 POINT = ("point", "to2")
+WIRE = ("packets", "octets", "frame_octets", "tcp_segments")
 RIGHT_SIDE = 0.98
 """Of the retransmitted segments that show a side."""
 
@@ -62,7 +63,7 @@ CASES = {
     "cubic-rarely": ("cubic", "upload", chance(2), chance(2)),
     "cubic-both": ("cubic", "upload", chance(10), chance(10)),
     "cubic-back": ("cubic", "download", chance(20), chance(10)),
-    "cubic-heavy": ("cubic", "upload", chance(50), None),
+    "cubic-heavily": ("cubic", "upload", chance(50), None),
     "cubic-bursts": ("cubic", "upload", bursts(3, 400), bursts(4, 700)),
     "bbr-both": ("bbr", "upload", chance(10), chance(20)),
 }
@@ -91,11 +92,11 @@ def test_bulk_losses_are_on_the_right_side(chain: Callable[[str], Chain], case: 
 def test_requests_of_one_segment_tell_less(chain: Callable[[str], Chain]) -> None:
     """A lost request or reply leaves no hole: what is inferred is never more than was lost, and kept apart."""
     line = chain("cubic")
-    line.drop(Drops(node="near", chance=chance(30)), Drops(node="far", chance=chance(30), to_server=False))
+    line.drop(Drops(node="near", chance=chance(30), over=55), Drops(node="far", chance=chance(30), to_server=False))
     records = line.measure("talk", POINT, seconds=8)["point"]
     asked, answered = sums(records, ""), sums(records, "reverse_")
     truth = (line.dropped("near"), line.dropped("far"))
-    print("truth", truth, "inferred", asked["loss_upstream_inferred"], answered["loss_upstream_inferred"])  # noqa: T201
+    print("truth", truth, "shown", upstream(asked), upstream(answered))  # noqa: T201
     for counts, lost in zip((asked, answered), truth, strict=True):
         assert upstream(counts) <= lost
         assert counts["loss_upstream_inferred"] > 0
@@ -113,3 +114,17 @@ def test_two_points_tell_what_was_lost_between_them(chain: Callable[[str], Chain
     assert told.lost <= truth <= told.lost + told.unsure
     assert told.is_usable
     assert told.contradictions == 0
+
+
+def test_super_segments_are_counted_as_what_is_on_the_wire(chain: Callable[[str], Chain]) -> None:
+    """Where hosts merge segments a probe sees fewer and longer ones: it counts nearly what passes a link where nobody merges."""
+    line = chain("cubic")
+    line.let_hosts_merge(1, 2)
+    found = line.measure("upload", POINT, ("far", "to3"), seconds=1.5)
+    merged, wire = sums(found["point"], ""), sums(found["far"], "")
+    print({name: (merged[name], wire[name]) for name in ("super_segments", *WIRE)})  # noqa: T201
+    assert merged["super_segments"] > 100
+    assert wire["super_segments"] == 0
+    for name in WIRE:
+        assert merged[name] == pytest.approx(wire[name], rel=0.02), name
+    assert merged["tcp_payload_octets"] == wire["tcp_payload_octets"]

@@ -33,6 +33,7 @@ impl ExportDecoder {
 
     /// The flows of datagrams as columns, and what else was in them.
     #[pyo3(signature = (datagrams, exporter, *, received_ns, sampling=None))]
+    #[allow(clippy::needless_pass_by_value)] // Python gives a list of buffers, which are ours until the end
     fn flows(
         &mut self,
         py: Python<'_>,

@@ -3,7 +3,7 @@
 use crate::app::Ear;
 use crate::application::Application;
 use crate::key::Key;
-use crate::packet::Encapsulations;
+use crate::packet::{Encapsulations, Tcp};
 use crate::tcp::handshake::Report;
 use crate::tcp::Connection;
 
@@ -51,6 +51,20 @@ pub struct Counts {
     pub frame_octets: u64,
     /// Copies among the packets.
     pub duplicates: u64,
+    /// Frames that stood for several packets: a host's super-segments.
+    pub super_segments: u64,
+}
+
+impl Counts {
+    /// Add what a super-segment is more than the one packet it is captured as: its other pieces have headers of their own.
+    #[cold]
+    pub fn cut_up(&mut self, tcp: &Tcp, pieces: u32, ip_octets: u32, wire_octets: u32) {
+        let more = u64::from(pieces) - 1;
+        self.super_segments += u64::from(more > 0);
+        self.packets += more;
+        self.octets += more * u64::from(ip_octets.saturating_sub(tcp.payload_octets));
+        self.frame_octets += more * u64::from(wire_octets.saturating_sub(tcp.payload_octets));
+    }
 }
 
 /// One biflow.

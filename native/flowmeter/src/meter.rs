@@ -163,6 +163,11 @@ impl Meter {
             return;
         };
         let counts = &mut flow.counts[side];
+        let mut pieces = 1;
+        if let (true, Transport::Tcp(tcp), Some(connection)) = (frame.super_segment, &packet.transport, &connection) {
+            pieces = connection.pieces(tcp, packet.is_v6);
+            counts.cut_up(tcp, pieces, packet.ip_octets, frame.wire_octets);
+        }
         counts.packets += 1;
         counts.octets += u64::from(packet.ip_octets);
         counts.frame_octets += u64::from(frame.wire_octets);
@@ -179,6 +184,7 @@ impl Meter {
                 ip_id: if packet.is_v6 { None } else { packet.ip_id },
                 duplicate,
                 fragmented: packet.fragment.is_some_and(|fragment| fragment.more),
+                pieces,
             };
             connection.observe(side, flow.forward, tcp, now_ns, carriage);
             if tcp.payload_octets > 0 && !flow.ear.is_deaf() && !duplicate {
@@ -279,7 +285,7 @@ impl Meter {
             self.counts.acked_unseen_octets += connection
                 .directions
                 .iter()
-                .map(|d| d.counts.acked_unseen_octets)
+                .map(|d| d.classes().acked_unseen_octets)
                 .sum::<u64>();
         }
         flow.ear.settle(until, reason != EndReason::Active);

@@ -28,7 +28,8 @@ def lost(sequence: int, of: LossClass, *, octets: int = 100, at_ns: int = MIDDLE
 
 def seen(*losses: Loss, segments: int = 1000, left_out: int = 0) -> Seen:
     """A point's view of twenty seconds."""
-    return Seen(start_ns=0, end_ns=SPAN_NS, segments=segments, losses=losses, left_out=left_out)
+    blind = ((losses[-1].at_ns, SPAN_NS),) if left_out else ()
+    return Seen(start_ns=0, end_ns=SPAN_NS, segments=segments, losses=losses, left_out=left_out, blind=blind)
 
 
 def watched(fates: Sequence[Sequence[int]], point: int) -> list[Loss]:
@@ -87,11 +88,11 @@ def test_what_is_near_the_end_may_be_in_the_next_interval_of_the_other() -> None
 
 
 def test_what_is_on_no_list_is_in_doubt() -> None:
-    """Retransmissions beyond those told one by one may be anything, and nothing is compared after the last one told."""
+    """Retransmissions beyond those told one by one may be anything, and so may what the other saw while the list was full."""
     early, late = lost(5, LossClass.DOWNSTREAM), lost(900, LossClass.DOWNSTREAM, at_ns=MIDDLE_NS + 9 * SECOND_NS // 2)
     told = between(seen(early, late), seen(lost(5, LossClass.UPSTREAM), left_out=7))
     assert told.lost == 1
-    assert told.unsure == 7
+    assert told.unsure == 7 + 1
     assert not told.is_usable
 
 
@@ -110,6 +111,7 @@ def test_records_of_several_intervals_are_one_view() -> None:
     view = seen_of(rows, reverse=True, correction_ns=100)
     assert (view.start_ns, view.end_ns, view.segments, view.left_out) == (100, 119, 12, 2)
     assert [loss.at_ns for loss in view.losses] == [MIDDLE_NS + 100]
+    assert view.blind == ()
     with pytest.raises(ValueError, match="no record of the flow"):
         seen_of([], reverse=False)
 

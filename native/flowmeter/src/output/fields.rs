@@ -8,7 +8,8 @@ use crate::app::Talk;
 use crate::distribution::Distribution;
 use crate::flow::{self, Record};
 use crate::packet::{Address, Encapsulations};
-use crate::tcp::counts::Counts;
+use crate::tcp::counts::{Classes, Counts};
+use crate::tcp::direction::Direction;
 use crate::tcp::losses::Losses;
 
 /// Takes the fields of a record one after the other; `None` is absent.
@@ -94,11 +95,16 @@ const TCP: &[Twin<Counts>] = twins!(Counts:
     syn_packets = |c| c.syn,
     fin_packets = |c| c.fin,
     rst_packets = |c| c.rst,
-    rst_handshake = |c| c.rst_handshake,
-    rst_after_fin = |c| c.rst_after_fin,
     retransmissions_wireshark = |c| c.retransmissions_wireshark,
     out_of_order_wireshark = |c| c.out_of_order_wireshark,
-    retransmissions = Counts::retransmissions,
+    zero_window_events = |c| c.zero_window_events,
+    duplicate_acks = |c| c.duplicate_acks,
+);
+
+const CLASSES: &[Twin<Classes>] = twins!(Classes:
+    rst_handshake = |c| c.rst_handshake,
+    rst_after_fin = |c| c.rst_after_fin,
+    retransmissions = Classes::retransmissions,
     retransmissions_spurious = |c| c.spurious,
     reordered = |c| c.reordered,
     keepalives = |c| c.keepalives,
@@ -109,9 +115,7 @@ const TCP: &[Twin<Counts>] = twins!(Counts:
     retransmissions_fast = |c| c.retransmissions_fast,
     retransmissions_timeout = |c| c.retransmissions_timeout,
     retransmission_delay_ns = |c| c.retransmission_delay_ns,
-    zero_window_events = |c| c.zero_window_events,
     zero_window_ns = |c| c.zero_window_ns,
-    duplicate_acks = |c| c.duplicate_acks,
     acked_unseen_octets = |c| c.acked_unseen_octets,
 );
 
@@ -130,20 +134,26 @@ pub fn visit(record: Option<&Record<'_>>, visitor: &mut impl Visitor) {
         visitor.number(port, flow.map(|flow| i64::from(flow.key.ports[side])));
     }
     visitor.encapsulations("encapsulation", flow.map(|flow| &flow.encapsulations));
-    twins(COUNTS, sides.map(|side| flow.map(|flow| &flow.counts[side])), visitor);
+    let counts = sides.map(|side| flow.map(|flow| &flow.counts[side]));
+    twins(COUNTS, counts, visitor);
+    for (name, counts) in ["super_segments", "reverse_super_segments"].into_iter().zip(counts) {
+        let some = counts.map(|counts| counts.super_segments as i64).filter(|&number| number > 0);
+        visitor.number(name, some);
+    }
     visitor.word("end_reason", record.map(|record| record.reason.name()));
     let connection = record.and_then(|record| record.connection);
     let directions = sides.map(|side| connection.map(|connection| &connection.directions[side]));
     twins(TCP, directions.map(|of| of.map(|direction| &direction.counts)), visitor);
+    twins(CLASSES, directions.map(|of| of.map(Direction::classes)), visitor);
     for (name, direction) in ["window_full", "reverse_window_full"].into_iter().zip(directions) {
         let known = direction.filter(|direction| direction.knows_window());
-        visitor.number(name, known.map(|direction| direction.counts.window_full as i64));
+        visitor.number(name, known.map(|direction| direction.classes().window_full as i64));
     }
     for (names, direction) in DATA_RTT.iter().zip(directions) {
         visitor.distribution(names, direction.map(|of| &of.counts.data_rtt).filter(|rtt| rtt.n() > 0));
     }
     for ([name, left_out], direction) in LOSSES.into_iter().zip(directions) {
-        let losses = direction.map(|of| &of.losses).filter(|losses| !losses.list().is_empty());
+        let losses = direction.and_then(Direction::losses);
         visitor.losses(name, losses);
         visitor.number(left_out, losses.map(|losses| losses.left_out() as i64));
     }

@@ -113,6 +113,9 @@ impl Messages {
             encoder.set_u64(column::OCTETS + twin, counts.octets);
             encoder.set_u64(column::FRAME_OCTETS + twin, counts.frame_octets);
             encoder.set_u64(column::DUPLICATES + twin, counts.duplicates);
+            if counts.super_segments > 0 {
+                encoder.set_u64(column::SUPER_SEGMENTS + twin, counts.super_segments);
+            }
         }
         if let Some(application) = record.application {
             encoder.set_octets(column::APPLICATION, application.as_bytes());
@@ -135,7 +138,7 @@ impl Messages {
 fn write_connection(encoder: &mut Encoder, octets: &mut Vec<u8>, connection: &Connection, sides: [usize; 2]) {
     for (twin, side) in sides.into_iter().enumerate() {
         let direction = &connection.directions[side];
-        let counts = &direction.counts;
+        let (counts, classes) = (&direction.counts, direction.classes());
         for (number, value) in [
             (column::TCP_FLAGS, u64::from(counts.flags)),
             (column::TCP_PAYLOAD_OCTETS, counts.payload_octets),
@@ -143,33 +146,35 @@ fn write_connection(encoder: &mut Encoder, octets: &mut Vec<u8>, connection: &Co
             (column::SYN_PACKETS, counts.syn),
             (column::FIN_PACKETS, counts.fin),
             (column::RST_PACKETS, counts.rst),
-            (column::RST_HANDSHAKE, counts.rst_handshake),
-            (column::RST_AFTER_FIN, counts.rst_after_fin),
+            (column::RST_HANDSHAKE, classes.rst_handshake),
+            (column::RST_AFTER_FIN, classes.rst_after_fin),
             (column::RETRANSMISSIONS_WIRESHARK, counts.retransmissions_wireshark),
             (column::OUT_OF_ORDER_WIRESHARK, counts.out_of_order_wireshark),
-            (column::RETRANSMISSIONS, counts.retransmissions()),
-            (column::RETRANSMISSIONS_SPURIOUS, counts.spurious),
-            (column::REORDERED, counts.reordered),
-            (column::KEEPALIVES, counts.keepalives),
-            (column::ZERO_WINDOW_PROBES, counts.zero_window_probes),
-            (column::LOSS_UPSTREAM, counts.loss_upstream),
-            (column::LOSS_DOWNSTREAM, counts.loss_downstream),
-            (column::LOSS_UPSTREAM_INFERRED, counts.loss_upstream_inferred),
-            (column::RETRANSMISSIONS_FAST, counts.retransmissions_fast),
-            (column::RETRANSMISSIONS_TIMEOUT, counts.retransmissions_timeout),
-            (column::RETRANSMISSION_DELAY_NS, counts.retransmission_delay_ns),
+            (column::RETRANSMISSIONS, classes.retransmissions()),
+            (column::RETRANSMISSIONS_SPURIOUS, classes.spurious),
+            (column::REORDERED, classes.reordered),
+            (column::KEEPALIVES, classes.keepalives),
+            (column::ZERO_WINDOW_PROBES, classes.zero_window_probes),
+            (column::LOSS_UPSTREAM, classes.loss_upstream),
+            (column::LOSS_DOWNSTREAM, classes.loss_downstream),
+            (column::LOSS_UPSTREAM_INFERRED, classes.loss_upstream_inferred),
+            (column::RETRANSMISSIONS_FAST, classes.retransmissions_fast),
+            (column::RETRANSMISSIONS_TIMEOUT, classes.retransmissions_timeout),
+            (column::RETRANSMISSION_DELAY_NS, classes.retransmission_delay_ns),
             (column::ZERO_WINDOW_EVENTS, counts.zero_window_events),
-            (column::ZERO_WINDOW_NS, counts.zero_window_ns),
+            (column::ZERO_WINDOW_NS, classes.zero_window_ns),
             (column::DUPLICATE_ACKS, counts.duplicate_acks),
-            (column::ACKED_UNSEEN_OCTETS, counts.acked_unseen_octets),
+            (column::ACKED_UNSEEN_OCTETS, classes.acked_unseen_octets),
         ] {
             encoder.set_u64(number + twin, value);
         }
         if direction.knows_window() {
-            encoder.set_u64(column::WINDOW_FULL + twin, counts.window_full);
+            encoder.set_u64(column::WINDOW_FULL + twin, classes.window_full);
         }
         set_histogram(encoder, octets, column::DATA_RTT + twin, counts.data_rtt.histogram());
-        set_losses(encoder, octets, twin, &direction.losses);
+        if let Some(losses) = direction.losses() {
+            set_losses(encoder, octets, twin, losses);
+        }
     }
     encoder.set_u64(column::SYN_UNANSWERED, connection.handshake.unanswered);
     encoder.set_u64(column::SYN_REFUSED, connection.handshake.refused);
@@ -179,9 +184,6 @@ fn write_connection(encoder: &mut Encoder, octets: &mut Vec<u8>, connection: &Co
 }
 
 fn set_losses(encoder: &mut Encoder, octets: &mut Vec<u8>, twin: usize, losses: &Losses) {
-    if losses.list().is_empty() {
-        return;
-    }
     octets.clear();
     for loss in losses.list() {
         // A record was refused before if its times could not be told.

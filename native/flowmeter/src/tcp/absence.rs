@@ -1,8 +1,9 @@
 //! Segments that were lost before the observation point and left no hole: all that came after them came after their retransmission.
 //!
-//! What S and R do goes in, the number of segments that are probably missing comes out. Two things tell of them: packets missing by
-//! the IP identification of a host that counts its packets by connection; and a reply that comes a retransmission timeout after
-//! the request without any acknowledgement in between, which a server that is merely slow would have sent.
+//! What S and R do goes in, the number of segments that are probably missing comes out. Three things tell of them: packets missing
+//! by the IP identification of a host that counts its packets by connection; a reply that comes a retransmission timeout after the
+//! request without any acknowledgement in between, which a server that is merely slow would have sent; and a reply after a DSACK
+//! for a request that nobody had acknowledged (`Direction::acknowledge`).
 
 use crate::tcp::recovery::MIN_RTO_NS;
 
@@ -21,8 +22,8 @@ pub struct Identification {
 
 impl Identification {
     /// The next packet; gives how many are missing before it when they were probably one segment sent again and again: the host
-    /// counts by connection, and the silence was as long as a retransmission timeout.
-    pub fn observe(&mut self, id: u16, now_ns: i64, timeout_ns: i64) -> u64 {
+    /// counts by connection, and the silence was as long as a retransmission timeout. A super-segment takes as many as it has pieces.
+    pub fn observe(&mut self, id: u16, pieces: u32, now_ns: i64, timeout_ns: i64) -> u64 {
         let before = *self;
         let step = id.wrapping_sub(before.last);
         let silence = before.last_ns.map_or(0, |last| now_ns - last);
@@ -33,7 +34,7 @@ impl Identification {
             _ => 0,
         };
         *self = Self {
-            last: id,
+            last: id.wrapping_add(pieces as u16).wrapping_sub(1),
             run,
             last_ns: Some(now_ns),
         };
@@ -51,7 +52,7 @@ pub fn silence_of_timeout(path_ns: i64) -> i64 {
     MIN_RTO_NS.max(2 * path_ns)
 }
 
-/// What the other side waits for, when a segment of S comes.
+/// What the other side has waited for, when a segment of S comes.
 #[derive(Clone, Copy, Debug)]
 pub struct Due {
     /// Since when data of R has been waiting for an acknowledgement of S.

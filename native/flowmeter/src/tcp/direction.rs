@@ -5,10 +5,11 @@
 
 use crate::packet::{flags, Tcp};
 use crate::tcp::absence::{silence_of_timeout, Due, Identification};
-use crate::tcp::counts::Counts;
+use crate::tcp::counts::{Classes, Counts};
 use crate::tcp::losses::{Class, Loss, Losses};
-use crate::tcp::recovery::{Recovery, Signs, Trigger};
-use crate::tcp::seq::{after, ahead, earlier, later, Holes};
+use crate::tcp::recovery::{Recovery, Signs, Trigger, MIN_RTO_NS};
+use crate::tcp::seq::{after, ahead, earlier, later, Hole, Holes};
+use crate::tcp::Carriage;
 
 /// A segment that fills a hole sooner than this is late, not lost, however short the path (as in Wireshark).
 const REORDERING_NS: i64 = 3_000_000;
@@ -31,7 +32,9 @@ pub struct Around {
 }
 
 impl Around {
-    fn path_ns(self) -> i64 {
+    /// Both together, as far as they are known.
+    #[must_use]
+    pub fn path_ns(self) -> i64 {
         self.sender_ns.unwrap_or(0) + self.receiver_ns.unwrap_or(0)
     }
 }
@@ -59,7 +62,19 @@ struct Sample {
 struct Remembered {
     start: u32,
     end: u32,
+    pieces: u32,
     trigger: Trigger,
+}
+
+/// A segment that is sent again because it was lost.
+#[derive(Clone, Copy, Debug)]
+struct Lost {
+    start: u32,
+    pieces: u32,
+    /// When it was sent or missed first.
+    first_ns: i64,
+    /// R reported what lies above it.
+    reported: bool,
 }
 
 /// State and counts of one direction.
@@ -67,8 +82,6 @@ struct Remembered {
 pub struct Direction {
     /// Since the last cut.
     pub counts: Counts,
-    /// Since the last cut, one by one.
-    pub losses: Losses,
     next: Option<u32>,
     holes: Holes,
     acknowledged: Option<u32>,
@@ -80,13 +93,23 @@ pub struct Direction {
     sample: Option<Sample>,
     shortest_rtt_ns: Option<i64>,
     recovery: Recovery,
-    reported: Option<u32>,
     progress_ns: i64,
-    repeated_ns: Option<i64>,
+    missing_ns: Option<i64>,
     identification: Identification,
+    closed_since_ns: Option<i64>,
+    // Most flows have none: it is allocated with the first one and kept.
+    trouble: Option<Box<Trouble>>,
+}
+
+/// What is kept of segments that are not ordinary.
+#[derive(Clone, Debug, Default)]
+struct Trouble {
+    classes: Classes,
+    losses: Losses,
+    reported: Option<u32>,
+    repeated_ns: Option<i64>,
     remembered: [Remembered; REMEMBERED],
     remember_at: u8,
-    closed_since_ns: Option<i64>,
 }
 
 impl Direction {
@@ -96,12 +119,41 @@ impl Direction {
         self.shortest_rtt_ns
     }
 
+    /// What segments since the last cut were judged to be.
+    #[must_use]
+    pub fn classes(&self) -> &Classes {
+        self.trouble.as_ref().map_or(&Classes::NONE, |trouble| &trouble.classes)
+    }
+
+    /// To count what a segment was judged to be.
+    pub fn count(&mut self) -> &mut Classes {
+        &mut self.trouble().classes
+    }
+
+    /// Segments sent again since the last cut, one by one; none when there was none.
+    #[must_use]
+    pub fn losses(&self) -> Option<&Losses> {
+        let losses = self.trouble.as_ref().map(|trouble| &trouble.losses);
+        losses.filter(|losses| !losses.list().is_empty())
+    }
+
+    fn trouble(&mut self) -> &mut Trouble {
+        self.trouble.get_or_insert_default()
+    }
+
     /// Another connection begins: keep the counts, forget what they were drawn from.
     pub fn restart(&mut self, now_ns: i64) {
         self.settle_window(now_ns);
         *self = Self {
             counts: std::mem::take(&mut self.counts),
-            losses: std::mem::take(&mut self.losses),
+            trouble: self.trouble.take().map(|mut trouble| {
+                *trouble = Trouble {
+                    classes: trouble.classes,
+                    losses: std::mem::take(&mut trouble.losses),
+                    ..Trouble::default()
+                };
+                trouble
+            }),
             ..Self::default()
         };
     }
@@ -109,16 +161,20 @@ impl Direction {
     /// A record was cut at `now_ns`: counts begin anew, state goes on.
     pub fn cut(&mut self, now_ns: i64) {
         self.counts.clear();
-        self.losses.clear();
+        if let Some(trouble) = &mut self.trouble {
+            trouble.classes = Classes::NONE;
+            trouble.losses.clear();
+        }
         if self.closed_since_ns.is_some() {
             self.closed_since_ns = Some(now_ns);
         }
     }
 
     /// Add the time for which the window has been closed up to now.
+    #[inline]
     pub fn settle_window(&mut self, now_ns: i64) {
         if let Some(since) = self.closed_since_ns {
-            self.counts.zero_window_ns += (now_ns - since).max(0) as u64;
+            self.count().zero_window_ns += (now_ns - since).max(0) as u64;
             self.closed_since_ns = Some(now_ns.max(since));
         }
     }
@@ -139,14 +195,22 @@ impl Direction {
         self.receiver_shift.is_some()
     }
 
-    /// What R acknowledges by this segment, and how long it waited; none when that is nothing new.
+    /// Since when R owes what it acknowledges by this segment; none when that is nothing new, or not long ago.
     #[must_use]
-    pub fn due(&self, reply: &Tcp) -> Option<Due> {
+    pub fn due(&self, reply: &Tcp, now_ns: i64) -> Option<Due> {
+        if now_ns - self.progress_ns < MIN_RTO_NS {
+            return None;
+        }
         let (edge, next) = (self.acknowledged?, self.next?);
         let acknowledges = reply.has(flags::ACK) && after(reply.ack, edge) && !after(reply.ack, next);
         acknowledges.then_some(Due {
             since_ns: self.progress_ns,
-            repeated_ns: self.repeated_ns,
+            // A reply that tells of the second copy tells that the first one had arrived.
+            repeated_ns: self
+                .trouble
+                .as_ref()
+                .and_then(|trouble| trouble.repeated_ns)
+                .filter(|_| !is_duplicate_report(reply)),
         })
     }
 
@@ -163,17 +227,20 @@ impl Direction {
         }
     }
 
-    /// A segment of S passes; `due` is what S has to acknowledge of the other direction, when this segment does so.
-    pub fn segment(&mut self, tcp: &Tcp, now_ns: i64, ip_id: Option<u16>, due: Option<Due>, around: Around) -> Content {
+    /// A segment of S passes; `overdue` when it should have come long ago (`Due`).
+    pub fn segment(&mut self, tcp: &Tcp, now_ns: i64, carriage: Carriage, overdue: bool, around: Around) -> Content {
         let path_ns = around.path_ns();
-        let lost_before = ip_id.map_or(0, |id| self.identification.observe(id, now_ns, silence_of_timeout(path_ns)));
+        let lost_before = carriage.ip_id.map_or(0, |id| {
+            self.identification
+                .observe(id, carriage.pieces, now_ns, silence_of_timeout(path_ns))
+        });
         if tcp.has(flags::RST) {
             return Content::None;
         }
         let control = u32::from(tcp.has(flags::SYN)) + u32::from(tcp.has(flags::FIN));
         let length = tcp.payload_octets.wrapping_add(control);
         let end = tcp.seq.wrapping_add(length);
-        self.counts.segments += u64::from(length > 0);
+        self.counts.segments += if length > 0 { u64::from(carriage.pieces) } else { 0 };
         let content = if tcp.payload_octets > 0 { Content::New } else { Content::None };
         let next = match self.next {
             Some(next) if ahead(tcp.seq, next).abs() < IMPLAUSIBLE => next,
@@ -185,9 +252,13 @@ impl Direction {
         if control == 0 && tcp.payload_octets <= 1 && self.is_probe(tcp, next) {
             return Content::None;
         }
+        let missing = match self.missing_ns {
+            Some(_) if length > 0 => self.missing_ns.take(),
+            _ => None,
+        };
         if ahead(tcp.seq, next) < 0 {
             return if length > 0 {
-                self.late(tcp, end, now_ns, around)
+                self.late(tcp, end, now_ns, carriage.pieces, around)
             } else {
                 Content::None
             };
@@ -196,9 +267,11 @@ impl Direction {
         if tcp.seq != next && !self.gap_unknown {
             self.holes.open(next, tcp.seq, now_ns);
         } else if tcp.seq == next && tcp.payload_octets > 0 {
-            let sender_ns = around.sender_ns.unwrap_or(0);
-            let overdue = idle && due.is_some_and(|due| due.was_lost_before(now_ns, sender_ns, path_ns));
-            self.infer(lost_before.max(u64::from(overdue)), tcp.seq, length, now_ns);
+            let expected = missing.is_some_and(|at| now_ns - at <= silence_of_timeout(path_ns));
+            let missing = lost_before.max(u64::from(idle && (overdue || expected)));
+            if missing > 0 {
+                self.infer(missing, tcp.seq, length, now_ns);
+            }
         }
         self.gap_unknown = false;
         self.next = Some(end);
@@ -212,23 +285,29 @@ impl Direction {
         content
     }
 
+    /// Something of S that must have been sent did not pass; it may come again.
+    pub fn miss(&mut self, now_ns: i64) {
+        self.missing_ns = Some(now_ns);
+    }
+
+    #[cold]
     fn infer(&mut self, missing: u64, sequence: u32, length: u32, at_ns: i64) {
-        if missing > 0 {
-            self.counts.loss_upstream_inferred += missing;
-            self.losses.add(Loss {
-                sequence,
-                length,
-                at_ns,
-                class: Class::Inferred,
-            });
-        }
+        self.count().loss_upstream_inferred += missing;
+        self.trouble().losses.add(Loss {
+            sequence,
+            length,
+            at_ns,
+            class: Class::Inferred,
+        });
     }
 
     /// New data up to `end`: whether R has room for no more than that.
     fn fill_window(&mut self, end: u32) {
         if let (Some(shift), Some(window), Some(edge)) = (self.receiver_shift, self.receiver_window, self.acknowledged) {
             let full = window > 0 && i64::from(ahead(end, edge)) >= i64::from(window) << shift;
-            self.counts.window_full += u64::from(full);
+            if full {
+                self.count().window_full += 1;
+            }
         }
     }
 
@@ -257,16 +336,19 @@ impl Direction {
         }
         let before = tcp.seq == next.wrapping_sub(1);
         if self.receiver_window == Some(0) && (before || (tcp.seq == next && tcp.payload_octets == 1)) {
-            self.counts.zero_window_probes += 1;
+            self.count().zero_window_probes += 1;
             self.probed |= !before;
             return true;
         }
-        self.counts.keepalives += u64::from(before);
+        if before {
+            self.count().keepalives += 1;
+        }
         before
     }
 
     /// A segment that starts below the highest octet seen.
-    fn late(&mut self, tcp: &Tcp, end: u32, now_ns: i64, around: Around) -> Content {
+    #[cold]
+    fn late(&mut self, tcp: &Tcp, end: u32, now_ns: i64, pieces: u32, around: Around) -> Content {
         let next = self.next.unwrap_or(end);
         let known_end = earlier(end, next);
         // Karn: an acknowledgement could now be of either transmission.
@@ -274,7 +356,7 @@ impl Direction {
         let mut content = Content::Old;
         let mut class = None;
         if self.acknowledged.is_some_and(|edge| !after(end, edge)) {
-            self.counts.spurious += 1;
+            self.count().spurious += u64::from(pieces);
             class = Some(Class::Spurious);
         } else if let Some(hole) = self.holes.overlapping(tcp.seq, known_end) {
             let proven = match (hole.proof_ns, around.sender_ns) {
@@ -284,31 +366,45 @@ impl Direction {
             };
             let young = now_ns - hole.created_ns < around.path_ns().max(REORDERING_NS);
             if young && !proven {
-                self.counts.reordered += 1;
+                self.count().reordered += u64::from(pieces);
             } else {
-                self.counts.loss_upstream += 1;
-                self.blame(tcp.seq, now_ns, hole.created_ns, hole.proof_ns.is_some(), around);
+                self.count().loss_upstream += u64::from(pieces);
+                let lost = Lost {
+                    start: tcp.seq,
+                    pieces,
+                    first_ns: hole.created_ns,
+                    reported: hole.proof_ns.is_some(),
+                };
+                let trigger = self.blame(&lost, now_ns, around);
+                self.infer_again(trigger, hole, now_ns, around);
                 class = Some(Class::Upstream);
             }
             self.holes.close(tcp.seq, known_end);
             content = Content::New;
         } else {
-            self.counts.loss_downstream += 1;
+            self.count().loss_downstream += u64::from(pieces);
             let of_segment = sample.filter(|sample| after(sample.end, tcp.seq) && !after(sample.end, end));
             let first_ns = of_segment.map_or(self.progress_ns, |sample| sample.sent_ns);
-            let reported = self.duplicate_acks >= FAST_DUPLICATE_ACKS || self.reported.is_some_and(|edge| after(edge, end));
-            let trigger = self.blame(tcp.seq, now_ns, first_ns, reported, around);
-            self.remembered[usize::from(self.remember_at)] = Remembered {
+            let reported =
+                self.duplicate_acks >= FAST_DUPLICATE_ACKS || self.trouble().reported.is_some_and(|edge| after(edge, end));
+            let lost = Lost {
+                start: tcp.seq,
+                pieces,
+                first_ns,
+                reported,
+            };
+            let trigger = self.blame(&lost, now_ns, around);
+            self.trouble().remember(Remembered {
                 start: tcp.seq,
                 end,
+                pieces,
                 trigger,
-            };
-            self.remember_at = (self.remember_at + 1) % REMEMBERED as u8;
+            });
             class = Some(Class::Downstream);
         }
         if let Some(class) = class {
-            self.repeated_ns = Some(now_ns);
-            self.losses.add(Loss {
+            self.trouble().repeated_ns = Some(now_ns);
+            self.trouble().losses.add(Loss {
                 sequence: tcp.seq,
                 length: end.wrapping_sub(tcp.seq),
                 at_ns: now_ns,
@@ -326,37 +422,52 @@ impl Direction {
         }
     }
 
-    /// Count what made S send a lost segment again, and how long after `first_ns`, when it was sent or missed first.
-    fn blame(&mut self, start: u32, now_ns: i64, first_ns: i64, reported: bool, around: Around) -> Trigger {
+    /// A hole that R reported and that was filled by a timeout after all: what S sent upon the report was lost as well.
+    fn infer_again(&mut self, trigger: Trigger, hole: Hole, now_ns: i64, around: Around) {
+        let timeout_ns = self.recovery.timeout_ns(around.sender_ns.unwrap_or(0), around.path_ns());
+        let in_vain = trigger == Trigger::Timeout && hole.proof_ns.is_some_and(|proof| now_ns - proof >= timeout_ns);
+        if in_vain {
+            self.count().loss_upstream_inferred += 1;
+        }
+    }
+
+    /// Count what made S send a lost segment again, and how long after it was sent or missed first.
+    fn blame(&mut self, lost: &Lost, now_ns: i64, around: Around) -> Trigger {
         let trigger = self.recovery.trigger(&Signs {
-            start,
-            next: self.next.unwrap_or(start),
+            start: lost.start,
+            next: self.next.unwrap_or(lost.start),
             silence_ns: now_ns - self.progress_ns,
-            reported,
+            reported: lost.reported,
             sender_ns: around.sender_ns.unwrap_or(0),
             path_ns: around.path_ns(),
         });
-        self.counts.retransmissions_fast += u64::from(trigger == Trigger::Fast);
-        self.counts.retransmissions_timeout += u64::from(trigger == Trigger::Timeout);
-        self.counts.retransmission_delay_ns += (now_ns - first_ns).max(0) as u64;
+        let (pieces, classes) = (u64::from(lost.pieces), self.count());
+        match trigger {
+            Trigger::Fast => classes.retransmissions_fast += pieces,
+            Trigger::Timeout => classes.retransmissions_timeout += pieces,
+            Trigger::Unknown => {}
+        }
+        classes.retransmission_delay_ns += (now_ns - lost.first_ns).max(0) as u64;
         trigger
     }
 
-    /// R acknowledges octets of S.
-    pub fn acknowledge(&mut self, tcp: &Tcp, now_ns: i64) {
+    /// R acknowledges octets of S. Whether it tells that it had received a segment which it did not acknowledge before S sent it
+    /// again: then what it sent upon the first copy did not pass.
+    pub fn acknowledge(&mut self, tcp: &Tcp, now_ns: i64) -> bool {
         if tcp.has(flags::RST) || !tcp.has(flags::ACK) {
-            return;
+            return false;
         }
+        let before = self.acknowledged;
         let same_window = self.receiver_window == Some(tcp.window);
         if !tcp.has(flags::SYN) {
             self.receiver_window = Some(tcp.window);
         }
         let Some(next) = self.next else {
             self.acknowledged = Some(self.acknowledged.map_or(tcp.ack, |edge| later(edge, tcp.ack)));
-            return;
+            return false;
         };
         if ahead(tcp.ack, next).abs() >= IMPLAUSIBLE {
-            return;
+            return false;
         }
         self.account_unseen(tcp.ack, next);
         match self.acknowledged {
@@ -376,7 +487,11 @@ impl Direction {
                 self.end_sample(tcp, now_ns);
             }
         }
-        self.selectively_acknowledge(tcp, now_ns);
+        if tcp.sack_count == 0 {
+            return false;
+        }
+        let needless = self.selectively_acknowledge(tcp, now_ns);
+        matches!((needless, before), (Some(end), Some(edge)) if after(end, edge) && !after(end, tcp.ack))
     }
 
     /// What R acknowledged and P never saw was lost by the capture: above the highest, or in a hole.
@@ -384,13 +499,13 @@ impl Direction {
         if after(ack, next) {
             let octets = ack.wrapping_sub(next);
             // R may have taken the octet of a zero-window probe, which is not counted as sent.
-            self.counts.acked_unseen_octets += u64::from(octets - u32::from(self.probed));
+            self.count().acked_unseen_octets += u64::from(octets - u32::from(self.probed));
             self.next = Some(ack);
             self.probed = false;
         }
         if !self.holes.is_empty() {
             let filled = self.holes.close(ack.wrapping_sub(IMPLAUSIBLE as u32), ack);
-            self.counts.acked_unseen_octets += u64::from(filled);
+            self.count().acked_unseen_octets += u64::from(filled);
         }
     }
 
@@ -410,53 +525,66 @@ impl Direction {
         }
     }
 
-    fn selectively_acknowledge(&mut self, tcp: &Tcp, now_ns: i64) {
+    /// Gives the end of a segment that R reports to have received twice.
+    #[cold]
+    fn selectively_acknowledge(&mut self, tcp: &Tcp, now_ns: i64) -> Option<u32> {
+        let mut needless = None;
         for (at, &(left, right)) in tcp.sacks().iter().enumerate() {
             let next = self.next.unwrap_or(right);
             if !after(right, left) || ahead(right, next).abs() >= IMPLAUSIBLE {
                 continue;
             }
             if at == 0 && is_duplicate_report(tcp) {
-                self.absolve(left, right);
+                needless = self.trouble.as_mut().and_then(|trouble| trouble.absolve(left, right));
                 continue;
             }
             if !after(right, tcp.ack) {
                 continue;
             }
             let unseen = self.holes.close(left, right);
-            self.counts.acked_unseen_octets += u64::from(unseen);
+            self.count().acked_unseen_octets += u64::from(unseen);
             if after(right, next) {
                 if after(left, next) {
                     self.holes.open(next, left, now_ns);
                 }
-                self.counts.acked_unseen_octets += u64::from(right.wrapping_sub(later(left, next)));
+                self.count().acked_unseen_octets += u64::from(right.wrapping_sub(later(left, next)));
                 self.next = Some(right);
             }
             self.holes.prove_below(left, now_ns);
-            self.reported = Some(self.reported.map_or(right, |edge| later(edge, right)));
+            let trouble = self.trouble();
+            trouble.reported = Some(trouble.reported.map_or(right, |edge| later(edge, right)));
         }
+        needless
+    }
+}
+
+impl Trouble {
+    fn remember(&mut self, repeated: Remembered) {
+        self.remembered[usize::from(self.remember_at)] = repeated;
+        self.remember_at = (self.remember_at + 1) % REMEMBERED as u8;
     }
 
-    /// R received `left..right` twice: the retransmission was needless, nothing of it was lost downstream.
-    fn absolve(&mut self, left: u32, right: u32) {
-        let overlaps = |known: &Remembered| known.start != known.end && after(right, known.start) && after(known.end, left);
-        let Some(found) = self.remembered.iter_mut().find(|known| overlaps(known)) else {
-            return;
-        };
-        let known = std::mem::take(found);
+    /// R received `left..right` twice: the retransmission was needless, nothing of it was lost downstream. Gives its end.
+    fn absolve(&mut self, left: u32, right: u32) -> Option<u32> {
+        let overlaps = |known: &&mut Remembered| known.start != known.end && after(right, known.start) && after(known.end, left);
+        let known = std::mem::take(self.remembered.iter_mut().find(overlaps)?);
+        let classes = &mut self.classes;
         // Counted in a record that has been cut already: too late to change.
-        if self.counts.loss_downstream > 0 {
-            let counts = &mut self.counts;
-            counts.loss_downstream -= 1;
-            counts.spurious += 1;
+        if classes.loss_downstream > 0 {
+            let pieces = u64::from(known.pieces).min(classes.loss_downstream);
+            classes.loss_downstream -= pieces;
+            classes.spurious += pieces;
             let of_trigger = match known.trigger {
-                Trigger::Fast => &mut counts.retransmissions_fast,
-                Trigger::Timeout => &mut counts.retransmissions_timeout,
-                Trigger::Unknown => return self.losses.absolve(known.start, known.end),
+                Trigger::Fast => Some(&mut classes.retransmissions_fast),
+                Trigger::Timeout => Some(&mut classes.retransmissions_timeout),
+                Trigger::Unknown => None,
             };
-            *of_trigger = of_trigger.saturating_sub(1);
+            if let Some(count) = of_trigger {
+                *count = count.saturating_sub(pieces);
+            }
             self.losses.absolve(known.start, known.end);
         }
+        Some(known.end)
     }
 }
 

@@ -8,17 +8,20 @@ pub mod dialogue;
 pub mod direction;
 pub mod handshake;
 pub mod losses;
+pub mod offers;
 pub mod recovery;
 pub mod seq;
-pub mod window;
 pub mod wireshark;
 
 use crate::packet::{flags, Tcp};
 use dialogue::Dialogue;
 use direction::{Around, Content, Direction};
 use handshake::Handshake;
-use window::Scaling;
-use wireshark::Conversation;
+use offers::Offers;
+use wireshark::{Conversation, Verdict};
+
+/// Flags of segments that open or end a connection; most segments have none of them.
+const CONTROL: u16 = flags::SYN | flags::FIN | flags::RST;
 
 /// What the IP layer tells about a segment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,6 +32,8 @@ pub struct Carriage {
     pub duplicate: bool,
     /// The first of several IP fragments: the segment is longer than it says.
     pub fragmented: bool,
+    /// Segments on the wire: more than one when a host shows what its network card cuts or has put together.
+    pub pieces: u32,
 }
 
 /// One TCP connection, or the part of it that is one flow.
@@ -40,7 +45,7 @@ pub struct Connection {
     pub handshake: Handshake,
     /// Requests and responses.
     pub dialogue: Dialogue,
-    scaling: Scaling,
+    offers: Offers,
     wireshark: Conversation,
     first_sequence: [Option<u32>; 2],
     finished: bool,
@@ -70,13 +75,17 @@ impl Connection {
         let counts = &mut self.directions[side].counts;
         counts.flags |= tcp.flags;
         counts.payload_octets += u64::from(tcp.payload_octets);
-        counts.syn += u64::from(tcp.has(flags::SYN));
-        counts.fin += u64::from(tcp.has(flags::FIN));
-        counts.rst += u64::from(tcp.has(flags::RST));
-        counts.retransmissions_wireshark += u64::from(verdict.retransmission);
-        counts.out_of_order_wireshark += u64::from(verdict.out_of_order);
-        counts.zero_window_events += u64::from(verdict.zero_window);
-        counts.duplicate_acks += u64::from(verdict.duplicate_ack);
+        if tcp.has(CONTROL) {
+            counts.syn += u64::from(tcp.has(flags::SYN));
+            counts.fin += u64::from(tcp.has(flags::FIN));
+            counts.rst += u64::from(tcp.has(flags::RST));
+        }
+        if verdict != Verdict::default() {
+            counts.retransmissions_wireshark += u64::from(verdict.retransmission);
+            counts.out_of_order_wireshark += u64::from(verdict.out_of_order);
+            counts.zero_window_events += u64::from(verdict.zero_window);
+            counts.duplicate_acks += u64::from(verdict.duplicate_ack);
+        }
         if !carriage.duplicate {
             self.classify(side, client, tcp, now_ns, carriage);
         }
@@ -84,30 +93,21 @@ impl Connection {
     }
 
     fn classify(&mut self, side: usize, client: usize, tcp: &Tcp, now_ns: i64, carriage: Carriage) {
-        if self.is_other(side, tcp) {
-            self.restart(now_ns);
-        }
-        if tcp.has(flags::SYN) {
-            self.first_sequence[side] = Some(tcp.seq);
-            if let Some(shifts) = self.scaling.observe(side, tcp) {
-                self.directions[0].scale_receiver(shifts[1]);
-                self.directions[1].scale_receiver(shifts[0]);
-            }
-        }
-        if tcp.has(flags::RST) {
-            let counts = &mut self.directions[side].counts;
-            counts.rst_handshake += u64::from(self.handshake.is_open());
-            counts.rst_after_fin += u64::from(self.finished);
+        if tcp.has(CONTROL) {
+            self.control(side, tcp, now_ns);
         }
         self.handshake.observe(side, tcp, now_ns);
         let around = self.around(side);
-        let due = self.directions[1 - side].due(tcp);
-        let content = self.directions[side].segment(tcp, now_ns, carriage.ip_id, due, around);
+        let due = self.directions[1 - side].due(tcp, now_ns);
+        let overdue = due.is_some_and(|due| due.was_lost_before(now_ns, around.sender_ns.unwrap_or(0), around.path_ns()));
+        let content = self.directions[side].segment(tcp, now_ns, carriage, overdue, around);
         if carriage.fragmented {
             self.directions[side].lose_track();
         }
         self.directions[side].advertise(tcp, now_ns);
-        self.directions[1 - side].acknowledge(tcp, now_ns);
+        if self.directions[1 - side].acknowledge(tcp, now_ns) {
+            self.directions[side].miss(now_ns);
+        }
         if content == Content::New {
             let network_ns = self.handshake.server_ns().unwrap_or(0) as i64;
             self.dialogue.say(side == client, now_ns, network_ns);
@@ -120,15 +120,40 @@ impl Connection {
         }
     }
 
+    /// A segment with SYN, FIN or RST, before it is judged.
+    fn control(&mut self, side: usize, tcp: &Tcp, now_ns: i64) {
+        if self.is_other(side, tcp) {
+            self.restart(now_ns);
+        }
+        if tcp.has(flags::SYN) {
+            self.first_sequence[side] = Some(tcp.seq);
+            if let Some(shifts) = self.offers.observe(side, tcp) {
+                self.directions[0].scale_receiver(shifts[1]);
+                self.directions[1].scale_receiver(shifts[0]);
+            }
+        }
+        if tcp.has(flags::RST) {
+            let classes = self.directions[side].count();
+            classes.rst_handshake += u64::from(self.handshake.is_open());
+            classes.rst_after_fin += u64::from(self.finished);
+        }
+    }
+
     fn restart(&mut self, now_ns: i64) {
         for direction in &mut self.directions {
             direction.restart(now_ns);
         }
         self.handshake.restart();
-        self.scaling = Scaling::default();
+        self.offers = Offers::default();
         self.first_sequence = [None; 2];
         self.finished = false;
         self.dialogue.restart();
+    }
+
+    /// Segments on the wire that a host's super-segment stands for.
+    #[must_use]
+    pub fn pieces(&self, tcp: &Tcp, is_v6: bool) -> u32 {
+        self.offers.pieces(tcp, is_v6)
     }
 
     /// Shortest round trips to both ends, of handshake and data.
