@@ -76,7 +76,7 @@ def test_a_trace_to_an_endpoint_looks_like_its_clients_packets(
 
 
 @pytest.mark.parametrize(
-    ("grade", "dial_s", "trace_s"), [("AAA", 1.0, 10.0), ("AA", 0.5, 15.0), ("A", 5.0, 20.0), ("copper", 8.0, 30.0)]
+    ("grade", "dial_s", "trace_s"), [("AAA", 1.0, 10.0), ("AA", 0.5, 15.0), ("A", 5.0, 20.0), ("ordinary", 8.0, 30.0)]
 )
 def test_the_lines_grade_says_how_often(
     inventory_of: Callable[..., Inventory], grade: str, dial_s: float, trace_s: float
