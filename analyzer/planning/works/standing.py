@@ -2,7 +2,8 @@
 
 Goes in: windows and freezes, incidents, the time. Comes out: one row each, what needs somebody first. Pure.
 
-A window is overrun when it is over and what began on its components while it lasted is not: the incident is told to people then.
+A window is overrun when it is over and what began on its components while it lasted is still seen. People are told of the
+incident a little later, when it is sure that it outlives its window.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _standing(declared: Declared, incidents: Sequence[Incident], now_ns: int) ->
         return Standing(declared=declared, stage=Stage.COMING)
     if now_ns < declared.end_ns:
         return Standing(declared=declared, stage=Stage.CURRENT, incident=found)
-    overrun = found is not None and found.state is IncidentState.OPEN and not found.planned and found.updated_ns > declared.end_ns
+    overrun = found is not None and found.state is IncidentState.OPEN and found.updated_ns > declared.end_ns
     return Standing(declared=declared, stage=Stage.OVERRUN if overrun else Stage.PAST, incident=found)
 
 
