@@ -60,6 +60,9 @@ class SparseSolver:
     def __init__(self, problem: Problem) -> None:
         self._problem = problem
         self._states: dict[int, State] = {}
+        self._faults: list[Fault] = []
+        self._stale: set[int] = set()
+        """Rows whose states have changed since the tables were computed."""
         self._loss = LossBulk({k: row for k, row in enumerate(problem.rows) if isinstance(row, LossRow) and row.size is None})
         self._delay = DelayBulk({k: row for k, row in enumerate(problem.rows) if isinstance(row, DelayRow)})
         self._modes = [made for mode in Mode if (made := self._mode(mode)) is not None]
@@ -104,21 +107,28 @@ class SparseSolver:
     # ---- the interface ------------------------------------------------------------------------------------------
     def suppose(self, faults: Sequence[Fault]) -> None:
         """Take these, and only these, to be true."""
-        changed = []
-        for row in sorted({row for fault in faults for row in fault.rows} | set(self._states)):
+        other = {id(fault): fault for fault in (*self._faults, *faults)}
+        for fault in self._faults:
+            if any(fault is kept for kept in faults):
+                del other[id(fault)]
+        self._faults = list(faults)
+        for row in {row for fault in other.values() for row in fault.rows}:
             state = state_of(row, faults)
             if state != self._states.get(row, HEALTHY):
-                changed.append(row)
+                self._stale.add(row)
                 if state == HEALTHY:
                     del self._states[row]
                 else:
                     self._states[row] = state
-        if not changed:
-            return
-        for made in self._modes:
+
+    def _made(self) -> list[_ModeTable]:
+        """The tables, computed again where states have changed: a profile alone needs none of them."""
+        changed, self._stale = sorted(self._stale), set()
+        for made in self._modes if changed else ():
             touched = [key for row in changed for key in made.keys_of_row.get(row, ())]
             if touched:
                 self._refresh(made, touched)
+        return self._modes
 
     def _refresh(self, made: _ModeTable, touched: list[int]) -> None:
         fresh = self._ratios(made.mode, [made.keys[k] for k in touched], self._problem.grids[made.mode].values)
@@ -131,7 +141,7 @@ class SparseSolver:
         """The best hypotheses."""
         if not self._modes:
             return []
-        scores = np.concatenate([made.scores for made in self._modes])
+        scores = np.concatenate([made.scores for made in self._made()])
         indexes = np.concatenate([made.hypotheses for made in self._modes])
         if len(scores) > number:
             least = np.partition(scores, len(scores) - number)[len(scores) - number]
@@ -142,12 +152,12 @@ class SparseSolver:
 
     def total_odds(self) -> float:
         """Sum of the odds of all hypotheses."""
-        return math.fsum(float(np.exp(np.minimum(made.scores, 500.0)).sum()) for made in self._modes)
+        return math.fsum(float(np.exp(np.minimum(made.scores, 500.0)).sum()) for made in self._made())
 
     def around(self, rows: Iterable[int], least: float) -> list[tuple[float, int]]:
         """Hypotheses that move any of the rows."""
         wanted, found = list(rows), []
-        for made in self._modes:
+        for made in self._made():
             keys = [key for row in wanted for key in made.keys_of_row.get(row, ())]
             if keys:
                 which = np.unique(made.by_key[:, keys].indices)
