@@ -138,11 +138,16 @@ class _Walk:
                 continue
             between = names[at + 1 : later]
             low, high = sorted((place, self._places[found]))
-            missed = [part for part in self._line.path if low < self._places[part] < high and self._must_answer(part)]
+            inside = [part for part in self._line.path if low < self._places[part] < high and self._must_answer(part)]
+            missed = [part for part in inside if base is not None or not self._is_beside_start(part)]
             if missed and None not in between:
                 strangers = tuple(name for name in between if name is not None)
                 yield self._sign(Told.INSTEAD if strangers else Told.SKIPPED, tuple(missed), base, found, strangers)
             at, base, place = later, found, self._places[found]
+
+    def _is_beside_start(self, part: Base) -> bool:
+        """Whether a trace begins at it or right beside it: a probe on a router, or in its rack, does not cross it."""
+        return abs(self._places[part] - self._start.place) < 1
 
     def _must_answer(self, part: Base) -> bool:
         """Whether a router of it is on every way, and known by an address."""

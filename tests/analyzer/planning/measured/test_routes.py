@@ -161,6 +161,16 @@ def test_a_silent_hop_may_have_been_what_is_missing() -> None:
     assert told(made, route(None, *OVER_P1)) == []
 
 
+def test_a_probe_in_the_rack_of_a_router_does_not_cross_it() -> None:
+    """The router beside which a trace begins may answer or not; one further on is missed."""
+    made = document()
+    made["vantages"][0]["positions"][0] = {"line": "L1", "between": ["loop", "pe1"]}
+    assert told(made, route("10.0.1.1", "10.0.0.9")) == []
+    assert told(made, route(*OVER_P1)) == []
+    (doubt,) = told(made, route("10.0.0.9"))
+    assert "declared to cross core before pe2" in doubt.text
+
+
 def test_a_router_that_nobody_has_declared_is_told_with_its_lines() -> None:
     """A device without addresses there is asked after."""
     made = document("L1", "L2")
