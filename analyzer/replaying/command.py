@@ -45,30 +45,34 @@ def replay_command(
     from analyzer.config import read_config  # noqa: PLC0415 - start-up cost belongs to the command that needs it
     from analyzer.replaying.again import Settings, replay  # noqa: PLC0415
     from analyzer.replaying.differences import differences  # noqa: PLC0415
+    from analyzer.replaying.rows import Rows  # noqa: PLC0415
     from analyzer.service import judge_of, open_stored  # noqa: PLC0415
     from faultline.inventory.file import InventoryFile  # noqa: PLC0415
     from faultline.runtime.counters import Counters  # noqa: PLC0415
+    from faultline.store.metrics import MetricsUnavailableError  # noqa: PLC0415
 
     settings = read_config(config)
     since_ns, until_ns = _period(since, until, time.time_ns())
     known = InventoryFile(inventory or settings.inventory, counters=Counters()).first()
     how = Settings(spans_ns=settings.evaluation.spans_ns, rules=settings.incidents, with_baselines=not cold)
     with open_stored(settings) as stored:
-        done = replay(
-            stored, judge_of(settings, known, stored), how, since_ns=since_ns, until_ns=until_ns, progress=_progress(sys.stderr)
-        )
+        rows, judge = Rows(stored), judge_of(settings, known, stored)
+        try:
+            done = replay(rows, judge, how, since_ns=since_ns, until_ns=until_ns, progress=_progress(sys.stderr))
+        except MetricsUnavailableError as error:
+            raise CommandError(f"the metrics store does not answer: {error}", hint="is it running? see store.influx") from None
         if not done.windows:
             raise CommandError("no window of that period is kept", hint="widen --since and --until", code=BAD_USAGE)
         if done.empty == done.windows:
-            hint = "10 s rows are kept for hours only; see store.retention"
+            hint = "rows are kept for two hours, counts as long as store.retention says"
             raise CommandError("the rows of all windows of that period are gone", hint=hint)
         # What ran on after the newest window was not answered, and is not compared.
         until_ns = min(until_ns, done.end_ns or until_ns)
         found = differences(stored.incidents(), done.incidents, since_ns=since_ns, until_ns=until_ns)
     if as_json:
-        typer.echo(json.dumps(_document(done, found, cold=cold), ensure_ascii=False))
+        typer.echo(json.dumps(_document(done, found, cold=cold, counts_only=rows.counts_only), ensure_ascii=False))
     else:
-        typer.echo("\n".join(_told(done, found, until_ns)))
+        typer.echo("\n".join(_told(done, found, until_ns, counts_only=rows.counts_only)))
 
 
 def _period(since: str, until: str | None, now_ns: int) -> tuple[int, int]:
@@ -96,7 +100,7 @@ def _progress(out: Any) -> Callable[[int, int], None]:
 
 
 # ---- for programs ------------------------------------------------------------------------------------------------
-def _document(done: Replayed, found: list[Difference], *, cold: bool) -> dict[str, Any]:
+def _document(done: Replayed, found: list[Difference], *, cold: bool, counts_only: int) -> dict[str, Any]:
     from faultline.records.incident import incident_document  # noqa: PLC0415 - as above
 
     return {
@@ -105,6 +109,7 @@ def _document(done: Replayed, found: list[Difference], *, cold: bool) -> dict[st
         "end_ns": done.end_ns,
         "windows": done.windows,
         "windows_without_rows": done.empty,
+        "windows_of_counts": counts_only,
         "baselines": "learned" if cold else "kept",
         "incidents": [incident_document(incident) for incident in done.incidents],
         "differences": [
@@ -119,13 +124,15 @@ def _document(done: Replayed, found: list[Difference], *, cold: bool) -> dict[st
 
 
 # ---- for people --------------------------------------------------------------------------------------------------
-def _told(done: Replayed, found: list[Difference], until_ns: int) -> Iterator[str]:
+def _told(done: Replayed, found: list[Difference], until_ns: int, *, counts_only: int) -> Iterator[str]:
     from faultline.reports.numbers import moment  # noqa: PLC0415 - as above
 
     begin, end = (moment(time_ns or 0, UTC) for time_ns in (done.begin_ns, done.end_ns))
     yield f"{done.windows} windows from {begin} to {end}"
     if done.empty:
         yield f"{done.empty} of them have no rows any more: what was measured then is not known here"
+    if counts_only:
+        yield f"of {counts_only} only counts are kept: delays and response times were not compared there"
     yield "" if done.incidents else "no incident would be raised"
     for incident in done.incidents:
         yield from _incident(incident, until_ns)

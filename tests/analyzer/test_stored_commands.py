@@ -73,6 +73,21 @@ def test_what_was_said_is_said_again_and_nothing_is_written(world: World, make_f
     assert told["baselines"] == "learned"
 
 
+def test_of_old_windows_the_counts_are_answered(world: World, make_fault: Any) -> None:
+    """What the collector pruned is read back from the metrics store: losses are found as they were, and it is said."""
+    begin_ns = world.now_ns
+    world.run(120)
+    world.run(60, {"loop-a>": make_fault(loss=0.01)})
+    with world.collector.state.transaction() as db:
+        db.execute("DELETE FROM rollups")
+        db.execute("DELETE FROM histograms")
+    told = replayed(world, since_ns=begin_ns)
+    assert (told["windows"], told["windows_without_rows"], told["windows_of_counts"]) == (18, 0, 18)
+    assert [one["what"] for one in told["differences"]] == []
+    assert [incident["verdict"]["components"] for incident in told["incidents"]] == [["loop-a>"]]
+    assert "of 18 only counts are kept" in replayed_text(world, since_ns=begin_ns)
+
+
 def test_a_period_without_windows_is_told(world: World) -> None:
     """Neither an empty answer nor health: there is nothing to answer."""
     world.run(30)
