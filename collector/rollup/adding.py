@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 
+from collector.rollup import talkers
 from faultline.records.histogram import Histogram
 from faultline.records.points import FieldValue
 from faultline.records.terms import TenantId
@@ -26,6 +27,8 @@ class Sum:
     tags: Mapping[str, str]
     sums: dict[str, FieldValue] = attrs.field(factory=dict)
     histograms: dict[str, Histogram] = attrs.field(factory=dict)
+    candidates: dict[str, talkers.Counts] = attrs.field(factory=dict)
+    """Of `top_talkers`: addresses that may be among the largest."""
 
     def add(self, sums: Mapping[str, FieldValue], histograms: Mapping[str, Histogram], *, longer: bool) -> None:
         """Take in another part; `longer`: it is a shorter window's, and what means something in that alone is left out."""
@@ -59,6 +62,7 @@ class Sums:
         sums: Mapping[str, FieldValue],
         histograms: Mapping[str, Histogram] | None = None,
         *,
+        candidates: Mapping[str, talkers.Counts] | None = None,
         longer: bool = False,
     ) -> None:
         """Add a part of a row."""
@@ -67,16 +71,19 @@ class Sums:
         if row is None:
             row = self._rows[key] = Sum(measurement=measurement, tenant=tenant, tags=dict(tags))
         row.add(sums, histograms or {}, longer=longer)
+        if candidates:
+            row.candidates = talkers.joined(row.candidates, candidates)
 
     def merge(self, other: Sums, *, longer: bool = False) -> None:
         """Add every row of another window, or of a part of this one."""
         for row in other:
-            self.add(row.measurement, row.tenant, row.tags, row.sums, row.histograms, longer=longer)
+            self.add(row.measurement, row.tenant, row.tags, row.sums, row.histograms, candidates=row.candidates, longer=longer)
 
     def merge_rows(self, rows: Iterable[RollupRow], *, longer: bool = False) -> None:
         """Add rows as the state store keeps them."""
         for row in rows:
-            self.add(row.measurement, row.tenant, row.tags, row.sums, row.histograms, longer=longer)
+            sums, candidates = talkers.taken_apart(row.sums)
+            self.add(row.measurement, row.tenant, row.tags, sums, row.histograms, candidates=candidates, longer=longer)
 
 
 def _joined(adding: Adding, before: FieldValue | None, value: FieldValue) -> FieldValue:

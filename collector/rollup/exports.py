@@ -19,6 +19,7 @@ from collector.enrich.places import Place
 from collector.rollup.adding import Sums
 from collector.rollup.columns import Ints, added
 from collector.rollup.spreading import Spread, spread
+from collector.rollup.usage import Usage
 from faultline.records.points import FieldValue
 from faultline.records.terms import SECOND_NS, Level
 from faultline.store.schema import INT64_MAX
@@ -49,14 +50,16 @@ def sum_exports(placed: Placed) -> ExportSums:
     counts = np.bincount(window_index, minlength=len(windows))
     found.records = dict(zip(windows.tolist(), counts.tolist(), strict=True))
     factor, told = sampling_factors(table)
+    found.windows = {int(start): Sums() for start in windows.tolist()}
+    usage = Usage(placed, row=parts.row, groups=groups, windows=found.windows, starts=windows)
     for reverse in (False, True):
         columns = _columns(table, parts, factor, told, prefix="reverse_" if reverse else "")
         if columns is None:
             continue
         for group, sums in added(columns, groups):
             window, place = divmod(group, len(placed.places))
-            into = found.windows.setdefault(int(windows[window]), Sums())
-            _add(into, placed.places[place], sums, reverse=reverse)
+            _add(found.windows[int(windows[window])], placed.places[place], sums, reverse=reverse)
+        usage.add(columns, reverse=reverse)
     return found
 
 

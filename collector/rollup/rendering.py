@@ -5,9 +5,10 @@ Pure. A ratio whose whole is 0 or unknown is absent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from collector.rollup.adding import Sum, Sums
+from collector.rollup.talkers import RANKS, TALKERS, largest, written
 from faultline.records.histogram import Histogram
 from faultline.records.points import FieldValue
 from faultline.store.schema import MEASUREMENTS, Adding
@@ -15,23 +16,38 @@ from faultline.store.windows import RollupRow
 
 PROBE, POINT = "_probe", "_point"
 """Where a line's row was measured, to find the capture that measured it."""
+RANK = "rank"
 _QUANTILES = (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99))
 
 
 def render(sums: Sums) -> list[RollupRow]:
     """The rows of a window, complete with what follows from their sums and from each other."""
     captures = _capture_losses(sums)
-    return [
+    rows = [
         RollupRow(
             measurement=row.measurement,
             tenant=row.tenant,
             tags=row.tags,
-            sums=row.sums,
+            sums={**row.sums, TALKERS: written(row.candidates)} if row.candidates else row.sums,
             fields={**_plain(row), **_derived(row, captures)},
             histograms={metric: histogram for metric, histogram in row.histograms.items() if histogram},
         )
         for row in sums
+        if RANK not in row.tags
     ]
+    return rows + [ranks for row in sums for ranks in _ranks(row)]
+
+
+def _ranks(row: Sum) -> Iterator[RollupRow]:
+    """Rows of ranks are made anew from the candidates: those of before are in the rows that are read, and mean nothing more."""
+    for rank, (address, (octets, packets, flows)) in enumerate(largest(row.candidates, kept=RANKS), 1):
+        yield RollupRow(
+            measurement=row.measurement,
+            tenant=row.tenant,
+            tags={**row.tags, RANK: str(rank)},
+            sums={},
+            fields={"address": address, "octets": octets, "packets": packets, "flows": flows},
+        )
 
 
 def statistics(metric: str, histogram: Histogram) -> dict[str, FieldValue]:

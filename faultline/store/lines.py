@@ -29,9 +29,11 @@ def database(prefix: str, tenant: TenantId) -> str:
 
 
 def databases(prefix: str, spec: Measurement, tenant: TenantId) -> tuple[str, ...]:
-    """Where a row of a tenant goes: to its own database and to the carrier's; what is shared to the carrier's only."""
+    """Where a row of a tenant goes: to its own database and to the carrier's; what is shared or private to one of them only."""
     carrier = database(prefix, CARRIER)
     own = database(prefix, tenant)
+    if spec.private:
+        return (own,)
     return (carrier,) if spec.shared or own == carrier else (own, carrier)
 
 

@@ -45,7 +45,9 @@ class MetricsStore(Protocol):
         tenant: TenantId | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> list[Point]:
-        """Points with time in [start_ns, end_ns), by time, tenant and tags; tags given must all match. None: every tenant's.
+        """Points with time in [start_ns, end_ns), by time, tenant and tags; tags given must all match.
+
+        Without a tenant every tenant's; but what is private to tenants only where the store keeps it for all of them (SQLite).
 
         Raises:
             SchemaError: there is no such measurement or tag.

@@ -34,7 +34,9 @@ def rollups_page() -> str:
 
 def _rows(spec: Measurement) -> Iterator[str]:
     yield f"## `{spec.name}`\n"
-    where = "The carrier's database only." if spec.shared else "The tenant's database and the carrier's."
+    where = "The tenant's database and the carrier's."
+    if spec.shared or spec.private:
+        where = "The carrier's database only." if spec.shared else "The tenant's database only."
     yield f"{spec.about} {where}\n"
     yield f"Tags: {', '.join(f'`{tag}`' for tag in spec.tags)}."
     if spec.distributions:

@@ -60,6 +60,8 @@ class Measurement:
     distributions: tuple[str, ...] = ()
     shared: bool = False
     """True: of the carrier's own equipment, and in its database only; False: in the tenant's database and in the carrier's."""
+    private: bool = False
+    """True: of the tenant's hosts and applications, and in its database only."""
 
 
 def _sums(*names: str) -> dict[str, FieldSpec]:
@@ -87,6 +89,22 @@ _ALL = (
         "the sampling factor is said beside.",
         tags=("line", "vantage", "direction"),
         fields=_sums("packets", "octets", "frame_octets", "flows", "flows_of_unknown_sampling"),
+    ),
+    Measurement(
+        name="application",
+        about="What a line's traffic is, out of exported flows, by direction of the packets: the application as the exporter "
+        "names it, else the lower of the two ports when it is below 1024 (`tcp/443`), else `other`. Minutes and hours only.",
+        tags=("line", "vantage", "direction", "application"),
+        fields=_sums("packets", "octets", "flows"),
+        private=True,
+    ),
+    Measurement(
+        name="top_talkers",
+        about="The addresses with the most octets of a line, sent and received, out of exported flows, by rank from 1. Minutes "
+        "and hours only. Of each batch the 16 largest are counted: who never is among them is missing.",
+        tags=("line", "vantage", "rank"),
+        fields={**_of(Adding.DERIVED, "address", kind=FieldKind.STRING), **_of(Adding.DERIVED, "octets", "packets", "flows")},
+        private=True,
     ),
     Measurement(
         name="line_quality",

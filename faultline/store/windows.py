@@ -6,6 +6,7 @@ final and does not add anything up.
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +24,13 @@ RowKey = tuple[str, TenantId, str]
 
 def canonical(tags: Mapping[str, str]) -> str:
     """Tags as one text: the same tags give the same text."""
-    return json.dumps(dict(sorted(tags.items())), ensure_ascii=False, separators=(",", ":"))
+    return _tags_text(tuple(sorted(tags.items())))
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _tags_text(tags: tuple[tuple[str, str], ...]) -> str:
+    """The same rows come again with every batch."""
+    return json.dumps(dict(tags), ensure_ascii=False, separators=(",", ":"))
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -210,7 +217,6 @@ class WindowBook:
             ).fetchall()
         rows = [(int(start), dict(json.loads(text)), Histogram.decode(octets)) for start, text, octets in found]
         return [row for row in rows if not tags or tags.items() <= row[1].items()]
-
 
     def totals(
         self, measurement: str, field: str, *, level: Level, start_ns: int, end_ns: int

@@ -13,6 +13,7 @@ from collector.exporters.config import ExporterConfig, ExportersConfig
 from collector.exporters.exporter import Exporter
 from collector.exporters.intake import IDLE_NS, ExportIntake
 from collector.exporters.receiving import Datagram
+from collector.rollup import talkers
 from faultline.records.terms import SECOND_NS, Level
 from faultline.runtime.counters import Counters
 from tests.collector.conftest import BEGIN_NS, Ground, open_ground
@@ -311,3 +312,38 @@ def test_no_datagram_ends_the_intake(octets: list[bytes]) -> None:
     assert all(shot.balanced and not shot.held for shot in shots.values())
     assert sum(stored) == shots["exported"].out
     ExportIntake(anybody(), batches=Stored([]), counters=Counters()).restore(intake.state(), now_ns=BEGIN_NS)  # type: ignore[arg-type]
+
+
+def test_a_line_is_told_its_applications_and_its_largest_talkers(router: Router) -> None:
+    """By application and direction, and by rank; the hour's are those of its minutes, and octets are counted once in each."""
+    records = [d.record(f"10.1.0.{number}", octets=1000 * number) for number in range(1, 13)]
+    router.send(router.netflow9(*records))
+    router.ground.advance(10)
+    router.send(router.netflow9(d.record("10.1.0.3", octets=100_000), sequence=1))
+    router.ground.advance(7200)
+    sent = sum(1000 * number for number in range(1, 13)) + 100_000
+    for level in (Level.MINUTE, Level.HOUR):
+        applications = router.ground.points("application", level)
+        assert sum(point.fields["octets"] for point in applications) == sent
+        assert {(p.tags["application"], p.tags["direction"], p.tags["line"]) for p in applications} == {
+            ("tcp/443", "a_to_z", "L1")
+        }
+    # Each hour by itself: the first flows ended before the hour that the second one is in.
+    talkers = [point for point in router.ground.points("top_talkers", Level.HOUR) if point.fields["octets"]]
+    first = {point.time_ns: point.fields for point in talkers if point.tags["rank"] == "1"}
+    assert {fields["address"] for fields in first.values()} == {"10.2.0.9"}
+    seconds = [point.fields["address"] for point in talkers if point.tags["rank"] == "2"]
+    assert "10.1.0.3" in seconds
+    assert max(int(point.tags["rank"]) for point in talkers) == 10
+    assert {point.tenant for point in talkers} == {"bank"}
+
+
+def test_candidates_of_many_parts_are_those_of_the_whole() -> None:
+    """Whatever order parts come in, addresses that are large in each have their exact sums and ranks."""
+    whole: dict[str, talkers.Counts] = {}
+    for _ in range(5):
+        part = {f"10.0.0.{number}": (100 * number, number, 1) for number in range(1, 12)}
+        whole = talkers.read(talkers.written(talkers.joined(whole, part)))
+    found = talkers.largest(whole, kept=talkers.RANKS)
+    assert found[0] == ("10.0.0.11", (5500, 55, 5))
+    assert len(found) == talkers.RANKS
