@@ -44,6 +44,8 @@ def blame(
 class _Search:
     def __init__(self, view: View, gain: Array, prices: Array) -> None:
         self._view, self._gain, self._prices = view, gain, prices
+        self._plain = bool((view.share == 1.0).all())
+        """All ways are known: a row has failed or not."""
 
     def grown(self, chosen: list[int], *, without: int | None = None) -> tuple[float, list[int]]:
         """Log-likelihood less prices, and the set, after nothing raises it any more."""
@@ -53,9 +55,7 @@ class _Search:
             self._fail(failed, c)
         gain = self._gain[view.row]
         while len(chosen) < MOST:
-            now = _mixture(failed[view.row], gain)
-            then = _mixture(np.minimum(1.0, failed[view.row] + view.share), gain)
-            raised = np.bincount(view.cls, weights=then - now, minlength=len(view.classes)) - self._prices
+            raised = np.bincount(view.cls, weights=self._raised(failed, gain), minlength=len(view.classes)) - self._prices
             raised[chosen] = -np.inf
             if without is not None:
                 raised[without] = -np.inf
@@ -64,7 +64,15 @@ class _Search:
                 break
             chosen.append(best)
             self._fail(failed, best)
-        return float(_mixture(failed, self._gain).sum() - self._prices[chosen].sum()), chosen
+        total = (failed * self._gain if self._plain else _mixture(failed, self._gain)).sum()
+        return float(total - self._prices[chosen].sum()), chosen
+
+    def _raised(self, failed: Array, gain: Array) -> Array:
+        """What each crossing gains when its component fails as well."""
+        before = failed[self._view.row]
+        if self._plain:
+            return np.asarray(gain * (1.0 - before))
+        return _mixture(np.minimum(1.0, before + self._view.share), gain) - _mixture(before, gain)
 
     def _fail(self, failed: Array, c: int) -> None:
         crossed = self._view.cls == c
