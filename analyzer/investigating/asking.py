@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import attrs
 
 from analyzer.baselines import Baselines
 from analyzer.engine import Judge
-from analyzer.history import Row, Window
+from analyzer.history import Row
 from analyzer.investigating.choosing import PlannedTest
-from analyzer.web.models import WindowNote
+from analyzer.stored import StoredWindows
 from faultline.records.terms import SECOND_NS, LineCode
 from faultline.store.control import ControlBook, Request, RequestState
 
@@ -26,16 +26,6 @@ LOOK_NS = 60 * SECOND_NS
 WINDOW_NS = 10 * SECOND_NS
 OPEN = frozenset({RequestState.WAITING, RequestState.SERVED})
 POLL_S = 0.5
-
-
-class Stored(Protocol):
-    """What is read."""
-
-    def final_after(self, end_ns: int | None) -> Sequence[WindowNote]:
-        """Final windows that end after a moment, oldest first."""
-
-    def window(self, note: WindowNote) -> Window:
-        """The rows of a final window."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -59,7 +49,14 @@ class Watch:
     """Takes a line for the person who waits."""
 
 
-def believed(stored: Stored, judge: Judge, baselines: Baselines, *, lines: Collection[LineCode], since_ns: int) -> Belief | None:
+def believed(
+    stored: StoredWindows,
+    judge: Judge,
+    baselines: Baselines,
+    *,
+    lines: Collection[LineCode],
+    since_ns: int,
+) -> Belief | None:
     """The verdict on the windows that end after a moment, by the rows of these lines and of no line; None when there is none."""
     notes = stored.final_after(since_ns)
     if not notes:
@@ -87,7 +84,7 @@ def requests_of(tests: Sequence[PlannedTest], *, now_ns: int, expire_ns: int) ->
 
 
 def ask(
-    tests: Sequence[PlannedTest], control: ControlBook, stored: Stored, watch: Watch, *, expire_ns: int, bound_s: float
+    tests: Sequence[PlannedTest], control: ControlBook, stored: StoredWindows, watch: Watch, *, expire_ns: int, bound_s: float
 ) -> dict[str, Counter[RequestState]]:
     """Order the tests, and wait until each has its result in a final window or the time is up; how each ended, by its id."""
     ordered_ns = watch.now_ns()

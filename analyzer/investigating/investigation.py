@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import attrs
 
 from analyzer.baselines import Baselines
 from analyzer.engine import Judge
-from analyzer.investigating.asking import LOOK_NS, Belief, Stored, Watch, ask, believed
+from analyzer.investigating.asking import LOOK_NS, Belief, Watch, ask, believed
 from analyzer.investigating.choosing import PlannedTest, plan
 from analyzer.orders.rules import OrderRules
 from analyzer.orders.tasks import errands
+from analyzer.stored import StoredMemory
 from faultline.inventory import Inventory
 from faultline.records.terms import SECOND_NS, LineCode
 from faultline.store.control import ControlBook, RequestState
@@ -29,11 +30,8 @@ FRESH_NS = 60 * SECOND_NS
 """A flow traced so lately need not be traced again."""
 
 
-class Known(Stored, Protocol):
-    """What is read beside windows."""
-
-    def baselines(self) -> Sequence[Mapping[str, Any]]:
-        """Kept baselines."""
+class Known(StoredMemory, Protocol):
+    """What is read."""
 
     def traces(self, *, since_ns: int) -> Sequence[TracedRoute]:
         """Flows traced since a moment."""

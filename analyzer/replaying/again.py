@@ -9,30 +9,15 @@ answered, no incident is open. So a fault that was there already is raised anew 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
 
 import attrs
 
 from analyzer.baselines import Baselines
 from analyzer.engine import Engine, Judge
-from analyzer.history import Window
 from analyzer.incidents import IncidentRules
-from analyzer.web.models import WindowNote
+from analyzer.stored import StoredMemory
 from faultline.records.incident import Incident, IncidentId
-
-
-class Stored(Protocol):
-    """What is read."""
-
-    def final_after(self, end_ns: int | None) -> Sequence[WindowNote]:
-        """Final windows that end after a moment, oldest first."""
-
-    def window(self, note: WindowNote) -> Window:
-        """The rows of a final window; none when they were pruned."""
-
-    def baselines(self) -> Sequence[Mapping[str, Any]]:
-        """Kept baselines."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -61,7 +46,7 @@ class Settings:
 
 
 def replay(
-    stored: Stored,
+    stored: StoredMemory,
     judge: Judge,
     settings: Settings,
     *,

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import attrs
 
 from analyzer.history import Row, Window
+from analyzer.stored import StoredMemory
 from analyzer.web.models import WindowNote
 from faultline.records.points import Point
 from faultline.records.terms import SECOND_NS
@@ -22,24 +23,15 @@ MEASURED = ("session", "line_quality", "endpoint_quality", "dial", "interface", 
 CHUNK_NS = 3600 * SECOND_NS
 
 
-class Known(Protocol):
+class Known(StoredMemory, Protocol):
     """What is read."""
-
-    def final_after(self, end_ns: int | None) -> Sequence[WindowNote]:
-        """Final windows that end after a moment, oldest first."""
-
-    def window(self, note: WindowNote) -> Window:
-        """The rows of a final window; none when they were pruned."""
 
     def points(self, measurement: str, *, start_ns: int, end_ns: int) -> Sequence[Point]:
         """10 s rows with start in [start_ns, end_ns), rising."""
 
-    def baselines(self) -> Sequence[Mapping[str, Any]]:
-        """Kept baselines."""
-
 
 class Rows:
-    """`analyzer.replaying.again.Stored`, with counts where rows are gone."""
+    """`analyzer.stored.StoredMemory`, with counts where rows are gone."""
 
     def __init__(self, known: Known) -> None:
         self._known = known
