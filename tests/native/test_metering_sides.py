@@ -71,7 +71,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_bulk_losses_are_on_the_right_side(chain: Callable[[str], Chain], case: str) -> None:
-    """Of what shows a side, 98 % shows the right one; with losses on both, each count is the counter's, nearly."""
+    """Of what shows a side, 98 % shows the right one; with losses on both, each count is the counter's within 5 % or three."""
     congestion, kind, before, after = CASES[case]
     line, forth = chain(congestion), kind == "upload"
     # The packets of a download meet the far node first.
@@ -85,7 +85,9 @@ def test_bulk_losses_are_on_the_right_side(chain: Callable[[str], Chain], case: 
     wrong = max(0, shown[0] - lost_before) + max(0, shown[1] - lost_after)
     assert wrong <= (1 - RIGHT_SIDE) * sum(shown)
     for told, truth in zip(shown, (lost_before, lost_after), strict=True):
-        assert abs(told - truth) <= max(3, 0.05 * truth)
+        # A repetition that is lost before the point as well is not always seen: it is as likely as any other loss.
+        again = lost_before / (counts["tcp_segments"] + lost_before)
+        assert abs(told - truth) <= max(3, (0.05 + again) * truth)
     assert counts["acked_unseen_octets"] == 0
 
 
