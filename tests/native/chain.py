@@ -107,7 +107,7 @@ class Chain:
         parts = [part for item in listed if "rule" in item for part in item["rule"]["expr"] if "counter" in part]
         return sum(int(part["counter"]["packets"]) for part in parts)
 
-    def measure(self, kind: str, *points: tuple[str, str], seconds: float = 3) -> dict[str, list[dict[str, Any]]]:
+    def measure(self, kind: str, *points: tuple[str, str], seconds: float = 2) -> dict[str, list[dict[str, Any]]]:
         """Traffic of a kind for a while; the flow records by node, of the points (node, interface)."""
         meters = {node: self._begin(node, str(HERE / "live_meter.py"), f"{interface}=p") for node, interface in points}
         for process in meters.values():

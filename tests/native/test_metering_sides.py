@@ -95,7 +95,7 @@ def test_requests_of_one_segment_tell_less(chain: Callable[[str], Chain]) -> Non
     """A lost request or reply leaves no hole: what is inferred is never more than was lost, and kept apart."""
     line = chain("cubic")
     line.drop(Drops(node="near", chance=chance(30), over=55), Drops(node="far", chance=chance(30), to_server=False))
-    records = line.measure("talk", POINT, seconds=8)["point"]
+    records = line.measure("talk", POINT, seconds=6)["point"]
     asked, answered = sums(records, ""), sums(records, "reverse_")
     truth = (line.dropped("near"), line.dropped("far"))
     print("truth", truth, "shown", upstream(asked), upstream(answered))  # noqa: T201

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from faultline import native
 from tests.native import tcp_oracle
 from tests.native.captures import ACK, CLIENT, FIN, MS, RST, SERVER, START_NS, SYN, SYN_ACK, Capture, Talk, meter
 from tests.native.tcp_oracle import Segment
@@ -198,6 +200,111 @@ def test_ipv6_is_judged_alike(tmp_path: Path) -> None:
     record = record_of(talk, tmp_path)
     assert found(record) == {"retransmissions": 1, "loss_downstream": 1}
     assert (record["source_address"], record["tcp_payload_octets"]) == ("2001:db8::1", 200)
+
+
+def triggers(record: dict[str, Any]) -> tuple[int, int, int]:
+    """Retransmissions by report, by timeout, and their delay in milliseconds."""
+    delay_ms = record["retransmission_delay_ns"] // MS
+    return record["retransmissions_fast"], record["retransmissions_timeout"], delay_ms
+
+
+def test_a_reported_loss_was_sent_again_fast(talk: Talk, tmp_path: Path) -> None:
+    """A SACK above it, sooner than a timeout: the delay counts from when its hole was seen."""
+    talk.say(100, 0, 0, 0, 100).say(101, 0, 200, 0, 100)
+    talk.say(131, 1, 0, 100, sacks=[(200, 300)]).say(155, 0, 100, 0, 100).say(185, 1, 0, 300)
+    assert triggers(record_of(talk, tmp_path)) == (1, 0, 54)
+
+
+def test_a_silence_ended_by_a_timeout(talk: Talk, tmp_path: Path) -> None:
+    """What follows in the same recovery has the same reason; its delay counts from the last progress, as its first copy is unknown."""
+    talk.say(100, 0, 0, 0, 100).say(101, 0, 100, 0, 100).say(400, 0, 0, 0, 100).say(430, 1, 0, 100).say(450, 0, 100, 0, 100)
+    assert triggers(record_of(talk, tmp_path)) == (0, 2, 300 + 20)
+
+
+def test_a_probe_of_the_tail_is_neither(talk: Talk, tmp_path: Path) -> None:
+    """Sent again soon and without any report."""
+    talk.say(100, 0, 0, 0, 100).say(190, 0, 0, 0, 100).say(220, 1, 0, 100)
+    assert triggers(record_of(talk, tmp_path)) == (0, 0, 90)
+
+
+def test_lost_segments_are_told_one_by_one(talk: Talk, tmp_path: Path) -> None:
+    """Sequence number, length, time of the retransmission and what became of the copy before; 64 of them, the others counted."""
+    talk.say(100, 0, 0, 0, 100).say(400, 0, 0, 0, 100).say(430, 1, 0, 100).say(500, 0, 0, 0, 100)
+    for number in range(70):
+        talk.say(600 + number, 0, 100, 0, 50)
+    record = record_of(talk, tmp_path)
+    first = {"sequence": (talk.isn[0] + 1) % 2**32, "octets": 100}
+    assert record["loss_events"][:2] == [
+        first | {"at_ns": START_NS + 400 * MS, "class": "downstream"},
+        first | {"at_ns": START_NS + 500 * MS, "class": "spurious"},
+    ]
+    assert (len(record["loss_events"]), record["loss_events_left_out"]) == (64, 2 + 69 - 64)
+    assert "reverse_loss_events" not in record
+
+
+def test_any_collector_reads_the_list_of_losses(talk: Talk, tmp_path: Path) -> None:
+    """In IPFIX it is a subTemplateList whose template stands in the same message."""
+    talk.say(100, 0, 0, 0, 100).say(400, 0, 0, 0, 100).say(430, 1, 0, 100)
+    out = io.BytesIO()
+    native.meter_files([str(talk.capture.write(tmp_path / "talk.pcap"))], out, format="ipfix")
+    (row,) = native.ExportDecoder().datagram(out.getvalue(), "probe")
+    (event,) = row["record"]["32473/250"]
+    assert (event["tcpSequenceNumber"], event["32473/251"], event["32473/252"]) == ((talk.isn[0] + 1) % 2**32, 100, 2)
+    assert event["observationTimeNanoseconds"] == START_NS + 400 * MS
+
+
+def test_a_full_window_is_one_in_its_scale(tmp_path: Path) -> None:
+    """In flight is as much as the receiver takes; without both SYNs nobody knows how much that is."""
+    talk = Talk().say(0, 0, -1, 0, flags=SYN, window_shift=1).say(30, 1, -1, 0, flags=SYN_ACK, window_shift=2).say(50, 0, 0, 0)
+    talk.say(60, 1, 0, 0, window=100).say(100, 0, 0, 0, 399).say(101, 0, 399, 0, 1).say(130, 1, 0, 400, window=100)
+    assert record_of(talk, tmp_path)["window_full"] == 1
+    half = Talk().say(60, 1, 0, 0, window=100).say(100, 0, 0, 0, 400)
+    assert "window_full" not in record_of(half, tmp_path)
+
+
+def test_resets_are_told_by_when_they_came(talk: Talk, tmp_path: Path) -> None:
+    """Before the connection stood, after a FIN, or in between."""
+    refused = Talk().say(0, 0, -1, 0, flags=SYN).say(30, 1, -1, 0, flags=RST | ACK)
+    record = record_of(refused, tmp_path)
+    assert (record["reverse_rst_handshake"], record["syn_refused"], record["syn_unanswered"]) == (1, 1, 0)
+    talk.say(100, 0, 0, 0, 10).say(130, 1, 0, 10, flags=FIN | ACK).say(150, 0, 10, 1, flags=RST | ACK)
+    record = record_of(talk, tmp_path)
+    assert (record["rst_packets"], record["rst_after_fin"], record["rst_handshake"]) == (1, 1, 0)
+
+
+def test_every_syn_without_an_answer_counts(tmp_path: Path) -> None:
+    """Each was repeated or the last of its flow."""
+    talk = Talk().say(0, 0, -1, 0, flags=SYN).say(1000, 0, -1, 0, flags=SYN).say(3000, 0, -1, 0, flags=SYN)
+    record = record_of(talk, tmp_path)
+    assert (record["syn_unanswered"], record["syn_refused"]) == (3, 0)
+    assert record_of(Talk().open(), tmp_path)["syn_unanswered"] == 0
+
+
+def test_a_transfer_lasts_from_the_first_to_the_last_octet_of_a_response(talk: Talk, tmp_path: Path) -> None:
+    """The next request shows which was the last."""
+    talk.say(100, 0, 0, 0, 100).say(140, 1, 0, 100, 500).say(165, 1, 500, 100, 500).say(300, 0, 100, 1000, 10)
+    assert record_of(talk, tmp_path)["data_transfer_ns"] == {"n": 1, "p50": 25 * MS, "p95": 25 * MS, "max": 25 * MS}
+
+
+def test_a_reply_without_any_acknowledgement_before_it_was_lost_before(talk: Talk, tmp_path: Path) -> None:
+    """A slow server acknowledges the request in time; one whose reply was lost says nothing for a timeout."""
+    talk.say(100, 0, 0, 0, 100).say(140, 1, 0, 100).say(600, 1, 0, 100, 50).say(620, 0, 100, 50)
+    talk.say(700, 0, 100, 50, 100).say(1000, 1, 50, 200, 50)
+    assert found(record_of(talk, tmp_path), "reverse_") == {"loss_upstream_inferred": 1}
+
+
+def test_a_dsack_for_an_unanswered_request_tells_of_a_lost_answer(talk: Talk, tmp_path: Path) -> None:
+    """The server had the request already when it came again; so it had answered, and repeats the answer."""
+    talk.say(100, 0, 0, 0, 100).say(350, 0, 0, 0, 100).say(381, 1, 0, 100, sacks=[(0, 100)]).say(390, 1, 0, 100, 50)
+    record = record_of(talk, tmp_path)
+    assert found(record, "reverse_") == {"loss_upstream_inferred": 1}
+    assert found(record) == {"retransmissions_spurious": 1}
+
+
+def test_a_report_answered_in_vain_was_lost_as_well(talk: Talk, tmp_path: Path) -> None:
+    """The receiver reported the hole at once and only a timeout filled it: two copies were lost before here."""
+    talk.say(100, 0, 0, 0, 100).say(101, 0, 200, 0, 100).say(131, 1, 0, 100, sacks=[(200, 300)]).say(500, 0, 100, 0, 100)
+    assert found(record_of(talk, tmp_path)) == {"retransmissions": 1, "loss_upstream": 1, "loss_upstream_inferred": 1}
 
 
 # ---- against the oracle ---------------------------------------------------------------------------------------------
