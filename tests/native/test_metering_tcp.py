@@ -216,7 +216,7 @@ def test_a_reported_loss_was_sent_again_fast(talk: Talk, tmp_path: Path) -> None
 
 
 def test_a_silence_ended_by_a_timeout(talk: Talk, tmp_path: Path) -> None:
-    """What follows in the same recovery has the same reason; its delay counts from the last progress, as its first copy is unknown."""
+    """What follows in the same recovery has the same reason; its delay is from the last progress, the least it can be."""
     talk.say(100, 0, 0, 0, 100).say(101, 0, 100, 0, 100).say(400, 0, 0, 0, 100).say(430, 1, 0, 100).say(450, 0, 100, 0, 100)
     assert triggers(record_of(talk, tmp_path)) == (0, 2, 300 + 20)
 
