@@ -82,20 +82,22 @@ class Contest:
     def settings(self, family: Family) -> Mapping[str, Setting] | None:
         """For each method the best setting on the tuning seeds, kept from then on; None where time was up before."""
         path = self._folder / f"{family.tuned_as or family.name}.settings.json"
-        if path.exists():
-            found: Mapping[str, Setting] = json.loads(path.read_text(encoding="utf-8"))
-            return found
-        if family.tuned_as:
+        chosen: dict[str, Setting] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        missing = [name for name in METHODS if name not in chosen]
+        if missing and family.tuned_as:
             raise ValueError(f"{family.name} has the settings of {family.tuned_as}, which has none yet: run that first")
         scenarios: list[tuple[Cell, Scenario, View]] = []
-        for cell in TUNING_CELLS:
+        for cell in TUNING_CELLS if missing else ():
             for seed in TUNING_SEEDS:
                 if self._until():
                     return None
                 scenario = family.scenario(cell, seed)
                 scenarios.append((cell, scenario, view_of(scenario.evidence)))
-        chosen = {name: _tuned(name, scenarios) for name in METHODS}
-        path.write_text(json.dumps(chosen, indent=1) + "\n", encoding="utf-8")
+        for name in missing:
+            if self._until():
+                return None
+            chosen[name] = _tuned(name, scenarios)
+            path.write_text(json.dumps(chosen, indent=1) + "\n", encoding="utf-8")
         return chosen
 
     # ---- running --------------------------------------------------------------------------------------------------
