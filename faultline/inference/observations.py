@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from faultline.inference.observations_captures import capture_losses
 from faultline.inference.observations_changes import change_observations
 from faultline.inference.observations_components import components, maintenance
 from faultline.inference.observations_dials import dial_observations
@@ -78,7 +79,14 @@ def assemble(
     ways = Ways(inventory, passages(inventory, traced, window))
     heard = [row for row in rows if not silent or measured_by(row, inventory) not in silent]
     seconds = (end_ns - start_ns) / SECOND_NS
-    ground = Ground(inventory=inventory, usual=usual, seconds=seconds, ways=ways, late_us=lateness_us(heard))
+    ground = Ground(
+        inventory=inventory,
+        usual=usual,
+        seconds=seconds,
+        ways=ways,
+        late_us=lateness_us(heard),
+        missed=capture_losses(heard),
+    )
     found = observations(heard, ground, distributions=distributions)
     found += silence_observations(silent or {}, inventory, ways)
     found += change_observations(moved(inventory, traced, window), inventory)

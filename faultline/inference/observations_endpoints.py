@@ -128,9 +128,9 @@ def _connections(use: _Use, ground: Ground) -> list[Observation]:
         return []
     refused, unanswered = (min(attempts, count(use.row, f"connect_{name}") or 0) for name in ("refused", "unanswered"))
 
-    def outcome(name: str, metric: str, failed: int) -> Outcome:
+    def outcome(name: str, metric: str, failed: int, missed: float = 0.0) -> Outcome:
         usual = ground.usual(line=use.line.code, name=use.vantage, direction="", metric=metric, endpoint=use.endpoint)
-        return Outcome(name=name, failed=failed, usual=usual)
+        return Outcome(name=name, failed=failed, usual=usual, missed=missed)
 
     return failures(
         Requests(
@@ -139,7 +139,7 @@ def _connections(use: _Use, ground: Ground) -> list[Observation]:
             endpoint=use.endpoint,
             ways=use.ways(ground),
             attempts=attempts,
-            unanswered=outcome("timeout", "unanswered", unanswered),
+            unanswered=outcome("timeout", "unanswered", unanswered, ground.missed_at(use.vantage)),
             declined=[outcome("refused", "refused", min(refused, attempts - unanswered))],
         )
     )

@@ -30,14 +30,16 @@ class Outcome:
     failed: int
     usual: UsualValues | None = None
     """Of a view whose values are 1 for a failed request and 0 for another."""
+    missed: float = 0.0
+    """Share of answers that whoever looked did not see."""
 
     @property
     def leak(self) -> float:
-        """Share that usually fails so."""
-        if self.usual is None:
-            return USUAL_LEAK
-        whole = self.usual.n + LEAK_WEIGHT
-        return round((self.usual.mean * self.usual.n + USUAL_LEAK * LEAK_WEIGHT) / whole, 6)
+        """Share that fails so, or seems to, when all is well."""
+        usually = USUAL_LEAK
+        if self.usual is not None:
+            usually = (self.usual.mean * self.usual.n + USUAL_LEAK * LEAK_WEIGHT) / (self.usual.n + LEAK_WEIGHT)
+        return round(1 - (1 - usually) * (1 - self.missed), 6)
 
 
 @attrs.frozen(slots=True, kw_only=True)

@@ -101,6 +101,16 @@ class Ground:
     late_us: Mapping[ProbeId, float] = attrs.field(factory=dict)
     """By how much the times of starved probes may be too long; see `observations_lateness`."""
 
+    missed: Mapping[tuple[ProbeId, str], float] = attrs.field(factory=dict)
+    """Share of packets that captures dropped, by probe and observation point; see `observations_captures`."""
+
+    def missed_at(self, vantage: VantageId) -> float:
+        """Share of packets that the capture of a vantage dropped."""
+        found = self.inventory.vantages.get(vantage)
+        if found is None or found.probe is None or found.observation_point is None:
+            return 0.0
+        return self.missed.get((found.probe, found.observation_point), 0.0)
+
     def late(self, vantage: VantageId) -> float | None:
         """Of the probe at a vantage; None: it was not starved."""
         found = self.inventory.vantages.get(vantage)

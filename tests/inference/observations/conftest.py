@@ -115,9 +115,9 @@ class Ground:
         """A row of a host's interface."""
         return Row(measurement="interface", tags={"probe": probe, "interface": interface}, fields=fields)
 
-    def health(self, probe: str, **fields: FieldValue) -> Row:
-        """A row of what a probe says of its host."""
-        return Row(measurement="probe_health", tags={"probe": probe, "observation_point": "host"}, fields=fields)
+    def health(self, probe: str, *, point: str = "host", **fields: FieldValue) -> Row:
+        """A row of what a probe says of its host, or of a capture."""
+        return Row(measurement="probe_health", tags={"probe": probe, "observation_point": point}, fields=fields)
 
     def evidence(
         self,

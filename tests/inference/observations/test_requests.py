@@ -160,3 +160,14 @@ def test_captures_of_a_starved_host_are_late_by_a_tenth(ground: Any, steady: Any
     ground.usually("fw-lan", "application_response", 8 * MS, direction="teller")
     seen = ground.observations(used(ground, "fw-lan", steady), starved(ground, "fw-lan", 300))
     assert of_kind(seen, "response")[0]["quality"] == {"late_us": 30_000.0}
+
+
+def test_an_answer_that_the_capture_dropped_is_no_failure(ground: Any) -> None:
+    """A capture that misses half makes half of the connections look unanswered, and nothing is wrong with the service."""
+    row = ground.endpoint("fw-lan", "teller", {"flows": 40, "connect_attempts": 200, "connect_unanswered": 105})
+    vantage = ground.inventory.vantages[VantageId("fw-lan")]
+    dropped = ground.health(vantage.probe, point=vantage.observation_point, capture_loss_ratio=0.5)
+    documents = [ground.evidence(row, *health) for health in ((), (dropped,))]
+    leaks = [of_kind(document["observations"], "failure")[0]["leak"] for document in documents]
+    assert leaks == [pytest.approx(0.002), pytest.approx(0.501)]
+    assert [bool(locate(document)["verdicts"]) for document in documents] == [True, False]
