@@ -98,13 +98,13 @@ class StoredData:
     def told(self, *, since_ns: int) -> Sequence[DeviceEvent]:
         """Events since a moment, the newest of a storm, and what was raised before it and still stands."""
         with self._state.reading():
-            standing = [state for state in self._told.states(raised=True) if state.since_ns < since_ns]
-            lately = self._told.between(since_ns, NEVER_NS, newest=MOST_EVENTS)
+            standing = [state for state in self._told.states(raised=True, placed=True) if state.since_ns < since_ns]
+            lately = self._told.between(since_ns, NEVER_NS, placed=True, newest=MOST_EVENTS)
         return [*(attrs.evolve(s.event, told_ns=s.since_ns, received_ns=s.since_ns) for s in standing), *lately]
 
     def told_between(self, start_ns: int, end_ns: int) -> Sequence[DeviceEvent]:
         """Events of a span of time, the newest of a storm."""
-        return self._told.between(start_ns, end_ns, newest=MOST_EVENTS)
+        return self._told.between(start_ns, end_ns, placed=True, newest=MOST_EVENTS)
 
     def results(self, line: LineCode) -> Sequence[LineResult]:
         """What other instruments measured of a line, newest first."""

@@ -69,7 +69,13 @@ class DeviceEventBook:
         return outcomes
 
     def between(
-        self, start_ns: int, end_ns: int, *, component: ComponentId | None = None, newest: int | None = None
+        self,
+        start_ns: int,
+        end_ns: int,
+        *,
+        component: ComponentId | None = None,
+        placed: bool = False,
+        newest: int | None = None,
     ) -> list[DeviceEvent]:
         """Events that happened in [start_ns, end_ns), by time.
 
@@ -77,23 +83,30 @@ class DeviceEventBook:
             start_ns: from here on.
             end_ns: before this.
             component: of this one alone.
+            placed: only what has a component: a device that nobody declared must not push out the others.
             newest: at most so many, the last ones.
         """
         with self._state.reading() as db:
             rows = db.execute(
                 f"SELECT {_EVENT} FROM device_events WHERE happened_ns >= ?1 AND happened_ns < ?2"  # noqa: S608 - constants
-                " AND (?3 IS NULL OR component = ?3) ORDER BY happened_ns DESC, received_ns DESC, id LIMIT ?4",
-                (start_ns, end_ns, component, -1 if newest is None else newest),
+                " AND (?3 IS NULL OR component = ?3) AND (component IS NOT NULL OR NOT ?4)"
+                " ORDER BY happened_ns DESC, received_ns DESC, id LIMIT ?5",
+                (start_ns, end_ns, component, placed, -1 if newest is None else newest),
             ).fetchall()
         return [_event(row) for row in reversed(rows)]
 
-    def states(self, *, raised: bool | None = None) -> list[DeviceState]:
-        """The newest of everything that was ever said, by sender, place and name; `raised`: only what is so, or is no more."""
+    def states(self, *, raised: bool | None = None, placed: bool = False) -> list[DeviceState]:
+        """The newest of everything that was ever said, by sender, place and name.
+
+        Args:
+            raised: only what is so, or is no more.
+            placed: only what has a component.
+        """
         with self._state.reading() as db:
             rows = db.execute(
                 f"SELECT {_EVENT}, since_ns, repeats FROM device_states"  # noqa: S608 - constants
-                " WHERE ?1 IS NULL OR raised = ?1 ORDER BY sender, place, name",
-                (raised,),
+                " WHERE (?1 IS NULL OR raised = ?1) AND (component IS NOT NULL OR NOT ?2) ORDER BY sender, place, name",
+                (raised, placed),
             ).fetchall()
         return [_state(row) for row in rows]
 
@@ -107,6 +120,12 @@ class DeviceEventBook:
                 db.execute(
                     "DELETE FROM device_events WHERE id IN"
                     " (SELECT id FROM device_events ORDER BY happened_ns DESC, received_ns DESC, id LIMIT -1 OFFSET ?)",
+                    (most,),
+                )
+                # Whoever may speak can think up places without end; what has a component is bounded by the inventory.
+                db.execute(
+                    "DELETE FROM device_states WHERE component IS NULL AND received_ns <="
+                    " (SELECT received_ns FROM device_states WHERE component IS NULL ORDER BY received_ns DESC LIMIT 1 OFFSET ?)",
                     (most,),
                 )
 

@@ -131,6 +131,16 @@ def test_old_events_are_forgotten_and_what_stands_raised_is_not(book: DeviceEven
     assert [event.place for event in book.between(0, 1 << 62)] == ["207", "208", "209"]
 
 
+def test_places_that_nobody_declared_are_bounded_and_can_be_left_out(book: DeviceEventBook) -> None:
+    """A sender can think up places without end; what is at a component stays."""
+    book.append([make_event(1), *(make_event(at, place=f"x{at}", component=None) for at in range(2, 12))])
+    assert [state.event.place for state in book.states(raised=True, placed=True)] == ["ge-0/0/1"]
+    assert len(book.states()) == 11
+    assert [event.place for event in book.between(0, 1 << 62, placed=True, newest=5)] == ["ge-0/0/1"]
+    book.forget_before(0, most=4)
+    assert {state.event.place for state in book.states()} == {"ge-0/0/1", "x8", "x9", "x10", "x11"}
+
+
 def test_long_texts_are_cut(book: DeviceEventBook) -> None:
     """What strangers send is bounded."""
     book.append([attrs.evolve(make_event(1), text="x" * 100_000)])
