@@ -31,6 +31,7 @@ from tests.analyzer.notify.conftest import wait_until
 from tests.collector.events.alarm_server import HEARTBEAT, LOGIN, SYNC, AlarmServer
 from tests.collector.events.conftest import INVENTORY, NOW_NS
 
+READER = Reader(built_in())
 WHERE = Whereabouts(inventory.parse(INVENTORY, "inventory"))
 LOS = {
     "alarmTitle": "R_LOS",
@@ -177,7 +178,7 @@ def test_silence_a_close_and_junk_end_it() -> None:
 # ---- alarms
 def read(fields: AlarmFields | None = None, **changes: Any) -> Any:
     """The event of an alarm."""
-    reader = AlarmReader(name="oss", fields=fields or AlarmFields(), reader=Reader(built_in()))
+    reader = AlarmReader(name="oss", fields=fields or AlarmFields(), reader=READER)
     return reader.event_of({**LOS, **changes}, whereabouts=WHERE, now_ns=NOW_NS)
 
 
@@ -240,7 +241,7 @@ class Connected:
             address=Address(host="127.0.0.1", port=server.port),
             user="fl",
             key=key,
-            reader=AlarmReader(name="oss", fields=AlarmFields(), reader=Reader(built_in())),
+            reader=AlarmReader(name="oss", fields=AlarmFields(), reader=READER),
             desk=desk,
             state=self.state,
             clock=SystemClock(),

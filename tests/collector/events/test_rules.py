@@ -17,6 +17,8 @@ from collector.events.syslog.message import parsed as parsed_syslog
 from faultline.runtime.config import ConfigError
 from tests.collector.events.conftest import NOW_NS, community_message, unit, variables
 
+BUILT_IN = built_in()
+READER = Reader(BUILT_IN)
 BGP_STATE, BGP_DOWN, BGP_UP = "1.3.6.1.2.1.15.3.1.2", "1.3.6.1.2.1.15.0.2", "1.3.6.1.2.1.15.0.1"
 IF_INDEX, IF_DESCR, IF_NAME, OPER = (
     "1.3.6.1.2.1.2.2.1.1",
@@ -28,14 +30,14 @@ IF_INDEX, IF_DESCR, IF_NAME, OPER = (
 
 def said(text: str, reader: Reader | None = None) -> Saying | None:
     """What a message says."""
-    return (reader or Reader(built_in())).of_message(parsed_syslog(f"<189>Nov 25 01:02:03 pe1 {text}".encode(), NOW_NS))
+    return (reader or READER).of_message(parsed_syslog(f"<189>Nov 25 01:02:03 pe1 {text}".encode(), NOW_NS))
 
 
 def notified(oid: str, *pairs: tuple[str, int | str], reader: Reader | None = None) -> Saying | None:
     """What a notification says."""
     message = parsed(community_message(unit(variables(oid, *pairs))))
     heard: Notification = notification(message.pdu)  # type: ignore[union-attr]
-    return (reader or Reader(built_in())).of_notification(heard)
+    return (reader or READER).of_notification(heard)
 
 
 @pytest.mark.parametrize(
@@ -183,27 +185,24 @@ _INSTANCES = st.lists(st.integers(0, 2**32 - 1), max_size=6).map(lambda numbers:
 
 
 @given(
-    st.sampled_from([rule.oid for rule in built_in().traps]),
+    st.sampled_from([rule.oid for rule in BUILT_IN.traps]),
     st.lists(st.tuples(st.builds(str.__add__, _NAMES, _INSTANCES), _VALUES), max_size=4),
 )
 def test_no_variables_do_harm(oid: str, variables: list[tuple[str, Any]]) -> None:
     """Values of other types than the MIB says, instances of any length: at worst no part is named."""
     heard = Notification(oid=oid, uptime_ticks=1, request=1, variables=tuple(variables), is_inform=False)
-    found = Reader(_BUILT_IN).of_notification(heard)
+    found = READER.of_notification(heard)
     if found is not None:
         assert found.text.encode()
         assert found.interface is None or 0 < len(found.interface) <= MOST_WORD
         assert found.index is None or 0 < found.index < 2**31
 
 
-_BUILT_IN = built_in()
-
-
-@given(st.text(max_size=80), st.integers(0, len(built_in().syslog) - 1))
+@given(st.text(max_size=80), st.integers(0, len(BUILT_IN.syslog) - 1))
 def test_no_words_do_harm(text: str, number: int) -> None:
     """Those of a pattern with anything in its gaps."""
-    words = re.sub(r"\{[^}]*\}", lambda _: text, _BUILT_IN.syslog[number].pattern)
-    found = Reader(_BUILT_IN).of_message(parsed_syslog(f"<189>{words}".encode(errors="replace"), NOW_NS))
+    words = re.sub(r"\{[^}]*\}", lambda _: text, BUILT_IN.syslog[number].pattern)
+    found = READER.of_message(parsed_syslog(f"<189>{words}".encode(errors="replace"), NOW_NS))
     assert found is None or found.interface is None or 0 < len(found.interface) <= MOST_WORD
 
 
