@@ -14,6 +14,7 @@ from probe.control.config import ControlConfig
 from probe.cutting import divides_a_window
 from probe.dials.config import DialConfig
 from probe.export.config import CollectorConfig
+from probe.export.targets import PlainConfig
 from probe.host.config import HostConfig
 from probe.paths.config import TraceConfig
 from probe.spool.config import SpoolConfig
@@ -113,6 +114,8 @@ class ProbeConfig:
     """Dial tests that this probe makes. Empty: none but those the collector orders."""
     traces: list[TraceConfig] = attrs.field(factory=list)
     """Paths that this probe traces again and again. Empty: none but those the collector orders."""
+    exports: list[PlainConfig] = attrs.field(factory=list)
+    """Collectors of others that are told the flow records too, unacknowledged. Empty: none."""
     control: ControlConfig = attrs.field(factory=ControlConfig)
     """Tests that the collector orders."""
     host: HostConfig = attrs.field(factory=HostConfig)

@@ -66,11 +66,19 @@ class Meter(Protocol):
 class FlowPump:
     """A component: one batch of flow records an interval, and the capture's quality for whoever cuts the measurements.
 
-    Counter stage `flows`, in records.
+    Counter stage `flows`, in records. `also` is told the messages and their number of records once the spool has them.
     """
 
-    def __init__(self, make_meter: Callable[[], Meter], *, spool: Spool, counters: Counters) -> None:
+    def __init__(
+        self,
+        make_meter: Callable[[], Meter],
+        *,
+        spool: Spool,
+        counters: Counters,
+        also: Callable[[bytes, int], None] | None = None,
+    ) -> None:
         self._make_meter = make_meter
+        self._also = also
         self._spool = spool
         self._stage = counters.stage("flows")
         self._meter: Meter | None = None
@@ -163,6 +171,8 @@ class FlowPump:
             self._stage.drop("spool", interval.records)
         else:
             self._stage.done(interval.records)
+        if self._also is not None:
+            self._also(interval.messages, interval.records)
         with self._finished:
             self._quality[interval.start_ns, interval.end_ns] = interval.quality
             while len(self._quality) > _KEPT_INTERVALS:

@@ -18,6 +18,7 @@ import typer
 
 from faultline.runtime import console
 from probe.applications import read_applications
+from probe.export.targets import Dialect, PlainConfig
 
 _STREAM = Path("-")
 
@@ -78,6 +79,17 @@ def flows(
         Path | None,
         typer.Option("--applications", help="Rules of your own that name applications; they count before the built-in ones."),
     ] = None,
+    export: Annotated[
+        str | None,
+        typer.Option("--export", help="Send the records to a collector: udp://HOST:PORT, tcp://HOST:PORT.", show_default=False),
+    ] = None,
+    dialect: Annotated[
+        Dialect, typer.Option("--dialect", help="What the collector speaks; nprobe is IPFIX with nProbe's elements.")
+    ] = Dialect.IPFIX,
+    max_octets: Annotated[
+        int | None,
+        typer.Option("--max-octets", min=256, max=65000, help="Largest message of --export.", show_default=False),
+    ] = None,
 ) -> None:
     """Flow records of captures or of an interface: octets, packets, and for TCP loss by side, round-trip and response times.
 
@@ -93,14 +105,14 @@ def flows(
     for path in files:
         _must_be_there(path)
     options: dict[str, Any] = {
-        "format": form.value,
+        "format": Format.IPFIX.value if export else form.value,
         "idle_timeout_s": idle_timeout,
         "active_timeout_s": active_timeout,
         "tunnels": tunnels.value,
         "key": _key_parts(key),
         "applications": read_applications(applications, option="--applications") if applications else None,
     }
-    with _opened(output) as sink:
+    with _exported(export, dialect, max_octets) if export else _opened(output) as sink:
         summary = _of_interface(interface, sink, seconds, options) if interface else _of_files(files, sink, options)
     failure = summary.pop("error", None)
     if failure is not None:
@@ -110,13 +122,13 @@ def flows(
         raise typer.Exit(console.FAILED)
 
 
-def _of_files(files: list[Path], sink: BinaryIO, options: dict[str, Any]) -> dict[str, Any]:
+def _of_files(files: list[Path], sink: BinaryIO | _Exporter, options: dict[str, Any]) -> dict[str, Any]:
     from faultline.native import meter_files  # noqa: PLC0415 - `--help` does without the native module
 
     return meter_files([str(path) for path in files], sink, **options)
 
 
-def _of_interface(name: str, sink: BinaryIO, seconds: float | None, options: dict[str, Any]) -> dict[str, Any]:
+def _of_interface(name: str, sink: BinaryIO | _Exporter, seconds: float | None, options: dict[str, Any]) -> dict[str, Any]:
     from faultline.native import meter_interface  # noqa: PLC0415 - see above
 
     try:
@@ -155,6 +167,47 @@ def _key_parts(text: str) -> list[str]:
             code=console.BAD_USAGE,
         )
     return parts
+
+
+class _Exporter:
+    """Whole IPFIX messages are written to it; their records go to a collector."""
+
+    def __init__(self, config: PlainConfig) -> None:
+        from probe.export.plain import PlainLink  # noqa: PLC0415 - see above
+
+        self._to = config.to
+        self._link = PlainLink(config)
+
+    def write(self, messages: bytes) -> int:
+        try:
+            self._link.send(messages)
+        except OSError as error:
+            raise console.CommandError(
+                f"--export: {self._to}: {error.strerror or error}",
+                hint="is the collector running, and does it listen on that port?",
+            ) from None
+        return len(messages)
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def close(self) -> None:
+        self._link.close()
+
+
+@contextlib.contextmanager
+def _exported(to: str, dialect: Dialect, max_octets: int | None) -> Iterator[_Exporter]:
+    try:
+        config = PlainConfig(to=to, dialect=dialect.value, max_octets=max_octets)
+    except ValueError as error:
+        raise console.CommandError(
+            f"--export: {error}", hint="e.g. --export udp://192.0.2.10:4739", code=console.BAD_USAGE
+        ) from None
+    exporter = _Exporter(config)
+    try:
+        yield exporter
+    finally:
+        exporter.close()
 
 
 @contextlib.contextmanager

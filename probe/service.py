@@ -33,6 +33,7 @@ from probe.cutter import Collect, Cutter
 from probe.dials.config import DialConfig
 from probe.dials.dial_tests import DialTests
 from probe.export.link import HttpsLink
+from probe.export.plain import PlainExport, PlainLink
 from probe.export.uploader import Uploader
 from probe.flow_pump import FlowPump, Meter
 from probe.host.host_evidence import HostEvidence
@@ -90,7 +91,16 @@ def build(config: ProbeConfig, *, clock: Clock | None = None) -> Service:
     collect: dict[str, Collect] = {}
     pump: FlowPump | None = None
     if config.capture.interfaces:
-        pump = FlowPump(lambda: make_meter(config.capture, config.interval_s), spool=spool, counters=counters)
+        plain: PlainExport | None = None
+        if config.exports:
+            plain = PlainExport([(target.to, PlainLink(target)) for target in config.exports], counters=counters)
+            parts.append(("plain_export", plain))
+        pump = FlowPump(
+            lambda: make_meter(config.capture, config.interval_s),
+            spool=spool,
+            counters=counters,
+            also=plain.take if plain else None,
+        )
         parts.append(("flows", pump))
 
     host: HostEvidence | None = None

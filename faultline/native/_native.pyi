@@ -147,6 +147,21 @@ class ExportedFlows:
     def counters(self) -> list[dict[str, Any]]:
         """Counter samples of sFlow, as `ExportDecoder.datagram` gives rows."""
 
+@final
+class PlainEncoder:
+    """Flow records of our own to datagrams for the collectors of others: `ipfix`, `netflow9`, or `nprobe` (IPFIX with PEN 35632).
+
+    One a target: it numbers what it makes, and puts templates (messages without records) before the first and again every 20
+    messages or 60 s. In `ipfix` and `netflow9` each direction of a biflow is a record.
+    """
+
+    def __new__(cls, dialect: str, *, domain: int = 0, max_octets: int = 512) -> PlainEncoder: ...
+    def encode(self, messages: bytes) -> list[tuple[bytes, int]]:
+        """Datagrams of the flow records of whole IPFIX messages, each with its number of records.
+
+        MalformedError when the octets are none.
+        """
+
 # ---- metering ---------------------------------------------------------------------------------------------------
 @final
 class Interval:

@@ -3,6 +3,7 @@
 mod codec;
 mod export;
 mod meter;
+mod plain;
 mod rows;
 mod stream;
 
@@ -22,6 +23,8 @@ mod _native {
     use super::export::{ExportDecoder, ExportedFlows};
     #[pymodule_export]
     use super::meter::{check_applications, meter_files, meter_interface, Interval, LiveMeter};
+    #[pymodule_export]
+    use super::plain::PlainEncoder;
     #[pymodule_export]
     use super::stream::Table;
 

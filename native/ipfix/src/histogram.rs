@@ -154,6 +154,36 @@ impl Histogram {
         }
     }
 
+    /// The histogram of the octets that `encode_into` writes; none for any others.
+    #[must_use]
+    pub fn decode(octets: &[u8]) -> Option<Self> {
+        let mut histogram = Self::new();
+        let Some((&format, mut rest)) = octets.split_first() else {
+            return Some(histogram);
+        };
+        if format != FORMAT {
+            return None;
+        }
+        let mut previous: Option<i32> = None;
+        while !rest.is_empty() {
+            let (step, count) = (take_varint(&mut rest)?, take_varint(&mut rest)?);
+            let bucket = match previous {
+                None => i32::try_from(step >> 1)
+                    .ok()
+                    .map(|half| if step & 1 == 0 { half } else { -1 - half }),
+                Some(before) => i32::try_from(step)
+                    .ok()
+                    .filter(|&step| step > 0)
+                    .and_then(|step| before.checked_add(step)),
+            };
+            let bucket = bucket.filter(|bucket| (-1 - MAX_BUCKET..=MAX_BUCKET).contains(bucket))?;
+            histogram.n = histogram.n.checked_add(count).filter(|_| count > 0)?;
+            histogram.counts.push((bucket, count));
+            previous = Some(bucket);
+        }
+        Some(histogram)
+    }
+
     /// The octets of `encode_into` as a vector of their own.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -161,6 +191,19 @@ impl Histogram {
         self.encode_into(&mut out);
         out
     }
+}
+
+fn take_varint(rest: &mut &[u8]) -> Option<u64> {
+    let mut value = 0u64;
+    for shift in (0..64).step_by(7) {
+        let (&octet, tail) = rest.split_first()?;
+        *rest = tail;
+        value |= u64::from(octet & 0x7F) << shift;
+        if octet < 0x80 {
+            return Some(value);
+        }
+    }
+    None
 }
 
 const fn zigzag(value: i32) -> u64 {
@@ -221,6 +264,24 @@ mod tests {
         }
         assert_eq!(h.encode(), [1, 9, 1, 4, 1, 1, 1, 31, 1, 1, 1, 1, 1, 0x9d, 1, 1].to_vec());
         assert!(Histogram::new().encode().is_empty());
+    }
+
+    #[test]
+    fn what_was_encoded_is_decoded_and_nothing_else_is() {
+        let mut h = Histogram::new();
+        for v in [0, 31, 32, 33, 1000, -1, -5, i64::MAX, i64::MIN] {
+            h.add(v);
+        }
+        assert_eq!(Histogram::decode(&h.encode()), Some(h));
+        for wrong in [
+            &[2][..],
+            &[1, 0x80],
+            &[1, 0, 0],
+            &[1, 4, 1, 0, 1],
+            &[1, 0xff, 0xff, 0xff, 0x7f, 1],
+        ] {
+            assert_eq!(Histogram::decode(wrong), None);
+        }
     }
 
     #[test]

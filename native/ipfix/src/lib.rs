@@ -10,6 +10,7 @@ pub mod encode;
 pub mod export;
 pub mod histogram;
 pub mod message;
+pub mod plain;
 pub mod table;
 pub mod template;
 pub mod time;

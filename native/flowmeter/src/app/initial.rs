@@ -18,6 +18,8 @@ pub enum Version {
     One,
     /// RFC 9369.
     Two,
+    /// Drafts 29 to 32 of RFC 9000, which some still speak.
+    Draft,
 }
 
 impl Version {
@@ -27,6 +29,7 @@ impl Version {
         match number {
             1 => Some(Self::One),
             0x6b33_43cf => Some(Self::Two),
+            0xff00_001d..=0xff00_0020 => Some(Self::Draft),
             _ => None,
         }
     }
@@ -41,12 +44,16 @@ impl Version {
                 0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93, 0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb, 0xf9, 0xbd, 0x2e,
                 0xd9,
             ],
+            Self::Draft => [
+                0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97, 0x86, 0xf1, 0x9c, 0x61, 0x11, 0xe0, 0x43, 0x90, 0xa8,
+                0x99,
+            ],
         }
     }
 
     const fn labels(self) -> [&'static str; 3] {
         match self {
-            Self::One => ["quic key", "quic iv", "quic hp"],
+            Self::One | Self::Draft => ["quic key", "quic iv", "quic hp"],
             Self::Two => ["quicv2 key", "quicv2 iv", "quicv2 hp"],
         }
     }

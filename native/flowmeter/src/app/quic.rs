@@ -252,9 +252,9 @@ fn long(octets: &[u8], wire: usize) -> Option<Long<'_>> {
     }
     let version = Version::of(rest.u32()?)?;
     let kind = match (version, first >> 4 & 3) {
-        (Version::One, 0) | (Version::Two, 1) => Kind::Initial,
-        (Version::One, 1) | (Version::Two, 2) => Kind::ZeroRtt,
-        (Version::One, 2) | (Version::Two, 3) => Kind::Handshake,
+        (Version::One | Version::Draft, 0) | (Version::Two, 1) => Kind::Initial,
+        (Version::One | Version::Draft, 1) | (Version::Two, 2) => Kind::ZeroRtt,
+        (Version::One | Version::Draft, 2) | (Version::Two, 3) => Kind::Handshake,
         _ => Kind::Retry,
     };
     let destination = rest.block8()?.rest();
