@@ -62,6 +62,7 @@ _FIELDS = (
     "quic.version",
 )
 _VERSIONS = {"0x0300": "SSLv3", "0x0301": "TLSv1", "0x0302": "TLSv1.1", "0x0303": "TLSv1.2", "0x0304": "TLSv1.3"}
+_PROTOCOLS = "dns or tls or http or sip or ntp or quic"
 _SEPARATOR, _AGGREGATOR = "\x1f", "\x1e"
 
 Row = dict[str, list[str]]
@@ -98,11 +99,12 @@ def captures(corpora: Path, folders: Iterable[str] = FOLDERS) -> list[Path]:
 
 
 def _tshark(path: Path) -> list[Row]:
-    command = ["tshark", "-n", "-r", str(path), "-o", "http.desegment_body:FALSE", "-Y", "dns or tls or http or sip or ntp or quic"]
+    command = ["tshark", "-n", "-r", str(path), "-o", "http.desegment_body:FALSE", "-Y", _PROTOCOLS]
     command += ["-T", "fields", "-E", f"separator={_SEPARATOR}", "-E", f"aggregator={_AGGREGATOR}", "-E", "occurrence=a"]
     for field in _FIELDS:
         command += ["-e", field]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)  # a cut capture ends with an error, after its rows
+    # A cut capture ends with an error, after its rows.
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
     rows = []
     for line in filter(None, done.stdout.decode("utf-8", "replace").split("\n")):
         values = line.split(_SEPARATOR)
@@ -114,12 +116,10 @@ def _ends(row: Row) -> Ends | None:
     """Protocol and ends; none within tunnels, where each layer has its own."""
     addresses = [*row["ip.src"], *row["ipv6.src"]], [*row["ip.dst"], *row["ipv6.dst"]]
     protocol = 6 if row["tcp.srcport"] else 17
-    ports = ("tcp.srcport", "tcp.dstport") if protocol == 6 else ("udp.srcport", "udp.dstport")  # noqa: PLR2004 - IANA's
+    ports = ("tcp.srcport", "tcp.dstport") if protocol == 6 else ("udp.srcport", "udp.dstport")
     if any(len(found) != 1 for found in (*addresses, row[ports[0]], row[ports[1]])):
         return None
-    return protocol, frozenset(
-        (address[0], int(row[port][0])) for address, port in zip(addresses, ports, strict=True)
-    )
+    return protocol, frozenset((address[0], int(row[port][0])) for address, port in zip(addresses, ports, strict=True))
 
 
 def _microseconds(seconds: str) -> int:
@@ -155,7 +155,7 @@ First = Callable[[str, Any], None]
 
 def _their_dns(row: Row, ends: Ends, first: First) -> None:
     # Multicast names are answered in other flows, and names of NetBIOS are not DNS.
-    if not row["dns.time"] or not any(port == 53 for _, port in ends[1]):  # noqa: PLR2004 - DNS
+    if not row["dns.time"] or not any(port == 53 for _, port in ends[1]):
         return
     if row["dns.qry.name"] and len(row["dns.time"]) == 1:
         first("dns query_name", row["dns.qry.name"][0].lower().replace("<root>", "."))
@@ -178,7 +178,7 @@ def _their_http(row: Row, first: First) -> None:
     if row["http.request.method"]:
         first("http method", row["http.request.method"][0])
         first("http host", row["http.host"][0] if row["http.host"] else None)
-    if row["http.time"] and row["http.response.code"] and int(row["http.response.code"][0]) >= 200:  # noqa: PLR2004 - final
+    if row["http.time"] and row["http.response.code"] and int(row["http.response.code"][0]) >= 200:
         first("http status", int(row["http.response.code"][0]))
         first("http latency", _microseconds(row["http.time"][0]))
 
@@ -214,7 +214,7 @@ def _values(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "dns latency", round(dns["latency_ns"] / 1000)
     tls = record.get("tls", {})
     yield from ((f"tls {name}", tls[name]) for name in ("sni", "ja3") if name in tls)
-    if "version" in tls and record["protocol"] == 6:  # noqa: PLR2004 - QUIC has one version
+    if "version" in tls and record["protocol"] == 6:
         yield "tls version", tls["version"]
     http = record.get("http", {})
     yield from ((f"http {name}", http[name]) for name in ("method", "host", "status") if name in http)

@@ -1,4 +1,4 @@
-"""What payload tells on captures that nobody here made: DNS, TLS, QUIC, HTTP, SIP and NTP as TShark shows them, JA4 as Suricata does."""
+"""What payload tells on captures that nobody here made: requests and handshakes as TShark shows them, JA4 as Suricata does."""
 
 from __future__ import annotations
 

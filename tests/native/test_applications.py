@@ -44,7 +44,8 @@ def web(*turns: tuple[float, int, bytes]) -> Talk:
 def test_a_question_and_its_answer_are_one_object(tmp_path: Path) -> None:
     """Name, type, code and time of the first answered question; what nobody answered is counted."""
     made = Capture().udp(0, CLIENT, RESOLVER, dns(1, 0x100, "www.bank.example", 28))
-    made.udp(12.5, RESOLVER, CLIENT, dns(1, 0x8183, "www.bank.example", 28)).udp(20, CLIENT, RESOLVER, dns(2, 0x100, "gone.example"))
+    made.udp(12.5, RESOLVER, CLIENT, dns(1, 0x8183, "www.bank.example", 28))
+    made.udp(20, CLIENT, RESOLVER, dns(2, 0x100, "gone.example"))
     (record,), _ = meter(made.write(tmp_path / "it.pcap"))
     assert record["dns"] == {"query_name": "www.bank.example", "query_type": 28, "rcode": 3, "latency_ns": 12_500_000}
     assert (record["application"], record["application_requests"], record["application_unanswered"]) == ("dns", 2, 1)
@@ -142,7 +143,7 @@ def test_no_octets_stop_the_meter(port: int, tcp: bool, said: list[tuple[int, by
     next_seq = [4_294_967_200, 7]
     for at, (side, octets, shift) in enumerate(said):
         if tcp:
-            seq = (next_seq[side] + (shift if shift < 0 else 0)) % 2**32
+            seq = (next_seq[side] + (min(0, shift))) % 2**32
             made.tcp(at, ends[side], ends[1 - side], seq=seq, ack=1, flags=16, octets=octets)
             next_seq[side] = (seq + len(octets)) % 2**32
         else:
