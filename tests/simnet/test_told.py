@@ -19,8 +19,8 @@ from appliance.demo.inventory_file import inventory_document
 from appliance.demo.probing import Probes
 from appliance.simnet.run import BEGIN_NS, Scenario, SimulatedRun
 from collector.events.config import EventsConfig, TrapsConfig
-from collector.events.edge import UdpReceiver
 from collector.events.service import EventService
+from collector.events.udp import UdpReceiver
 from faultline.inventory import Inventory, PlannedWork, parse
 from faultline.records.incident import Base, EventKind, Incident
 from faultline.records.terms import SECOND_NS, Mode, Owner
