@@ -1,7 +1,7 @@
 """An investigation from beginning to end: believe, choose, ask, believe again.
 
 Goes in: a line and the ground it stands on. Comes out: both verdicts and what became of the tests. What is looked at is the line
-and every line that shares a component with it: they tell its parts from one another.
+and those that share most components with it: they tell its parts from one another.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from faultline.store.traces import TracedRoute
 
 LATEST_NS = 120 * SECOND_NS
 """When no window ended within this, there is nothing to investigate with."""
+MOST_OTHERS = 60
+"""Lines looked at beside the one: a core is crossed by all of them."""
 FRESH_NS = 60 * SECOND_NS
 """A flow traced so lately need not be traced again."""
 
@@ -66,7 +68,7 @@ def investigate(
 ) -> Investigation | None:
     """Do it; None when nothing was measured lately."""
     begin_ns = watch.now_ns()
-    lines = frozenset({line, *ground.judge.lines_of(ground.judge.bases_of(line))})
+    lines = _looked_at(line, ground.judge)
     baselines = Baselines()
     for document in ground.stored.baselines():
         if document["view"]["line"] in lines:
@@ -91,6 +93,12 @@ def investigate(
     after = believed(ground.stored, ground.judge, baselines, lines=lines, since_ns=before.end_ns - LOOK_NS)
     seconds = (watch.now_ns() - begin_ns) / SECOND_NS
     return Investigation(line=line, before=before, tests=tests, ended=ended, after=after, seconds=seconds)
+
+
+def _looked_at(line: LineCode, judge: Judge) -> frozenset[LineCode]:
+    mine = judge.bases_of(line)
+    shared = {other: len(mine & judge.bases_of(other)) for other in judge.lines_of(mine) if other != line}
+    return frozenset({line, *sorted(shared, key=lambda other: (-shared[other], other))[:MOST_OTHERS]})
 
 
 def _fresh(ground: Ground, now_ns: int) -> frozenset[str]:
