@@ -3,12 +3,17 @@
 //! Segments of S and acknowledgements of R go in with their time; counts come out. The rules, and what one point cannot see, are
 //! on the page `docs/explanation/metering.md`. Mirror copies never come here.
 
+mod acknowledge;
+
+use acknowledge::is_duplicate_report;
+
 use crate::packet::{flags, Tcp};
 use crate::tcp::absence::{silence_of_timeout, Due, Identification};
 use crate::tcp::counts::{Classes, Counts};
 use crate::tcp::losses::{Class, Loss, Losses};
-use crate::tcp::recovery::{Recovery, Signs, Trigger, MIN_RTO_NS};
-use crate::tcp::seq::{after, ahead, earlier, later, Hole, Holes};
+use crate::tcp::recovery::{Around, Recovery, Signs, Trigger, MIN_RTO_NS};
+use crate::tcp::seq::{after, ahead, earlier, Hole, Holes};
+use crate::tcp::trouble::{Remembered, Trouble};
 use crate::tcp::Carriage;
 
 /// A segment that fills a hole sooner than this is late, not lost, however short the path (as in Wireshark).
@@ -19,25 +24,6 @@ const HOST_NOISE_NS: i64 = 20_000;
 const IMPLAUSIBLE: i32 = 1 << 30;
 /// Duplicate ACKs that prove a loss (RFC 5681).
 const FAST_DUPLICATE_ACKS: u8 = 3;
-/// Retransmissions that a DSACK may still call spurious.
-const REMEMBERED: usize = 4;
-
-/// Round-trip times around P, as far as they are known.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Around {
-    /// P to the sender of the segments and back.
-    pub sender_ns: Option<i64>,
-    /// P to their receiver and back.
-    pub receiver_ns: Option<i64>,
-}
-
-impl Around {
-    /// Both together, as far as they are known.
-    #[must_use]
-    pub fn path_ns(self) -> i64 {
-        self.sender_ns.unwrap_or(0) + self.receiver_ns.unwrap_or(0)
-    }
-}
 
 /// Whether a segment brought data that had not passed before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,15 +41,6 @@ struct Sample {
     end: u32,
     sent_ns: i64,
     tsval: Option<u32>,
-}
-
-/// A retransmission that a DSACK may still call needless.
-#[derive(Clone, Copy, Debug, Default)]
-struct Remembered {
-    start: u32,
-    end: u32,
-    pieces: u32,
-    trigger: Trigger,
 }
 
 /// A segment that is sent again because it was lost.
@@ -101,17 +78,6 @@ pub struct Direction {
     trouble: Option<Box<Trouble>>,
 }
 
-/// What is kept of segments that are not ordinary.
-#[derive(Clone, Debug, Default)]
-struct Trouble {
-    classes: Classes,
-    losses: Losses,
-    reported: Option<u32>,
-    repeated_ns: Option<i64>,
-    remembered: [Remembered; REMEMBERED],
-    remember_at: u8,
-}
-
 impl Direction {
     /// Shortest time from S's segments to R's acknowledgement: the path's own, without the acknowledgements that R delayed.
     #[must_use]
@@ -147,11 +113,7 @@ impl Direction {
         *self = Self {
             counts: std::mem::take(&mut self.counts),
             trouble: self.trouble.take().map(|mut trouble| {
-                *trouble = Trouble {
-                    classes: trouble.classes,
-                    losses: std::mem::take(&mut trouble.losses),
-                    ..Trouble::default()
-                };
+                trouble.restart();
                 trouble
             }),
             ..Self::default()
@@ -162,8 +124,7 @@ impl Direction {
     pub fn cut(&mut self, now_ns: i64) {
         self.counts.clear();
         if let Some(trouble) = &mut self.trouble {
-            trouble.classes = Classes::NONE;
-            trouble.losses.clear();
+            trouble.cut();
         }
         if self.closed_since_ns.is_some() {
             self.closed_since_ns = Some(now_ns);
@@ -215,19 +176,21 @@ impl Direction {
     }
 
     /// S advertises its own receive window.
+    #[inline]
     pub fn advertise(&mut self, tcp: &Tcp, now_ns: i64) {
         if tcp.has(flags::SYN | flags::RST) {
             return;
         }
         if tcp.window == 0 {
             self.closed_since_ns.get_or_insert(now_ns);
-        } else {
+        } else if self.closed_since_ns.is_some() {
             self.settle_window(now_ns);
             self.closed_since_ns = None;
         }
     }
 
     /// A segment of S passes; `overdue` when it should have come long ago (`Due`).
+    #[inline]
     pub fn segment(&mut self, tcp: &Tcp, now_ns: i64, carriage: Carriage, overdue: bool, around: Around) -> Content {
         let path_ns = around.path_ns();
         let lost_before = carriage.ip_id.map_or(0, |id| {
@@ -449,150 +412,5 @@ impl Direction {
         }
         classes.retransmission_delay_ns += (now_ns - lost.first_ns).max(0) as u64;
         trigger
-    }
-
-    /// R acknowledges octets of S. Whether it tells that it had received a segment which it did not acknowledge before S sent it
-    /// again: then what it sent upon the first copy did not pass.
-    pub fn acknowledge(&mut self, tcp: &Tcp, now_ns: i64) -> bool {
-        if tcp.has(flags::RST) || !tcp.has(flags::ACK) {
-            return false;
-        }
-        let before = self.acknowledged;
-        let same_window = self.receiver_window == Some(tcp.window);
-        if !tcp.has(flags::SYN) {
-            self.receiver_window = Some(tcp.window);
-        }
-        let Some(next) = self.next else {
-            self.acknowledged = Some(self.acknowledged.map_or(tcp.ack, |edge| later(edge, tcp.ack)));
-            return false;
-        };
-        if ahead(tcp.ack, next).abs() >= IMPLAUSIBLE {
-            return false;
-        }
-        self.account_unseen(tcp.ack, next);
-        match self.acknowledged {
-            Some(edge) if !after(tcp.ack, edge) => {
-                let pure = tcp.payload_octets == 0 && !tcp.has(flags::SYN | flags::FIN);
-                if tcp.ack == edge && pure && same_window && after(next, edge) {
-                    self.duplicate_acks = self.duplicate_acks.saturating_add(1);
-                    if self.duplicate_acks == FAST_DUPLICATE_ACKS {
-                        self.holes.prove_at(edge, now_ns);
-                    }
-                }
-            }
-            _ => {
-                self.acknowledged = Some(tcp.ack);
-                self.duplicate_acks = 0;
-                self.progress_ns = now_ns;
-                self.end_sample(tcp, now_ns);
-            }
-        }
-        if tcp.sack_count == 0 {
-            return false;
-        }
-        let needless = self.selectively_acknowledge(tcp, now_ns);
-        matches!((needless, before), (Some(end), Some(edge)) if after(end, edge) && !after(end, tcp.ack))
-    }
-
-    /// What R acknowledged and P never saw was lost by the capture: above the highest, or in a hole.
-    fn account_unseen(&mut self, ack: u32, next: u32) {
-        if after(ack, next) {
-            let octets = ack.wrapping_sub(next);
-            // R may have taken the octet of a zero-window probe, which is not counted as sent.
-            self.count().acked_unseen_octets += u64::from(octets - u32::from(self.probed));
-            self.next = Some(ack);
-            self.probed = false;
-        }
-        if !self.holes.is_empty() {
-            let filled = self.holes.close(ack.wrapping_sub(IMPLAUSIBLE as u32), ack);
-            self.count().acked_unseen_octets += u64::from(filled);
-        }
-    }
-
-    fn end_sample(&mut self, tcp: &Tcp, now_ns: i64) {
-        let Some(sample) = self.sample.filter(|sample| !after(sample.end, tcp.ack)) else {
-            return;
-        };
-        self.sample = None;
-        let echo = tcp.timestamps.map(|(_, echo)| echo);
-        // An echo of a later value answers a later segment.
-        let of_later = matches!((sample.tsval, echo), (Some(value), Some(echo)) if after(echo, value));
-        if sample.end == tcp.ack && !of_later {
-            let rtt = now_ns - sample.sent_ns;
-            self.counts.data_rtt.add(rtt);
-            self.recovery.sample(rtt);
-            self.shortest_rtt_ns = Some(self.shortest_rtt_ns.map_or(rtt, |known| known.min(rtt)));
-        }
-    }
-
-    /// Gives the end of a segment that R reports to have received twice.
-    #[cold]
-    fn selectively_acknowledge(&mut self, tcp: &Tcp, now_ns: i64) -> Option<u32> {
-        let mut needless = None;
-        for (at, &(left, right)) in tcp.sacks().iter().enumerate() {
-            let next = self.next.unwrap_or(right);
-            if !after(right, left) || ahead(right, next).abs() >= IMPLAUSIBLE {
-                continue;
-            }
-            if at == 0 && is_duplicate_report(tcp) {
-                needless = self.trouble.as_mut().and_then(|trouble| trouble.absolve(left, right));
-                continue;
-            }
-            if !after(right, tcp.ack) {
-                continue;
-            }
-            let unseen = self.holes.close(left, right);
-            self.count().acked_unseen_octets += u64::from(unseen);
-            if after(right, next) {
-                if after(left, next) {
-                    self.holes.open(next, left, now_ns);
-                }
-                self.count().acked_unseen_octets += u64::from(right.wrapping_sub(later(left, next)));
-                self.next = Some(right);
-            }
-            self.holes.prove_below(left, now_ns);
-            let trouble = self.trouble();
-            trouble.reported = Some(trouble.reported.map_or(right, |edge| later(edge, right)));
-        }
-        needless
-    }
-}
-
-impl Trouble {
-    fn remember(&mut self, repeated: Remembered) {
-        self.remembered[usize::from(self.remember_at)] = repeated;
-        self.remember_at = (self.remember_at + 1) % REMEMBERED as u8;
-    }
-
-    /// R received `left..right` twice: the retransmission was needless, nothing of it was lost downstream. Gives its end.
-    fn absolve(&mut self, left: u32, right: u32) -> Option<u32> {
-        let overlaps = |known: &&mut Remembered| known.start != known.end && after(right, known.start) && after(known.end, left);
-        let known = std::mem::take(self.remembered.iter_mut().find(overlaps)?);
-        let classes = &mut self.classes;
-        // Counted in a record that has been cut already: too late to change.
-        if classes.loss_downstream > 0 {
-            let pieces = u64::from(known.pieces).min(classes.loss_downstream);
-            classes.loss_downstream -= pieces;
-            classes.spurious += pieces;
-            let of_trigger = match known.trigger {
-                Trigger::Fast => Some(&mut classes.retransmissions_fast),
-                Trigger::Timeout => Some(&mut classes.retransmissions_timeout),
-                Trigger::Unknown => None,
-            };
-            if let Some(count) = of_trigger {
-                *count = count.saturating_sub(pieces);
-            }
-            self.losses.absolve(known.start, known.end);
-        }
-        Some(known.end)
-    }
-}
-
-/// RFC 2883: the first block tells of a duplicate when it lies below the acknowledgement or within the second block.
-fn is_duplicate_report(tcp: &Tcp) -> bool {
-    match *tcp.sacks() {
-        [(_, right), ..] if !after(right, tcp.ack) => true,
-        [(left, right), (outer_left, outer_right), ..] => !after(outer_left, left) && !after(right, outer_right),
-        _ => false,
     }
 }

@@ -11,13 +11,15 @@ pub mod losses;
 pub mod offers;
 pub mod recovery;
 pub mod seq;
+pub mod trouble;
 pub mod wireshark;
 
 use crate::packet::{flags, Tcp};
 use dialogue::Dialogue;
-use direction::{Around, Content, Direction};
+use direction::{Content, Direction};
 use handshake::Handshake;
 use offers::Offers;
+use recovery::Around;
 use wireshark::{Conversation, Verdict};
 
 /// Flags of segments that open or end a connection; most segments have none of them.

@@ -8,6 +8,23 @@ use crate::tcp::seq::after;
 /// Linux' smallest retransmission timeout: what comes sooner was not sent by timeout.
 pub const MIN_RTO_NS: i64 = 200_000_000;
 
+/// Round-trip times around P, as far as they are known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Around {
+    /// P to the sender of the segments and back.
+    pub sender_ns: Option<i64>,
+    /// P to their receiver and back.
+    pub receiver_ns: Option<i64>,
+}
+
+impl Around {
+    /// Both together, as far as they are known.
+    #[must_use]
+    pub fn path_ns(self) -> i64 {
+        self.sender_ns.unwrap_or(0) + self.receiver_ns.unwrap_or(0)
+    }
+}
+
 /// Why a segment was sent again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trigger {
