@@ -49,7 +49,9 @@ def spread(start_ns: Ints, end_ns: Ints, *, window_ns: int, longest_ns: int) -> 
         longest_ns: of a flow that claims to have lasted longer, only so much before its end is believed.
     """
     start_ns = np.maximum(start_ns, end_ns - longest_ns)
-    first, last = start_ns // window_ns, end_ns // window_ns
+    # What ends at a border was all before it.
+    first = start_ns // window_ns
+    last = np.maximum(first, (end_ns - 1) // window_ns)
     parts = last - first + 1
     row = np.repeat(np.arange(len(parts)), parts)
     number = np.arange(len(row)) - np.repeat(np.cumsum(parts) - parts, parts)

@@ -132,7 +132,7 @@ def _same(groups: Sequence[Field]) -> str:
 def _spread(interval_ns: int, flows: str) -> str:
     """Each flow once for each interval that it touches, with its share of it; of one flow at most 1000 are believed."""
     begin = f"(start_ns - start_ns % {interval_ns:d})"
-    end = "greatest(end_ns, start_ns)"
+    end = "greatest(end_ns - 1, start_ns)"  # what ends at a border was all before it
     last = f"least({end} - {end} % {interval_ns:d}, {begin} + {1000 * interval_ns:d})"
     share = (
         f"CASE WHEN {last} = {begin} THEN 1.0 ELSE"

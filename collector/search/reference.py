@@ -19,8 +19,8 @@ of the archive that fit ([how to](../how-to/search-flows.md)).
                | field "in" "(" value { "," value } ")"
 
 - Words may be in capitals or not. `and` may be left out. Without a comparison `=` is meant. `in` holds for any of its values.
-- A condition on a field with two columns (`address`, `port`, `interface`, `as`) holds when it holds for one of them; `!=` when for
-  neither.
+- A condition on a field with two columns (`address`, `port`, `interface`, `as`) holds when it holds for one of them; `!=` when
+  for neither.
 - What a flow does not have fits no condition, and so its negation does: `not application dns` finds the flows of no known
   application, too.
 - A flow is one record of the archive: of a probe, what a connection did in one interval of 10 s; of a router, what it exported.

@@ -328,14 +328,15 @@ def test_a_line_is_told_its_applications_and_its_largest_talkers(router: Router)
         assert {(p.tags["application"], p.tags["direction"], p.tags["line"]) for p in applications} == {
             ("tcp/443", "a_to_z", "L1")
         }
-    # Each hour by itself: the first flows ended before the hour that the second one is in.
-    talkers = [point for point in router.ground.points("top_talkers", Level.HOUR) if point.fields["octets"]]
-    first = {point.time_ns: point.fields for point in talkers if point.tags["rank"] == "1"}
-    assert {fields["address"] for fields in first.values()} == {"10.2.0.9"}
-    seconds = [point.fields["address"] for point in talkers if point.tags["rank"] == "2"]
-    assert "10.1.0.3" in seconds
-    assert max(int(point.tags["rank"]) for point in talkers) == 10
-    assert {point.tenant for point in talkers} == {"bank"}
+    talkers_of_hours = router.ground.points("top_talkers", Level.HOUR)
+    before, after = ([p for p in talkers_of_hours if (p.time_ns < BEGIN_NS) is early] for early in (True, False))
+    # The first flows ended with the hour, the last one ten seconds later.
+    largest = {int(point.tags["rank"]): (point.fields["address"], point.fields["octets"]) for point in before}
+    assert largest[1] == ("10.2.0.9", 78_000)
+    assert largest[2] == ("10.1.0.12", 12_000)
+    assert len(largest) == 10
+    assert {point.fields["address"] for point in after} == {"10.1.0.3", "10.2.0.9"}
+    assert {point.tenant for point in talkers_of_hours} == {"bank"}
 
 
 def test_candidates_of_many_parts_are_those_of_the_whole() -> None:
