@@ -29,16 +29,22 @@ class FlowBatches:
     """Over a ledger. One thread writes."""
 
     def __init__(self, *, state: StateStore, ledger: Ledger, payloads: PayloadStore) -> None:
+        self._state = state
         self._ledger = ledger
         self._payloads = payloads
-        kept = state.fact(_INCARNATION)
-        if kept is None:
-            kept = f"{secrets.randbits(64):016x}"
-            with state.transaction():
-                state.put_fact(_INCARNATION, kept)
-        self._incarnation = int(kept, 16)
-        streams = (stream for stream in ledger.streams() if stream.probe == EXPORTERS)
-        self._seq = max((stream.contiguous for stream in streams if stream.incarnation == self._incarnation), default=0)
+        self._stream: tuple[int, int] | None = None
+        """Incarnation and last sequence number; read when they are needed first, for most collectors hear no router."""
+
+    def _following(self) -> Identity:
+        if self._stream is None:
+            kept = self._state.fact(_INCARNATION) or f"{secrets.randbits(64):016x}"
+            with self._state.transaction():
+                self._state.put_fact(_INCARNATION, kept)
+            streams = (stream for stream in self._ledger.streams() if stream.probe == EXPORTERS)
+            last = max((stream.contiguous for stream in streams if stream.incarnation == int(kept, 16)), default=0)
+            self._stream = (int(kept, 16), last)
+        incarnation, last = self._stream
+        return Identity(probe=EXPORTERS, incarnation=incarnation, stream=Stream.FLOWS, seq=last + 1)
 
     def put(self, table: pa.Table, *, now_ns: int, monotonic_ns: int) -> None:
         """Make flows durable; they are the ledger's on return.
@@ -47,7 +53,7 @@ class FlowBatches:
             OSError, sqlite3.Error: they are not, and the same call may be made again.
         """
         octets = written(table)
-        identity = Identity(probe=EXPORTERS, incarnation=self._incarnation, stream=Stream.FLOWS, seq=self._seq + 1)
+        identity = self._following()
         digest = hashlib.sha256(octets).digest()
         self._ledger.accept(
             NewBatch(
@@ -63,7 +69,7 @@ class FlowBatches:
                 payload=self._payloads.put(identity, digest, octets, suffix=SUFFIX),
             )
         )
-        self._seq += 1
+        self._stream = (identity.incarnation, identity.seq)
 
 
 NOT_STORED = (OSError, sqlite3.Error)

@@ -68,7 +68,7 @@ class Link:
 @pytest.fixture
 def link() -> Iterator[Link]:
     """Made for the test and gone after it."""
-    name, near, far = f"fl-exp-{os.getpid()}", f"fle{os.getpid() % 10000}a", f"fle{os.getpid() % 10000}b"
+    name, near, far = f"fl-exp-{os.getpid()}", f"flx{os.getpid() % 10000}a", f"flx{os.getpid() % 10000}b"
     with contextlib.ExitStack() as undo:
         _ip("netns", "add", name)
         undo.callback(_ip, "netns", "del", name)
