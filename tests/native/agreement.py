@@ -29,12 +29,10 @@ FOLDERS = (
     "suricata/tests/tls*",
     "zeek/testing/btest/Traces/dns",
     "zeek/testing/btest/Traces/http",
-    "zeek/testing/btest/Traces/ntp",
     "zeek/testing/btest/Traces/quic",
-    "zeek/testing/btest/Traces/sip",
     "zeek/testing/btest/Traces/tls",
 )
-SAMPLE = ("ipfixprobe/tests/functional/inputs", "zeek/testing/btest/Traces/quic", "zeek/testing/btest/Traces/ntp")
+SAMPLE = ("ipfixprobe/tests/functional/inputs", "zeek/testing/btest/Traces/quic")
 
 _ENDS = ("ip.src", "ipv6.src", "ip.dst", "ipv6.dst", "tcp.srcport", "udp.srcport", "tcp.dstport", "udp.dstport")
 _FIELDS = (
@@ -58,11 +56,10 @@ _FIELDS = (
     "sip.Method",
     "sip.Status-Code",
     "sip.response-time",
-    "ntp.delta_time",
     "quic.version",
 )
 _VERSIONS = {"0x0300": "SSLv3", "0x0301": "TLSv1", "0x0302": "TLSv1.1", "0x0303": "TLSv1.2", "0x0304": "TLSv1.3"}
-_PROTOCOLS = "dns or tls or http or sip or ntp or quic"
+_PROTOCOLS = "dns or tls or http or sip or quic"
 _SEPARATOR, _AGGREGATOR = "\x1f", "\x1e"
 
 Row = dict[str, list[str]]
@@ -145,8 +142,6 @@ def theirs(path: Path) -> Facts:
         _their_tls(row, first)
         _their_http(row, first)
         _their_sip(row, first)
-        if row["ntp.delta_time"]:
-            first("ntp latency", _microseconds(row["ntp.delta_time"][0]))
     return facts
 
 
@@ -222,8 +217,6 @@ def _values(record: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "http latency", round(http["latency_ns"] / 1000)
     sip = record.get("sip", {})
     yield from ((f"sip {name}", sip[name]) for name in ("method", "status") if name in sip)
-    if record.get("application") == "ntp" and "application_response_ns" in record:
-        yield "ntp latency", round(record["application_response_ns"]["max"] / 1000)
 
 
 def compare(paths: Iterable[Path]) -> tuple[dict[str, Agreement], list[str]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,7 @@ def test_a_sample_agrees_with_tshark(corpora: Path) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.timeout(300)  # a TShark a capture
 def test_every_capture_agrees_with_tshark(corpora: Path) -> None:
     """The same of all captures of these protocols."""
     found, _ = compare(captures(corpora, FOLDERS))
@@ -55,3 +58,18 @@ def test_ja4_is_that_of_suricata(corpora: Path, name: str) -> None:
     found = [record["tls"]["ja4"] for record in meter(corpora / name)[0] if "ja4" in record.get("tls", {})]
     assert found
     assert set(found) == {JA4[name]}
+
+
+@pytest.mark.e2e
+@pytest.mark.sample
+def test_loss_and_jitter_of_a_call_are_those_of_tshark(corpora: Path) -> None:
+    """Packets, lost packets and mean jitter of an RTP stream that SIP announced."""
+    path = corpora / "suricata/tests/sip-method/sip.pcap"
+    command = ["tshark", "-n", "-q", "-r", str(path), "-z", "rtp,streams"]
+    told = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    line = re.search(r"0x3796CB71 +\S+ +(\d+) +(-?\d+) \(.*?%\) +(.*)", told)
+    assert line is not None
+    mean_jitter_ms = float(line[3].split()[4])
+    (stream,) = [record["rtp"] for record in meter(path)[0] if "rtp" in record]
+    assert (stream["packets"], stream["lost"]) == (int(line[1]), int(line[2]))
+    assert stream["jitter_ns"] / 1e6 == pytest.approx(mean_jitter_ms, abs=0.001)

@@ -8,11 +8,13 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from faultline.native import check_applications, meter_files
+from faultline.native import check_applications, decode_batch, meter_files, seal_batch
+from faultline.records.histogram import Histogram
 from tests.native.captures import CLIENT, SERVER, Capture, Talk, meter
 
 MS = 1_000_000
@@ -105,6 +107,37 @@ def test_csv_has_a_column_for_each_part_of_an_object(tmp_path: Path) -> None:
     assert rows[0]["dns_query_name"] == r"a\034b,c.example"
     assert (rows[0]["dns_rcode"], rows[1]["dns_query_name"]) == ("", "")
     assert all(None not in row and None not in row.values() for row in rows)
+
+
+def test_ipfix_says_what_json_says(tmp_path: Path) -> None:
+    """Every part of every object comes back from the wire under its column's name."""
+    talk = web((60, 0, b"GET /a HTTP/1.1\r\nHost: core.bank.example\r\n\r\n"), (95, 1, b"HTTP/1.1 200 OK\r\n\r\n"))
+    made = talk.capture.udp(100, CLIENT, RESOLVER, dns(1, 0x100, "a.b")).udp(105, RESOLVER, CLIENT, dns(1, 0x8180, "a.b"))
+    for number in range(60):
+        made.udp(200 + 20.0 * number + number % 3, PHONE, GATEWAY, rtp(number)).udp(
+            210 + 20.0 * number, GATEWAY, PHONE, rtp(number)
+        )
+    path = made.write(tmp_path / "it.pcap")
+    out = io.BytesIO()
+    summary = meter_files([str(path)], out, format="ipfix")
+    header = {"probe": "p", "incarnation": 1, "stream": "flows", "seq": 1, "wall_ns": 0, "monotonic_ns": 0, "watermark_ns": 0}
+    batch = decode_batch(seal_batch(header | {"records": summary["flows"]}, out.getvalue(), export_s=1))
+    assert batch.problems == []
+    decoded = {(row["source_port"], row["protocol"]): row for row in pa.table(batch.table("flow")).to_pylist()}
+    parts = 0
+    for record in meter(path)[0]:
+        row = decoded[record["source_port"], record["protocol"]]
+        for group in ("dns", "http", "rtp", "reverse_rtp"):
+            for name, value in record.get(group, {}).items():
+                parts += 1
+                if name == "loss_ratio":
+                    lost, packets = row[f"{group}_lost"], row[f"{group}_packets"]
+                    assert value == pytest.approx(lost / (lost + packets))
+                else:
+                    # What JSON rounds to six decimals.
+                    assert row[f"{group}_{name}"] == (pytest.approx(value, abs=1e-6) if name == "mos" else value)
+    assert parts == 4 + 4 + 5 + 5
+    assert Histogram.decode(decoded[CLIENT[1], 17]["application_response"]).n == 1
 
 
 PAYLOADS = st.one_of(
