@@ -13,10 +13,12 @@ import attrs
 
 from faultline.inference.faults import AGAIN, AND_DROPS, ONE_EXTENT
 from faultline.inference.problem import Hypothesis, Problem
-from faultline.inference.solver import Fault, Solver, cell_widths, fault, finer, lasted
+from faultline.inference.solver import Fault, Solver, cell_widths, fault, finer, lasted, state_of
 from faultline.records.terms import Mode
 
 INTERVAL = 0.9
+CELLS_NATS = 2.0
+"""What not knowing a severity beforehand costs, about."""
 _EXCLUSIVE = (
     frozenset({Mode.LOSS, Mode.DOWN}),
     frozenset({Mode.DELAY, Mode.CONGESTION}),
@@ -140,3 +142,11 @@ def _interval(values: Sequence[float], totals: Sequence[float]) -> Severity:
         if running >= 1 - tail:
             break
     return Severity(value=value, low=min(low, value), high=max(high, value))
+
+
+def difference(problem: Problem, before: Sequence[Fault], after: Sequence[Fault]) -> float:
+    """How much likelier everything is after than before."""
+    touched = {row for f in (*before, *after) for row in f.rows}
+    return math.fsum(
+        problem.rows[row].loglik(state_of(row, after)) - problem.rows[row].loglik(state_of(row, before)) for row in touched
+    )

@@ -13,12 +13,10 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 
-from faultline.inference.fitting import at_best, fit, said_again, without
+from faultline.inference.fitting import CELLS_NATS, at_best, difference, fit, said_again, without
 from faultline.inference.problem import Hypothesis, Problem
-from faultline.inference.solver import Fault, Solver, state_of
+from faultline.inference.solver import Fault, Solver
 
-CELLS_NATS = 2.0
-"""What not knowing a severity beforehand costs, about."""
 MOST_WIDER = 2
 """Hypotheses tried in the place of several, for each fault."""
 MISSED_LEAST = 3
@@ -80,7 +78,7 @@ def _refitted(problem: Problem, solver: Solver, found: Sequence[Fault], parts: S
     if not near:
         return -math.inf, left
     refitted = fit(problem, solver, left, only=near)
-    return _difference(problem, found, refitted) + math.fsum(_price(found, part) for part in parts), refitted
+    return difference(problem, found, refitted) + math.fsum(_price(found, part) for part in parts), refitted
 
 
 def _in_front(problem: Problem, solver: Solver, found: Sequence[Fault]) -> Iterator[tuple[float, list[Fault]]]:
@@ -102,7 +100,7 @@ def _in_front(problem: Problem, solver: Solver, found: Sequence[Fault]) -> Itera
             made = [*left, at_best(problem, solver, hypothesis)]
             moved = set(made[-1].rows)
             refitted = fit(problem, solver, made, only=frozenset(k for k, other in enumerate(made) if moved & other.rows))
-            gain = _difference(problem, found, refitted) + hypothesis.log_prior + again - CELLS_NATS
+            gain = difference(problem, found, refitted) + hypothesis.log_prior + again - CELLS_NATS
             yield gain + math.fsum(_price(found, other) for other in inside), refitted
 
 
@@ -122,11 +120,3 @@ def _wider(
         if len(wider) == MOST_WIDER:
             break
     return wider
-
-
-def _difference(problem: Problem, before: Sequence[Fault], after: Sequence[Fault]) -> float:
-    """How much likelier everything is after than before."""
-    touched = {row for f in (*before, *after) for row in f.rows}
-    return math.fsum(
-        problem.rows[row].loglik(state_of(row, after)) - problem.rows[row].loglik(state_of(row, before)) for row in touched
-    )

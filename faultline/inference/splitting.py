@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from faultline.inference.fitting import at_best, fit, in_company, said_again, without
+from faultline.inference.fitting import CELLS_NATS, at_best, difference, fit, in_company, said_again, without
 from faultline.inference.problem import Hypothesis, Problem
 from faultline.inference.solver import Fault, Solver, fault, finer, refined
 
@@ -29,7 +29,11 @@ TURNS = 2
 def split(problem: Problem, solver: Solver, found: Sequence[Fault]) -> list[Fault] | None:
     """The faults with the best second one."""
     best: tuple[float, list[Fault]] | None = None
-    for gain, faults in [*_beside(problem, solver, found), *_halved(problem, solver, found)]:
+    for gain, faults in [
+        *_beside(problem, solver, found),
+        *_halved(problem, solver, found),
+        *_two_instead(problem, solver, found),
+    ]:
         if gain > 0 and (best is None or gain > best[0]):
             best = (gain, faults)
     return None if best is None else fit(problem, solver, best[1])
@@ -107,6 +111,27 @@ def _halved(problem: Problem, solver: Solver, found: Sequence[Fault]) -> Iterato
                         half + refined(solver, problem, other) + again + company - whole,
                         [*others, first, at_best(problem, solver, other)],
                     )
+
+
+# ---- two in the place of one -------------------------------------------------------------------------------------
+def _two_instead(problem: Problem, solver: Solver, found: Sequence[Fault]) -> Iterator[tuple[float, list[Fault]]]:
+    """A router at half the loss stands for two of its lines, until it is barred."""
+    for number, present in enumerate(found):
+        own = present.hypothesis
+        if len(own.groups) > 1 or not problem.grids[own.mode].refinable:
+            continue
+        made, added = [*found[:number], *found[number + 1 :]], 0.0
+        for _ in range(2):
+            solver.suppose(made)
+            near = (problem.hypotheses[index] for _, index in solver.around(present.rows, 0.0))
+            other = next((h for h in near if h is not own and h.mode is own.mode and said_again(h, made) is not None), None)
+            if other is None:
+                break
+            added += other.log_prior - CELLS_NATS
+            made.append(at_best(problem, solver, other))
+            made = fit(problem, solver, made, only=frozenset(k for k, f in enumerate(made) if f.rows & present.rows))
+        if len(made) > len(found):
+            yield difference(problem, found, made) + added - own.log_prior + CELLS_NATS, made
 
 
 def _fine(problem: Problem, solver: Solver, present: Fault) -> float:

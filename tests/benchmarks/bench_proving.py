@@ -256,7 +256,8 @@ def main() -> None:
         sys.stderr.write("stopped before the end: call again to go on\n")
     sys.stdout.write("\n".join(lines) + "\n")
     if options.write:
-        write(lines, "python tests/benchmarks/bench_proving.py --robust --ablations --published --write")
+        parts = [f"--{part}" for part in ("robust", "ablations", "published") if getattr(options, part)]
+        write(lines, " ".join(["python tests/benchmarks/bench_proving.py", *parts, "--write"]))
 
 
 if __name__ == "__main__":
