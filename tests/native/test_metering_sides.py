@@ -14,6 +14,8 @@ from tests.native.chain import Chain, Drops
 pytestmark = pytest.mark.net
 
 POINT = ("point", "to2")
+LEAST_RECALL = 0.6
+"""Of lost requests and replies of one segment, seen or inferred; most runs find nine in ten."""
 RIGHT_SIDE = 0.98
 """Of the retransmitted segments that show a side."""
 
@@ -100,18 +102,19 @@ def test_requests_of_one_segment_tell_less(chain: Callable[[str], Chain]) -> Non
     print("truth", truth, "shown", upstream(asked), upstream(answered))  # noqa: T201
     for counts, lost in zip((asked, answered), truth, strict=True):
         assert upstream(counts) <= lost
-        assert counts["loss_upstream_inferred"] > 0
+    assert asked["loss_upstream_inferred"] + answered["loss_upstream_inferred"] > 0
+    assert upstream(asked) + upstream(answered) >= LEAST_RECALL * sum(truth)
 
 
 def test_two_points_tell_what_was_lost_between_them(chain: Callable[[str], Chain]) -> None:
     """Segment by segment: certain losses never exceed the truth, doubt covers the rest, and losses elsewhere are not theirs."""
     line = chain("cubic")
-    line.drop(Drops(node="near", chance=chance(5)), Drops(node="point", chance=chance(15)), Drops(node="far", chance=chance(5)))
+    line.drop(Drops(node="near", chance=chance(2)), Drops(node="point", chance=chance(6)), Drops(node="far", chance=chance(2)))
     found = line.measure("upload", ("point", "to2"), ("far", "to3"))
     told = between(seen_of(found["point"], reverse=False), seen_of(found["far"], reverse=False))
     truth = line.dropped("point")
     print("truth", truth, told)  # noqa: T201
-    assert truth > 20
+    assert truth > 10
     assert told.lost <= truth <= told.lost + told.unsure
     assert told.is_usable
     assert told.contradictions == 0
