@@ -22,7 +22,8 @@ class Present:
     """A file as it is now."""
 
     file: Path
-    octets: bytes
+    octets: bytes | None
+    """None: there is none."""
     document: plain.Document
     """As plain data, for changing."""
     inventory: inventory.Inventory
@@ -34,7 +35,7 @@ class Present:
         Raises:
             CommandError: somebody else has written it meanwhile, or it cannot be written.
         """
-        if self.file.read_bytes() != self.octets:
+        if _octets(self.file) != self.octets:
             raise CommandError(f"{self.file} was changed meanwhile", hint="nothing was written; do it again")
         replace(self.file, document, now_ns, tell=tell)
 
@@ -45,8 +46,8 @@ def present(file: Path) -> Present:
     Raises:
         CommandError: it cannot be used.
     """
+    octets = _octets(file)
     try:
-        octets = file.read_bytes() if file.exists() else b""
         found, document = inventory.read_with_data(file)
     except inventory.InventoryError as error:
         raise _unusable(file, error) from None
@@ -60,7 +61,7 @@ def as_data(file: Path) -> plain.Document:
         CommandError: it cannot be read.
     """
     try:
-        return inventory.read_data(file) if file.exists() else plain.empty()
+        return inventory.read_data(file) if _octets(file) is not None else plain.empty()
     except inventory.InventoryError as error:
         raise _unusable(file, error) from None
 
@@ -75,6 +76,17 @@ def checked(file: Path) -> inventory.Inventory:
         return inventory.read(file)
     except inventory.InventoryError as error:
         raise _unusable(file, error) from None
+
+
+def _octets(file: Path) -> bytes | None:
+    """None: there is no file."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        hint = "check the path and who may read it"
+        raise CommandError(f"{file} cannot be read: {error.strerror or error}", hint=hint, code=BAD_USAGE) from None
 
 
 def _unusable(file: Path, error: inventory.InventoryError) -> CommandError:

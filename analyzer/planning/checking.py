@@ -44,7 +44,7 @@ def check_command(
     traces contradict, routers nobody has declared, addresses seen on two lines, vantages that saw nothing, segments that no
     probe can separate.
 
-    Exit 0 when it can be used, 1 when what was measured contradicts it, 2 when it cannot be used.
+    Exit 0 when it can be used, 1 when what was measured contradicts it, 2 when it, or the store, cannot be used.
     """
     try:
         found, places = inventory.read_with_places(file)

@@ -178,7 +178,11 @@ def _tell(found: Imported, changes: Sequence[Change], *, file: Path, dry_run: bo
     if not changes:
         typer.echo(f"{file}: nothing changes")
     else:
-        typer.echo(f"{file}: {'would be' if dry_run else 'is'} written, {len(found.document['lines'])} lines")
+        typer.echo(f"{file}: {'would be' if dry_run else 'is'} written, {_lines(len(found.document['lines']))}")
+
+
+def _lines(number: int) -> str:
+    return f"{number} {'line' if number == 1 else 'lines'}"
 
 
 def _summary(applied: Applied) -> str:

@@ -8,12 +8,14 @@ an inventory.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -54,6 +56,9 @@ class History:
 
     Args:
         file: the inventory; it need not exist yet.
+
+    Raises:
+        CommandError: by every method, where its folder cannot be read or written.
     """
 
     def __init__(self, file: Path) -> None:
@@ -62,18 +67,20 @@ class History:
 
     def keep(self, now_ns: int) -> Path | None:
         """Keep the present version; None when there is none yet."""
-        if not self._file.exists():
-            return None
-        present, written = self._file.read_bytes(), self._written()
-        if written is not None and written != present:
-            edited_ns = max(self._newest.stat().st_mtime_ns, self._file.stat().st_mtime_ns)
-            self._put(written, min(edited_ns, now_ns - 1))
-        return self._put(present, now_ns)
+        with self._reached():
+            if not self._file.exists():
+                return None
+            present, written = self._file.read_bytes(), self._written()
+            if written is not None and written != present:
+                edited_ns = max(self._newest.stat().st_mtime_ns, self._file.stat().st_mtime_ns)
+                self._put(written, min(edited_ns, now_ns - 1))
+            return self._put(present, now_ns)
 
     def wrote(self) -> None:
         """Remember what the file is now: a later edit by hand is known by it."""
-        self.folder.mkdir(exist_ok=True)
-        _replace(self._newest, self._file.read_bytes())
+        with self._reached():
+            self.folder.mkdir(exist_ok=True)
+            _replace(self._newest, self._file.read_bytes())
 
     def _put(self, octets: bytes, until_ns: int) -> Path:
         self.folder.mkdir(exist_ok=True)
@@ -91,10 +98,11 @@ class History:
 
     def at(self, moment_ns: int) -> bytes | None:
         """The text that held at a moment: the first version replaced after it, else the present one; None without any."""
-        version = self.version_at(moment_ns)
-        if version is not None:
-            return gzip.decompress(version.read_bytes())
-        return self._file.read_bytes() if self._file.exists() else None
+        with self._reached():
+            version = self.version_at(moment_ns)
+            if version is not None:
+                return gzip.decompress(version.read_bytes())
+            return self._file.read_bytes() if self._file.exists() else None
 
     def version_at(self, moment_ns: int) -> Path | None:
         """The kept version that held at a moment; None: the present file did, or nothing is known of it."""
@@ -102,8 +110,10 @@ class History:
 
     def versions(self) -> list[tuple[int, Path]]:
         """(moment until which it held, file) of each kept version, oldest first."""
+        with self._reached():
+            kept = list(self.folder.iterdir()) if self.folder.is_dir() else []
         found = []
-        for version in self.folder.glob("until-*.yaml.gz") if self.folder.is_dir() else ():
+        for version in kept:
             match = _VERSION.fullmatch(version.name)
             if match:
                 until = datetime.strptime(match[1], _STAMP).replace(tzinfo=UTC)
@@ -140,25 +150,36 @@ class History:
 
     def note(self, delta: Delta, now_ns: int) -> None:
         """Remember that a delta was applied."""
-        self.folder.mkdir(exist_ok=True)
         line = json.dumps({"series": delta.series, "number": delta.number, "sha256": delta.digest, "applied_ns": now_ns})
-        with (self.folder / "deltas.jsonl").open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        with self._reached():
+            self.folder.mkdir(exist_ok=True)
+            with (self.folder / "deltas.jsonl").open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+                file.flush()
+                os.fsync(file.fileno())
 
     def _applied(self) -> dict[tuple[str, int], str]:
         file = self.folder / "deltas.jsonl"
-        if not file.exists():
-            return {}
+        with self._reached():
+            lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
         found = {}
-        for line in file.read_text(encoding="utf-8").splitlines():
+        for line in lines:
             try:
                 entry = json.loads(line)
                 found[str(entry["series"]), int(entry["number"])] = str(entry["sha256"])
             except (ValueError, KeyError, TypeError):  # the torn end of a crash: its inventory was not replaced either
                 continue
         return found
+
+    @contextlib.contextmanager
+    def _reached(self) -> Iterator[None]:
+        """What the disk refuses, in words."""
+        try:
+            yield
+        except (OSError, EOFError, zlib.error) as error:
+            at, why = getattr(error, "filename", None) or self.folder, getattr(error, "strerror", None) or error
+            hint = f"who changes the inventory needs to read and write {self.folder}; a version that is damaged may be taken out"
+            raise CommandError(f"{at} cannot be used: {why}", hint=hint) from None
 
 
 def _replace(path: Path, octets: bytes) -> None:

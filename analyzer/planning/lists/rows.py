@@ -17,6 +17,8 @@ from analyzer.planning.lists.values import READERS, Action, CellError
 from faultline.inventory.problems import Problem
 
 _ADD_COLUMN = "add the column, or a default in the profile"
+_LOST = "\N{REPLACEMENT CHARACTER}"
+"""Stands where a program could not read a character: opened with another encoding than it was written in."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -91,7 +93,7 @@ def _change(
     sound = True
     for attribute, text in texts.items():
         try:
-            values[attribute] = READERS[attribute](_translated(attribute, text, profile))
+            values[attribute] = READERS[attribute](_translated(attribute, _legible(text), profile))
         except CellError as error:
             problems.append(origin.problem(attribute, error.wrong, error.remedy))
             sound = False
@@ -99,7 +101,7 @@ def _change(
     if is_delta and action is None and Attribute.ACTION not in texts:
         problems.append(origin.problem(Attribute.ACTION, "empty", f"one of {', '.join(Action)}"))
         sound = False
-    needed = (Attribute.CODE,) if action in {Action.REMOVE, Action.CHANGE} else REQUIRED
+    needed = REQUIRED if action is Action.ADD or not is_delta else (Attribute.CODE,)
     for attribute in needed:
         if attribute not in texts:
             remedy = "fill the cell (merged cells count for their first row only)" if attribute in origin.titles else _ADD_COLUMN
@@ -108,6 +110,12 @@ def _change(
     if not sound:
         return None
     return LineChange(action=action, code=values.pop(Attribute.CODE), values=values, origin=origin)
+
+
+def _legible(text: str) -> str:
+    if _LOST in text:
+        raise CellError(f"{text!r} has lost characters", "open the original with its encoding (GBK or UTF-8) and save it again")
+    return text
 
 
 def _translated(attribute: Attribute, text: str, profile: Profile) -> str:

@@ -44,6 +44,7 @@ _ACTIONS = {
     "变更": Action.CHANGE,
     "修改": Action.CHANGE,
     "拆除": Action.REMOVE,
+    "delete": Action.REMOVE,
     "删除": Action.REMOVE,
 }
 _GRADES = {"3a": Grade.AAA, "2a": Grade.AA, "1a": Grade.A, "普通": Grade.ORDINARY, "standard": Grade.ORDINARY}

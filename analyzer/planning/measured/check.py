@@ -22,7 +22,7 @@ from analyzer.planning.measured.seen import Seen
 from analyzer.planning.measured.vantages import Sight
 from faultline.inventory import Inventory
 from faultline.records.terms import SECOND_NS, Level, VantageId
-from faultline.runtime.console import CommandError
+from faultline.runtime.console import BAD_USAGE, CommandError
 from faultline.store.archive import FlowArchive
 from faultline.store.config import StoreConfig
 from faultline.store.disk import SystemDisk
@@ -66,13 +66,13 @@ def compare(inventory: Inventory, folder: Path, *, windows: int, rate: float) ->
     config = StoreConfig(data=folder)
     if not config.state_file.exists():
         hint = "name the folder that the collector's configuration calls store.data: --store FOLDER"
-        raise CommandError(f"no store in {folder}", hint=hint)
+        raise CommandError(f"no store in {folder}", hint=hint, code=BAD_USAGE)
     with closing(StateStore(config.state_file)) as state:
         book = WindowBook(state)
         found = book.final(Level.TEN_SECONDS, newest=windows)
         if not found:
             hint = "is the collector running, and do probes report?"
-            raise CommandError(f"nothing was measured yet: {folder} has no window", hint=hint)
+            raise CommandError(f"nothing was measured yet: {folder} has no window", hint=hint, code=BAD_USAGE)
         start_ns, end_ns = found[0].start_ns, found[-1].end_ns
         routes = TraceBook(state).routes(since_ns=end_ns - TRACED_NS)
         sight = Sight(inventory, Seen.read(book, start_ns=start_ns, end_ns=end_ns))

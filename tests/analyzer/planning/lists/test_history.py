@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from analyzer.planning.lists.history import History
+from analyzer.planning.changing import as_data
+from analyzer.planning.lists.history import Delta, History
 from faultline.records.terms import SECOND_NS
+from faultline.runtime.console import CommandError
 
 DAY_NS = 86_400 * SECOND_NS
 BEGIN_NS = 1_770_000_000 * SECOND_NS
@@ -58,3 +60,38 @@ def test_a_file_nobody_has_written_has_no_past(tmp_path: Path) -> None:
     assert history.keep(BEGIN_NS) is None
     assert history.at(BEGIN_NS) is None
     assert history.versions() == []
+
+
+def test_a_folder_that_cannot_be_used_is_told_and_nothing_is_written(file: Path) -> None:
+    """Whoever may not write there, or finds something else there, is told where it is and what is needed."""
+    history, delta = History(file), Delta(series="lines", number=1, digest="")
+    history.folder.write_text("a file in its place")
+    for attempt in (
+        lambda: history.keep(BEGIN_NS),
+        history.wrote,
+        lambda: history.note(delta, BEGIN_NS),
+    ):
+        with pytest.raises(CommandError, match=r"inventory\.yaml\.history") as told:
+            attempt()
+        assert told.value.hint is not None
+        assert "needs to read and write" in told.value.hint
+    assert file.read_text(encoding="utf-8") == "first"
+    history.folder.unlink()
+    (history.folder / "deltas.jsonl").mkdir(parents=True)
+    with pytest.raises(CommandError, match=r"deltas\.jsonl"):
+        history.pending([(file, delta)])
+
+
+def test_a_damaged_version_is_told(file: Path) -> None:
+    """A torn file in the history is named, not guessed at."""
+    written(file, "second", BEGIN_NS + DAY_NS)
+    (version,) = [version for _, version in History(file).versions()]
+    version.write_bytes(version.read_bytes()[:-9])
+    with pytest.raises(CommandError, match="cannot be used"):
+        History(file).at(BEGIN_NS)
+
+
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    """A folder in its place is no empty inventory."""
+    with pytest.raises(CommandError, match="cannot be read"):
+        as_data(tmp_path)

@@ -52,6 +52,11 @@ MISTAKES = {
     "a code that a spreadsheet made a number": (line(code="1.2E+11"), "code", "format the column as text"),
     "a code that a spreadsheet made a date": (line(code="2026-01-02"), "code", "format the column as text"),
     "no customer": (line(customer=""), "customer", "fill the cell"),
+    "a customer whose characters were lost": (
+        line(customer="\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}"),
+        "customer",
+        "encoding",
+    ),
     "no such grade": (line(grade="platinum"), "grade", "profile"),
     "a mistyped type": (line(type="mpls_vpm"), "type", "mpls"),
     "a rate without its unit": (line(cir="100"), "cir", "100M"),
