@@ -73,7 +73,7 @@ def list_events(
             typer.echo(json.dumps(document_of(event), ensure_ascii=False))
         return
     _show(found)
-    console.say(f"{len(found)} events")
+    console.say(f"{len(found)} {'event' if len(found) == 1 else 'events'}")
 
 
 def try_message(
@@ -110,6 +110,11 @@ def try_message(
         saying, source=EventSource.SYSLOG, speaker=sender or heard.host or "", whereabouts=whereabouts, now_ns=now_ns
     )
     typer.echo(json.dumps(document_of(event), ensure_ascii=False, indent=2))
+    if event.component is None:
+        what = (
+            f"{event.sender} is no device of it" if whereabouts.named(event.sender) is None else "its `interfaces` lack this one"
+        )
+        console.say(f"without a component it is evidence of nothing: {what} ({settings.inventory})")
 
 
 def document_of(event: DeviceEvent) -> dict[str, Any]:

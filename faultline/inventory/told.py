@@ -196,7 +196,9 @@ def _place(document: Mapping[str, Any], whereabouts: Whereabouts) -> Place:
     if component is not None:
         found = whereabouts.component(component)
         if found is None:
-            raise ToldError("component", f"no component {component!r}", hint="`faultline inventory find` knows them")
+            raise ToldError(
+                "component", f"no component {component!r}", hint="`faultline inventory show LINE` names what a line crosses"
+            )
         return Place(name=component, component=found)
     named = str(device)
     base = whereabouts.named(named)

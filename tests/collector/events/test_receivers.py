@@ -305,6 +305,12 @@ def test_the_collector_hears_and_its_command_lists(tmp_path: Path) -> None:
     assert "loop" in listed(config)
     tried = CliRunner().invoke(app, ["events", "try", "-c", str(config), "--from", "pe", "x %PEM-3-PEMFAIL: power"])
     assert (json.loads(tried.stdout)["event"], json.loads(tried.stdout)["component"]) == ("POWER", "pe")
+    for device, why in (("pe9", "pe9 is no device"), ("pe", "`interfaces` lack")):
+        elsewhere = CliRunner().invoke(
+            app, ["events", "try", "-c", str(config), "--from", device, "x %LINK-3-UPDOWN: Interface Gi9, changed state to down"]
+        )
+        assert "component" not in json.loads(elsewhere.stdout)
+        assert why in elsewhere.stderr
     for nothing in ("hello", "<999>x"):
         refused = CliRunner().invoke(app, ["events", "try", "-c", str(config), nothing])
         assert isinstance(refused.exception, CommandError)
