@@ -202,6 +202,7 @@ def tables(contest: Contest, names: Sequence[str], *, ablations: bool, robust: b
                 "",
             ]
             lines += [*by_cell(contest, name), ""]
+    lines += ["Confidence, all families together:", "", *calibration(contest, names), ""]
     if robust:
         lines += [
             f"Wrong knowledge, {ROBUST_CELL.name}:",
