@@ -46,13 +46,16 @@ def report(error: CommandError) -> int:
 def run(app: Callable[[], object]) -> NoReturn:
     """Run a command-line application and exit.
 
-    A CommandError becomes two lines and its exit code; bad usage is typer's own message and 2; Ctrl-C exits 130; a closed pipe
-    exits quietly.
+    A CommandError becomes two lines and its exit code, and so does a file that the person may not use, wherever it was met; bad
+    usage is typer's own message and 2; Ctrl-C exits 130; a closed pipe exits quietly.
     """
     try:
         app()
     except CommandError as error:
         sys.exit(report(error))
+    except PermissionError as error:
+        refused = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        sys.exit(report(CommandError(refused, hint="run it as somebody who may use it, or change its permissions")))
     except KeyboardInterrupt:
         say("interrupted")
         sys.exit(130)
