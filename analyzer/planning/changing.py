@@ -94,6 +94,16 @@ def _unusable(file: Path, error: inventory.InventoryError) -> CommandError:
     return CommandError(str(error), hint=hint, code=BAD_USAGE)
 
 
+def leave_alone(file: Path, *, output: Path) -> None:
+    """Something of the inventory is to be written elsewhere, and never over the inventory itself: that would keep no history.
+
+    Raises:
+        CommandError: it would be.
+    """
+    if output.resolve() == file.resolve():
+        raise CommandError(f"{output} is the inventory itself", hint="choose another file with -o", code=BAD_USAGE)
+
+
 def replace(file: Path, document: dict[str, Any], now_ns: int, *, tell: Callable[[str], None] = say) -> None:
     """Write the file, and keep the version before it, of which `tell` is told."""
     history = History(file)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from analyzer.planning.changing import present
+from analyzer.planning.changing import leave_alone, present
 from analyzer.planning.extract import extract
 from analyzer.planning.finding import line_of
 from analyzer.planning.lists import plain
@@ -34,6 +34,7 @@ def export(
 
     The extract is an inventory file: whatever reads inventories reads it.
     """
+    leave_alone(file, output=output)
     here = present(file)
     found = line_of(here.inventory, line, file)
     text = job_text(here.document, here.inventory, found)

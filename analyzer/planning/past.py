@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from analyzer.planning.changing import present
+from analyzer.planning.changing import leave_alone, present
 from analyzer.planning.lists import exporting, plain
 from analyzer.planning.lists.history import History
 from analyzer.planning.works.times import UnusableError, instant_ns, written
@@ -88,6 +88,7 @@ def export_command(
     encoding: Annotated[Encoding, typer.Option("--encoding", help="Of a CSV list.")] = Encoding.UTF_8,
 ) -> None:
     """Write the lines as a list that spreadsheets open and `import` reads: what is imported again changes nothing."""
+    leave_alone(file, output=output)
     if output.suffix.lower() in _YAML:
         plain.write(output, text_at(file, at) if at is not None else file.read_text(encoding="utf-8-sig"))
         return

@@ -113,6 +113,16 @@ def test_export_writes_a_file_that_checks(file: Path, tmp_path: Path) -> None:
     assert "F-" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize("command", [["job", "export", "F-1"], ["export"], ["export", "--at", "2026-03-15"]])
+def test_nothing_is_written_over_the_inventory_itself(file: Path, command: list[str]) -> None:
+    """One line, or an old version, in the place of everything would keep no history."""
+    octets = file.read_bytes()
+    refused = CliRunner().invoke(app, [*command, "-i", str(file), "-o", f"{file.parent}/./{file.name}"])
+    assert isinstance(refused.exception, CommandError)
+    assert "the inventory itself" in refused.exception.message
+    assert file.read_bytes() == octets
+
+
 def test_an_extract_of_an_extract_is_itself(file: Path) -> None:
     """There is nothing left to take away."""
     known = inventory.read(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -66,11 +67,8 @@ def test_a_folder_that_cannot_be_used_is_told_and_nothing_is_written(file: Path)
     """Whoever may not write there, or finds something else there, is told where it is and what is needed."""
     history, delta = History(file), Delta(series="lines", number=1, digest="")
     history.folder.write_text("a file in its place")
-    for attempt in (
-        lambda: history.keep(BEGIN_NS),
-        history.wrote,
-        lambda: history.note(delta, BEGIN_NS),
-    ):
+    attempts: list[Callable[[], object]] = [lambda: history.keep(BEGIN_NS), history.wrote, lambda: history.note(delta, BEGIN_NS)]
+    for attempt in attempts:
         with pytest.raises(CommandError, match=r"inventory\.yaml\.history") as told:
             attempt()
         assert told.value.hint is not None
