@@ -218,17 +218,6 @@ def test_a_place_that_cannot_be_written_is_said_and_the_file_is_left_alone(world
     assert w.planned() == []
 
 
-def test_a_history_that_cannot_be_written_is_said_and_changes_nothing(world: Open) -> None:
-    """503: the service needs the right to write beside the file."""
-    w = world()
-    octets = w.file.read_bytes()
-    w.file.with_name(f"{w.file.name}.history").write_text("in the way")
-    refused = w.api.post("/v1/plan/windows", json={"components": ["loop-3"], **TODAY}, headers=BEARER)
-    assert refused.status_code == 503
-    assert ".history" in refused.json()["error"]
-    assert w.file.read_bytes() == octets
-
-
 def test_calls_at_once_lose_nothing(world: Open) -> None:
     """Each reads the file as the one before left it."""
     w = world()
