@@ -242,6 +242,23 @@ def test_own_rules_come_before_those_built_in(tmp_path: Path) -> None:
     assert reader.of_title("fan") is None
 
 
+@pytest.mark.parametrize(
+    ("title", "event"),
+    [
+        ("Input optical power too low", "OPTICAL_DEGRADED"),
+        ("接收光功率过低", "OPTICAL_DEGRADED"),
+        ("POWER_FAIL", "POWER"),
+        ("市电停电", "POWER"),
+        ("HU_R_LOS", "LOS"),
+    ],
+)
+def test_weak_light_is_no_lack_of_power(title: str, event: str) -> None:
+    """Titles of transmission equipment have the word in both."""
+    found = Reader(built_in()).of_title(title)
+    assert found is not None
+    assert found[0] == event
+
+
 def test_every_mistake_of_a_file_is_named_with_its_place(tmp_path: Path) -> None:
     """In one round, with the page that describes the file."""
     path = tmp_path / "events.yaml"
