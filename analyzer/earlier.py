@@ -13,6 +13,7 @@ from pathlib import Path
 from analyzer.network import Network, network_of
 from analyzer.planning.lists.history import History
 from faultline import inventory
+from faultline.runtime.console import CommandError
 from faultline.runtime.log import logger
 
 MOST_KEPT = 2
@@ -34,7 +35,11 @@ class EarlierNetworks:
 
     def at(self, moment_ns: int) -> Network | None:
         """The network of a moment; None: the present one, also where the version that held cannot be read any more."""
-        version = self._history.version_at(moment_ns)
+        try:
+            version = self._history.version_at(moment_ns)
+        except CommandError as error:
+            self._log.warning("history refused", problem=str(error))
+            return None
         if version is None:
             return None
         with self._lock:
@@ -48,6 +53,6 @@ class EarlierNetworks:
     def _read(self, version: Path, moment_ns: int) -> Network | None:
         try:
             return network_of(inventory.parse(self._history.at(moment_ns) or b"", str(version)))
-        except (inventory.InventoryError, OSError, EOFError) as error:
+        except (inventory.InventoryError, CommandError) as error:
             self._log.warning("version refused", version=str(version), problem=str(error).partition("\n")[0])
             return None

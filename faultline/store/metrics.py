@@ -47,7 +47,7 @@ class MetricsStore(Protocol):
     ) -> list[Point]:
         """Points with time in [start_ns, end_ns), by time, tenant and tags; tags given must all match.
 
-        Without a tenant every tenant's; but what is private to tenants only where the store keeps it for all of them (SQLite).
+        Without a tenant every tenant's; but nothing of what is private to tenants: there a tenant has to be named.
 
         Raises:
             SchemaError: there is no such measurement or tag.

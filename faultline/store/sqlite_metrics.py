@@ -99,6 +99,8 @@ class SqliteMetrics:
         spec = MEASUREMENTS.get(measurement)
         if spec is None or not set(tags or ()) <= set(spec.tags):
             raise SchemaError(f"no measurement {measurement!r} with the tags {sorted(tags or ())}")
+        if spec.private and tenant is None:
+            return []
         asked: list[tuple[str, str]] = [("tenant", tenant)] if tenant is not None else []
         asked += [(f"tag_{name}", text) for name, text in (tags or {}).items()]
         where = "".join(f' AND "{column}" = ?' for column, _ in asked)

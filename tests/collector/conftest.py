@@ -179,9 +179,9 @@ class Ground:
         """What the analyzer would read."""
         return StoreReader(state=self.collector.state, metrics=self.collector.metrics)
 
-    def points(self, measurement: str, level: Level = Level.TEN_SECONDS) -> list[Point]:
-        """All points of a measurement."""
-        return self.reader.points(measurement, start_ns=0, end_ns=1 << 62, level=level)
+    def points(self, measurement: str, level: Level = Level.TEN_SECONDS, *, tenant: TenantId | None = None) -> list[Point]:
+        """All points of a measurement; what is private to tenants only of the one that is named."""
+        return self.reader.points(measurement, start_ns=0, end_ns=1 << 62, level=level, tenant=tenant)
 
     def flows(self) -> list[dict[str, Any]]:
         """Everything in the archive."""

@@ -45,9 +45,15 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MetricsSto
     made.close()
 
 
-def read_all(store: MetricsStore, measurement: str = "session", level: Level = Level.TEN_SECONDS) -> list[Point]:
+def read_all(
+    store: MetricsStore,
+    measurement: str = "session",
+    level: Level = Level.TEN_SECONDS,
+    *,
+    tenant: TenantId | None = None,
+) -> list[Point]:
     """Everything of the last two hours."""
-    return store.read(measurement, level, NOW_NS - 7200 * SECOND_NS, NOW_NS)
+    return store.read(measurement, level, NOW_NS - 7200 * SECOND_NS, NOW_NS, tenant=tenant)
 
 
 def test_what_is_written_is_read_back(store: MetricsStore) -> None:
@@ -79,6 +85,15 @@ def test_a_tenant_reads_its_own_rows_and_the_carrier_all(store: MetricsStore) ->
     assert store.read("session", Level.TEN_SECONDS, *span, tenant=school.tenant) == [school]
     assert store.read("session", Level.TEN_SECONDS, *span, tenant=CARRIER) == []
     assert store.read("session", Level.TEN_SECONDS, *span) == [bank, school]
+
+
+def test_what_is_private_to_a_tenant_is_read_by_its_name_alone(store: MetricsStore) -> None:
+    """Nobody reads every tenant's hosts and applications at once, from neither kind of store."""
+    mine = make_point(measurement="application", tags={"line": "L1", "application": "dns"}, fields={"flows": 3})
+    store.write([mine])
+    assert read_all(store, "application", tenant=mine.tenant) == [mine]
+    assert read_all(store, "application", tenant=TenantId("school")) == []
+    assert read_all(store, "application") == []
 
 
 def test_tags_select_and_ranges_are_half_open(store: MetricsStore) -> None:
@@ -168,8 +183,9 @@ def same_everywhere(points: list[Point], stores: list[MetricsStore]) -> None:
     for name in sorted({p.measurement for p in written}):
         for level in Level:
             expected = {p.identity: p for p in written if p.measurement == name and p.level is level}
+            tenants = {p.tenant for p in written} if MEASUREMENTS[name].private else {None}
             for store in stores:
-                found = read_all(store, name, level)
+                found = [p for tenant in tenants for p in read_all(store, name, level, tenant=tenant)]
                 assert {p.identity: p for p in found} == expected
                 assert len(found) == len(expected)
 

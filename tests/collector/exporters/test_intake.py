@@ -14,7 +14,7 @@ from collector.exporters.exporter import Exporter
 from collector.exporters.intake import IDLE_NS, ExportIntake
 from collector.exporters.receiving import Datagram
 from collector.rollup import talkers
-from faultline.records.terms import SECOND_NS, Level
+from faultline.records.terms import SECOND_NS, Level, TenantId
 from faultline.runtime.counters import Counters
 from tests.collector.conftest import BEGIN_NS, Ground, open_ground
 from tests.collector.exporters import datagrams as d
@@ -323,12 +323,12 @@ def test_a_line_is_told_its_applications_and_its_largest_talkers(router: Router)
     router.ground.advance(7200)
     sent = sum(1000 * number for number in range(1, 13)) + 100_000
     for level in (Level.MINUTE, Level.HOUR):
-        applications = router.ground.points("application", level)
+        applications = router.ground.points("application", level, tenant=TenantId("bank"))
         assert sum(point.fields["octets"] for point in applications) == sent
         assert {(p.tags["application"], p.tags["direction"], p.tags["line"]) for p in applications} == {
             ("tcp/443", "a_to_z", "L1")
         }
-    talkers_of_hours = router.ground.points("top_talkers", Level.HOUR)
+    talkers_of_hours = router.ground.points("top_talkers", Level.HOUR, tenant=TenantId("bank"))
     before, after = ([p for p in talkers_of_hours if (p.time_ns < BEGIN_NS) is early] for early in (True, False))
     # The first flows ended with the hour, the last one ten seconds later.
     largest = {int(point.tags["rank"]): (point.fields["address"], point.fields["octets"]) for point in before}
