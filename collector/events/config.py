@@ -10,8 +10,8 @@ import attrs
 
 from collector.events.alarm_socket.reading import AlarmFields
 from collector.events.limits import FloodLimits
-from collector.events.snmp.keys import Digest, Privacy
 from faultline.runtime.status import Address
+from faultline.snmp.keys import Digest, Privacy
 
 
 def _is_address(_: object, attribute: attrs.Attribute[Any], value: str | None) -> None:

@@ -11,10 +11,10 @@ import threading
 from collector.events.desk import EventDesk
 from collector.events.limits import Flood, Senders, Standing
 from collector.events.reading import Reader
-from collector.events.snmp.message import Notification
-from collector.events.snmp.receiver import SnmpReceiver
+from collector.events.snmp_receiver import SnmpReceiver
 from collector.events.syslog.message import SyslogError, parsed
 from faultline.records.device_event import EventSource
+from faultline.snmp.message import Notification
 
 UNKNOWN_SENDER = "unknown_sender"
 TOO_MANY = "too_many_of_sender"

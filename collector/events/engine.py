@@ -10,7 +10,7 @@ import secrets
 
 import attrs
 
-from collector.events.snmp.message import MOST_TIME
+from faultline.snmp.message import MOST_TIME
 from faultline.store.state import StateStore
 
 _FACT = "snmp_engine"

@@ -11,9 +11,9 @@ import ipaddress
 import attrs
 
 from collector.events.rules import Rules, TrapRule
-from collector.events.snmp.ber import Value
-from collector.events.snmp.message import Notification
 from collector.events.syslog.message import SyslogMessage
+from faultline.snmp.ber import Value
+from faultline.snmp.message import Notification
 
 MOST_WORD = 128
 """Characters of a name in a message that are looked at."""

@@ -17,9 +17,7 @@ from collector.events.engine import begin
 from collector.events.limits import Flood, Senders
 from collector.events.reading import Reader
 from collector.events.rules import read_rules
-from collector.events.snmp.keys import User, user_of
-from collector.events.snmp.receiver import SnmpReceiver
-from collector.events.snmp.usm import Security
+from collector.events.snmp_receiver import SnmpReceiver
 from collector.events.tcp import TcpReceiver
 from collector.events.udp import UdpReceiver
 from faultline.runtime.clock import Clock
@@ -27,6 +25,8 @@ from faultline.runtime.console import BAD_USAGE, CommandError
 from faultline.runtime.counters import Counters
 from faultline.runtime.lifecycle import Component
 from faultline.runtime.status import Address
+from faultline.snmp.keys import User, user_of
+from faultline.snmp.usm import Security
 from faultline.store.state import StateStore
 
 MOST_SECRET = 4096

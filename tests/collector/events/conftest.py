@@ -13,7 +13,13 @@ from collector.events.doors import Gate, SyslogDoor, TrapDoor
 from collector.events.limits import Flood, FloodLimits, Senders
 from collector.events.reading import Reader
 from collector.events.rules import Rules, built_in
-from collector.events.snmp.ber import (
+from collector.events.snmp_receiver import SnmpReceiver
+from faultline import inventory
+from faultline.inventory.told import Whereabouts
+from faultline.records.device_event import DeviceEvent
+from faultline.records.terms import SECOND_NS
+from faultline.runtime.counters import Counters, StageSnapshot
+from faultline.snmp.ber import (
     OCTET_STRING,
     SEQUENCE,
     TIME_TICKS,
@@ -21,15 +27,9 @@ from collector.events.snmp.ber import (
     encoded_integer,
     encoded_object_id,
 )
-from collector.events.snmp.keys import Digest, LocalKeys, Privacy, User, localised, user_of
-from collector.events.snmp.message import TRAP, TRAP_OID, UPTIME, V2C, SecuredMessage, secured
-from collector.events.snmp.receiver import SnmpReceiver
-from collector.events.snmp.usm import Security
-from faultline import inventory
-from faultline.inventory.told import Whereabouts
-from faultline.records.device_event import DeviceEvent
-from faultline.records.terms import SECOND_NS
-from faultline.runtime.counters import Counters, StageSnapshot
+from faultline.snmp.keys import Digest, LocalKeys, Privacy, User, localised, user_of
+from faultline.snmp.message import TRAP, TRAP_OID, UPTIME, V2C, SecuredMessage, secured
+from faultline.snmp.usm import Security
 from faultline.store.device_events import DeviceEventBook
 from faultline.store.state import StateStore
 

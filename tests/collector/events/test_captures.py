@@ -9,9 +9,9 @@ from typing import Any
 
 import dpkt
 
-from collector.events.snmp.message import SecuredMessage, parsed
 from collector.events.syslog.message import SyslogError
 from collector.events.syslog.message import parsed as parsed_syslog
+from faultline.snmp.message import SecuredMessage, parsed
 from tests.collector.events.conftest import NOW_NS, snmp_receiver
 
 SNMP_PORTS = {161, 162}

@@ -10,9 +10,9 @@ import structlog.testing
 
 from collector.events.engine import begin
 from collector.events.limits import FloodLimits, Senders
-from collector.events.snmp.ber import IP_ADDRESS, encoded
-from collector.events.snmp.message import INFORM
 from faultline.records.terms import SECOND_NS
+from faultline.snmp.ber import IP_ADDRESS, encoded
+from faultline.snmp.message import INFORM
 from faultline.store.state import StateStore
 from tests.collector.events.conftest import (
     IF_INDEX,

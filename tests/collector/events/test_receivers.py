@@ -20,7 +20,6 @@ from collector.cli import app
 from collector.config import read_config
 from collector.events.config import EventsConfig, SnmpUser, SyslogConfig, TrapsConfig
 from collector.events.service import EventService
-from collector.events.snmp.keys import Digest, Privacy
 from collector.events.tcp import TcpReceiver
 from collector.events.udp import UdpReceiver
 from collector.service import build
@@ -29,6 +28,7 @@ from faultline.records.device_event import DeviceEvent
 from faultline.runtime.clock import SystemClock
 from faultline.runtime.console import CommandError
 from faultline.runtime.counters import Counters
+from faultline.snmp.keys import Digest, Privacy
 from faultline.store.device_events import DeviceEventBook
 from faultline.store.state import StateStore
 from tests.analyzer.notify.conftest import wait_until

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from collector.events.reading import MOST_WORD, Reader, Saying
 from collector.events.rules import built_in, read_rules
-from collector.events.snmp.message import Notification, notification, parsed
 from collector.events.syslog.message import parsed as parsed_syslog
 from faultline.runtime.config import ConfigError
+from faultline.snmp.message import Notification, notification, parsed
 from tests.collector.events.conftest import NOW_NS, community_message, unit, variables
 
 BUILT_IN = built_in()

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector.events.snmp.ber import (
+from collector.events.snmp_receiver import DISCOVERY, MALFORMED, UNKNOWN_COMMUNITY, Heard, SnmpReceiver
+from faultline.records.terms import SECOND_NS
+from faultline.snmp.ber import (
     COUNTER64,
     OCTET_STRING,
     SEQUENCE,
@@ -19,8 +21,8 @@ from collector.events.snmp.ber import (
     encoded_integer,
     encoded_object_id,
 )
-from collector.events.snmp.keys import Digest, Privacy, localised, user_of
-from collector.events.snmp.message import (
+from faultline.snmp.keys import Digest, Privacy, localised, user_of
+from faultline.snmp.message import (
     AUTHENTICATED,
     INFORM,
     REPORTABLE,
@@ -29,8 +31,6 @@ from collector.events.snmp.message import (
     parsed,
     secured,
 )
-from collector.events.snmp.receiver import DISCOVERY, MALFORMED, UNKNOWN_COMMUNITY, Heard, SnmpReceiver
-from faultline.records.terms import SECOND_NS
 from tests.collector.events.conftest import (
     IF_INDEX,
     IF_NAME,

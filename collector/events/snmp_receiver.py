@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 import attrs
 
-from collector.events.snmp.ber import BerError
-from collector.events.snmp.message import (
+from faultline.snmp.ber import BerError
+from faultline.snmp.message import (
     INFORM,
     CommunityMessage,
     Notification,
@@ -23,7 +23,7 @@ from collector.events.snmp.message import (
     scoped_pdu,
     scoped_response,
 )
-from collector.events.snmp.usm import Refusal, Refused, Security
+from faultline.snmp.usm import Refusal, Refused, Security
 
 MALFORMED = "malformed"
 UNKNOWN_COMMUNITY = "unknown_community"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import attrs
 
-from collector.events.snmp.ber import (
+from faultline.snmp.ber import (
     COUNTER32,
     OCTET_STRING,
     SEQUENCE,

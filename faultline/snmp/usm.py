@@ -15,8 +15,9 @@ from enum import StrEnum
 
 import attrs
 
-from collector.events.snmp.keys import LocalKeys, User, localised
-from collector.events.snmp.message import (
+from faultline.records.terms import SECOND_NS
+from faultline.snmp.keys import LocalKeys, User, localised
+from faultline.snmp.message import (
     AUTHENTICATED,
     ENCRYPTED,
     MOST_TIME,
@@ -25,7 +26,6 @@ from collector.events.snmp.message import (
     scoped_report,
     secured,
 )
-from faultline.records.terms import SECOND_NS
 
 WINDOW_S = 150
 """A message may be so old (RFC 3414 section 2.2.3)."""

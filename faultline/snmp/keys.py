@@ -19,7 +19,7 @@ try:  # where cryptography keeps modes that are no longer recommended, by versio
 except ImportError:
     from cryptography.hazmat.primitives.ciphers.modes import CFB
 
-from collector.events.snmp.message import AUTHENTICATED, ENCRYPTED, SecuredMessage
+from faultline.snmp.message import AUTHENTICATED, ENCRYPTED, SecuredMessage
 
 LEAST_PASSWORD = 8
 """Characters (RFC 3414 section 11.2)."""
