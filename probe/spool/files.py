@@ -5,10 +5,13 @@ Tests put a disk in its place that dies at any step.
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Files(Protocol):

@@ -8,9 +8,10 @@ from pathlib import Path
 import attrs
 
 from probe.spool.files import Files
+from probe.spool.reserve import RESERVE_NAME
 
 _QUARANTINE = "quarantine"
-_OWN_NAMES = ("incarnation", "incarnation.tmp", _QUARANTINE)
+_OWN_NAMES = ("incarnation", "incarnation.tmp", _QUARANTINE, RESERVE_NAME)
 
 
 class PointerError(ValueError):

@@ -17,10 +17,11 @@ from probe.spool.batch import data_messages, read_header, seal
 from probe.spool.files import Files
 from probe.spool.incarnations import Pointer
 from probe.spool.plan import Gap, Held, Position, renumber
+from probe.spool.reserve import Reserve
 from probe.spool.shelf import Shelf
 
 
-def new_shelves(directory: Path, pointer: Pointer, *, files: Files, clock: Clock) -> dict[Stream, Shelf]:
+def new_shelves(directory: Path, pointer: Pointer, *, files: Files, reserve: Reserve, clock: Clock) -> dict[Stream, Shelf]:
     """The shelves of an incarnation, not yet begun or read."""
     return {
         stream: Shelf(
@@ -28,6 +29,7 @@ def new_shelves(directory: Path, pointer: Pointer, *, files: Files, clock: Clock
             directory / pointer.directory / stream,
             quarantine=directory / "quarantine",
             files=files,
+            reserve=reserve,
             clock=clock,
             probe=pointer.probe,
             incarnation=pointer.incarnation,

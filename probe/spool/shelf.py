@@ -16,10 +16,10 @@ import attrs
 from faultline.records.terms import Stream
 from faultline.runtime.clock import Clock
 from probe.spool.batch import read_header
-from probe.spool.files import Files
+from probe.spool.files import NO_ROOM, Files
 from probe.spool.plan import Gap, Held, Position, PositionError, missing
+from probe.spool.reserve import Reserve
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _BATCH_NAME = re.compile(r"(\d{20})\.ipfix")
 
 
@@ -39,7 +39,16 @@ class Shelf:
     """The batches of one stream of one incarnation."""
 
     def __init__(
-        self, stream: Stream, directory: Path, *, quarantine: Path, files: Files, clock: Clock, probe: str, incarnation: int
+        self,
+        stream: Stream,
+        directory: Path,
+        *,
+        quarantine: Path,
+        files: Files,
+        reserve: Reserve,
+        clock: Clock,
+        probe: str,
+        incarnation: int,
     ) -> None:
         self.stream = stream
         self.directory = directory
@@ -51,6 +60,7 @@ class Shelf:
         """The position on disk is older than the one in memory."""
         self._quarantine = quarantine
         self._files = files
+        self._reserve = reserve
         self._clock = clock
         self._incarnation = incarnation
         self._identity = (probe, incarnation, stream)
@@ -63,10 +73,11 @@ class Shelf:
     def save(self) -> None:
         """Make the position durable."""
         self.position = attrs.evolve(self.position, last=self.next_seq - 1)
-        self._files.write(self.directory / "position.tmp", self.position.encode())
+        self._reserve.write(self.directory / "position.tmp", self.position.encode())
         self._files.rename(self.directory / "position.tmp", self.directory / "position")
         self._files.sync_directory(self.directory)
         self.dirty = False
+        self._reserve.restore()  # the old position has just made room
 
     def recover(self) -> Recovered:
         """Read the directory as a crash may have left it; what cannot be used becomes a gap and its file moves to quarantine.

@@ -2,7 +2,7 @@
 
 In come data messages of a stream, out come sealed batches in dense sequence. It knows nothing of HTTP, and no record but the gap.
 
-Layout: `incarnation` (which one counts), `<incarnation>/<stream>/<seq>.ipfix` and `position`, `quarantine/`.
+Layout: `incarnation` (which one counts), `<incarnation>/<stream>/<seq>.ipfix` and `position`, `quarantine/`, `reserve`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from faultline.runtime.counters import Counters
 from faultline.runtime.log import logger
 from probe.spool.batch import Header, gap_messages, seal
 from probe.spool.config import SpoolConfig
-from probe.spool.files import Disk, Files
+from probe.spool.files import NO_ROOM, Disk, Files
 from probe.spool.incarnations import Incarnations, Pointer, PointerError
 from probe.spool.plan import Drop, Gap, Held, PositionError, as_gaps, forget_gaps, makes_room_for, over_quota, retell, untell
 from probe.spool.rebirth import carry_over, new_shelves
-from probe.spool.shelf import NO_ROOM, Shelf
+from probe.spool.reserve import Reserve
+from probe.spool.shelf import Shelf
 
 _HEADER_AND_SEAL_OCTETS = 400
 """Upper estimate of what sealing adds to the data messages; the quota needs no better."""
@@ -77,6 +78,7 @@ class Spool:
         self._stage = counters.stage("spool")
         self._config = config or SpoolConfig()
         self._files = files or Disk()
+        self._reserve = Reserve(directory, self._files)
         self._incarnations = Incarnations(directory, self._files)
         # 63 random bits: positive also in stores that know only signed integers.
         self._draw_incarnation = draw_incarnation or (lambda: secrets.randbits(63) | 1)
@@ -98,6 +100,7 @@ class Spool:
         """
         with self._lock:
             self._files.make_directory(self.directory)
+            self._reserve.restore()
             pointer = self._find_incarnation()
             if pointer is None:
                 self._incarnations.set_strangers_aside()
@@ -105,7 +108,7 @@ class Spool:
                 self._files.sync_directory(self.directory.parent)
                 return
             self.incarnation = pointer.incarnation
-            self._shelves = new_shelves(self.directory, pointer, files=self._files, clock=self._clock)
+            self._shelves = new_shelves(self.directory, pointer, files=self._files, reserve=self._reserve, clock=self._clock)
             trusted = self._recover_shelves()
             self._remove_others(pointer)
             if not trusted or pointer.probe != self._probe:
@@ -394,7 +397,7 @@ class Spool:
     # ---- incarnations ----------------------------------------------------------------------------------------------
     def _begin(self, old: Mapping[Stream, Shelf], accepted: Mapping[Stream, int]) -> None:
         pointer = Pointer(incarnation=self._draw_incarnation(), probe=self._probe)
-        new = new_shelves(self.directory, pointer, files=self._files, clock=self._clock)
+        new = new_shelves(self.directory, pointer, files=self._files, reserve=self._reserve, clock=self._clock)
         damaged = 0
         if old:
             damaged = carry_over(old, new, pointer, accepted=accepted)

@@ -26,12 +26,8 @@ pytestmark = [pytest.mark.net, pytest.mark.e2e, pytest.mark.timeout(400)]
 
 AWAY_S = 15
 """Longer than a window."""
-ROOM_OCTETS = 192 << 10
-"""For all measurements and events of three times that, and for two batches of flows, of 77 kB each.
-
-With room for one alone (128 KiB) a batch of measurements is lost as well, and told as a gap: this test does not hold the spool to
-more (docs/explanation/spool.md).
-"""
+ROOM_OCTETS = 128 << 10
+"""For all measurements and events of twice that, and for one batch of flows, of 77 kB."""
 _LISTEN = (
     "import os, socket, sys\n"
     "at = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"

@@ -216,6 +216,23 @@ def test_a_full_disk_costs_old_flows_and_then_heals(make_bench: Any) -> None:
     assert bench.balanced()
 
 
+def test_the_only_batch_of_flows_is_given_up_for_measurements_on_a_disk_full_to_the_last_octet(make_bench: Any) -> None:
+    """Its file is no longer all that remembers its number: the position has room of its own, and takes it again and again."""
+    bench = make_bench()
+    bench.append(FLOWS, messages(8000))
+    bench.disk.capacity = bench.disk._used()
+    for seq in range(1, 4):
+        assert bench.append(MEASUREMENTS, messages(2000)) == seq
+    assert sequences(bench.spool, MEASUREMENTS) == [1, 2, 3]
+    assert sequences(bench.spool, FLOWS) == []
+    bench.restart()
+    assert bench.append(FLOWS, messages(100)) == 2
+    bench.disk.capacity = None
+    bench.append(MEASUREMENTS)
+    assert gaps_told(bench.spool) == [("flows", 1, 1, "disk_full")]
+    assert bench.balanced()
+
+
 def test_a_disk_without_any_room_loses_the_new_batch_and_says_so_later(make_bench: Any) -> None:
     """Nothing of ours to give up: the new batch is counted as dropped, and its number becomes a gap once there is room."""
     bench = make_bench()
