@@ -1,10 +1,12 @@
-"""SNMP messages of notifications: what a manager receives, and what it answers (RFC 3416, RFC 3412 section 6).
+"""SNMP messages: what is received, what is asked and what is answered (RFC 3416, RFC 3412 section 6).
 
-Goes in: octets. Comes out: the parts of a v2c or v3 message with the places that security needs, and notifications; the other
-way round responses and reports. Who may send what, and whether a digest is right, is not known here.
+Goes in: octets. Comes out: the parts of a v2c or v3 message with the places that security needs, variables and notifications; the
+other way round questions, responses and reports. Who may send what, and whether a digest is right, is not known here.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import attrs
 
@@ -22,7 +24,9 @@ from faultline.snmp.ber import (
 
 V2C, V3 = 1, 3
 """As the version field counts."""
+GET, GET_NEXT, GET_BULK = 0xA0, 0xA1, 0xA5
 TRAP, INFORM, RESPONSE, REPORT = 0xA7, 0xA6, 0xA2, 0xA8
+NOTIFICATIONS, ANSWERS = frozenset({TRAP, INFORM}), frozenset({RESPONSE, REPORT})
 USER_BASED = 3
 """The security model of RFC 3414."""
 AUTHENTICATED, ENCRYPTED, REPORTABLE = 1, 2, 4
@@ -42,6 +46,10 @@ class Pdu:
     request: int
     variables: bytes
     """As they came: an inform is answered with the very same."""
+    error: int = 0
+    """Of a response; of a question for many rows, how many variables are asked for once."""
+    error_index: int = 0
+    """Which variable the error is of, from 1; of a question for many rows, how many rows."""
     context: bytes = b""
     """Of v3: engine and name of the context, as they came. Notifications of every context are taken."""
 
@@ -101,8 +109,8 @@ class SecuredMessage:
 Message = CommunityMessage | SecuredMessage
 
 
-def parsed(octets: bytes) -> Message:
-    """The message of a datagram.
+def parsed(octets: bytes, kinds: frozenset[int] = NOTIFICATIONS) -> Message:
+    """The message of a datagram, which must be of one of these kinds (of v3: its content, when it is opened).
 
     Raises:
         BerError: it is none of a version and a security model that are taken.
@@ -110,7 +118,7 @@ def parsed(octets: bytes) -> Message:
     outer = Reader(octets).enter()
     version = outer.integer()
     if version == V2C:
-        return CommunityMessage(community=outer.string(), pdu=_pdu(outer))
+        return CommunityMessage(community=outer.string(), pdu=_pdu(outer, kinds))
     if version == V3:
         return _secured(octets, outer)
     raise BerError(f"version {version + 1 if version < V2C else version}")
@@ -147,7 +155,7 @@ def _secured(octets: bytes, outer: Reader) -> SecuredMessage:
     )
 
 
-def scoped_pdu(content: bytes) -> Pdu:
+def scoped_pdu(content: bytes, kinds: frozenset[int] = NOTIFICATIONS) -> Pdu:
     """The unit inside a v3 message, decrypted.
 
     Raises:
@@ -158,28 +166,27 @@ def scoped_pdu(content: bytes) -> Pdu:
     scoped.string()
     scoped.string()
     context = content[start : scoped.at]
-    return attrs.evolve(_pdu(scoped), context=context)
+    return attrs.evolve(_pdu(scoped, kinds), context=context)
 
 
-def _pdu(outer: Reader) -> Pdu:
+def _pdu(outer: Reader, kinds: frozenset[int]) -> Pdu:
     start = outer.at
     kind, inside, end = outer.next()
     fields = Reader(outer.octets, inside, end)
     request = fields.integer()
-    if kind not in {TRAP, INFORM}:
-        raise BerError(f"octet {start}: a unit {kind:#04x}, neither trap nor inform")
-    fields.integer()
-    fields.integer()
+    if kind not in kinds:
+        raise BerError(f"octet {start}: a unit {kind:#04x}, which nobody expects here")
+    error, error_index = fields.integer(), fields.integer()
     at = fields.at
     fields.enter()
-    return Pdu(kind=kind, request=request, variables=outer.octets[at : fields.at])
+    return Pdu(kind=kind, request=request, variables=outer.octets[at : fields.at], error=error, error_index=error_index)
 
 
-def notification(pdu: Pdu) -> Notification:
-    """What a unit says.
+def bindings(pdu: Pdu) -> tuple[tuple[str, Value], ...]:
+    """Names and values of a unit's variables.
 
     Raises:
-        BerError: its variables are none, or the two that every notification begins with are not there.
+        BerError: they are none, or too many.
     """
     rest = Reader(pdu.variables).enter()
     variables: list[tuple[str, Value]] = []
@@ -188,20 +195,49 @@ def notification(pdu: Pdu) -> Notification:
             raise BerError(f"more than {MOST_VARIABLES} variables")
         pair = rest.enter()
         variables.append((pair.object_id(), pair.value()))
+    return tuple(variables)
+
+
+def notification(pdu: Pdu) -> Notification:
+    """What a unit says.
+
+    Raises:
+        BerError: its variables are none, or the two that every notification begins with are not there.
+    """
+    variables = bindings(pdu)
     if len(variables) < 2 or variables[0][0] != UPTIME or variables[1][0] != TRAP_OID:  # noqa: PLR2004 - these two
         raise BerError("a notification without its uptime and its name")
     uptime, oid = variables[0][1], variables[1][1]
     if not isinstance(uptime, int) or not isinstance(oid, str):
         raise BerError("a notification whose uptime or name is of another type")
-    return Notification(
-        oid=oid, uptime_ticks=uptime, request=pdu.request, variables=tuple(variables[2:]), is_inform=pdu.kind == INFORM
-    )
+    return Notification(oid=oid, uptime_ticks=uptime, request=pdu.request, variables=variables[2:], is_inform=pdu.kind == INFORM)
+
+
+# ---- what is said
+def unit(kind: int, request: int, variables: bytes, *, first: int = 0, second: int = 0) -> bytes:
+    """A protocol data unit around a sequence of variables; the two numbers are those of `Pdu.error` and `Pdu.error_index`."""
+    return encoded(kind, encoded_integer(request), encoded_integer(first), encoded_integer(second), variables)
+
+
+def variables_of(pairs: Iterable[tuple[str, bytes]]) -> bytes:
+    """A sequence of variables from names and values that are already encoded."""
+    return encoded(SEQUENCE, *(encoded(SEQUENCE, encoded_object_id(name), value) for name, value in pairs))
+
+
+def community_message(community: bytes, said: bytes) -> bytes:
+    """A unit in a message of v2c."""
+    return encoded(SEQUENCE, encoded_integer(V2C), encoded(OCTET_STRING, community), said)
+
+
+def scoped(said: bytes, engine_id: bytes, context: bytes = b"") -> bytes:
+    """A unit as the content of a v3 message, not yet encrypted."""
+    return encoded(SEQUENCE, encoded(OCTET_STRING, engine_id), encoded(OCTET_STRING, context), said)
 
 
 # ---- what is answered
 def community_response(message: CommunityMessage) -> bytes:
     """The answer to an inform of v2c."""
-    return encoded(SEQUENCE, encoded_integer(V2C), encoded(OCTET_STRING, message.community), _response(message.pdu))
+    return community_message(message.community, _response(message.pdu))
 
 
 def scoped_response(pdu: Pdu) -> bytes:
@@ -211,17 +247,11 @@ def scoped_response(pdu: Pdu) -> bytes:
 
 def scoped_report(oid: str, count: int, engine_id: bytes) -> bytes:
     """A report of a counter of the security model: why a message was not taken."""
-    variable = encoded(SEQUENCE, encoded_object_id(oid), encoded_integer(count, COUNTER32))
-    unit = _unit(REPORT, 0, encoded(SEQUENCE, variable))
-    return encoded(SEQUENCE, encoded(OCTET_STRING, engine_id), encoded(OCTET_STRING), unit)
+    return scoped(unit(REPORT, 0, variables_of([(oid, encoded_integer(count, COUNTER32))])), engine_id)
 
 
 def _response(pdu: Pdu) -> bytes:
-    return _unit(RESPONSE, pdu.request, pdu.variables)
-
-
-def _unit(kind: int, request: int, variables: bytes) -> bytes:
-    return encoded(kind, encoded_integer(request), encoded_integer(0), encoded_integer(0), variables)
+    return unit(RESPONSE, pdu.request, pdu.variables)
 
 
 def secured(message: SecuredMessage) -> tuple[bytes, int]:

@@ -1,4 +1,4 @@
-"""The user-based security model of SNMPv3, as a receiver of notifications needs it (RFC 3414, 3826, 7860).
+"""The user-based security model of SNMPv3, as the one who is spoken to needs it (RFC 3414, 3826, 7860).
 
 Goes in: a message and the time. Comes out: its content, authenticated, timely and decrypted; or why it is refused, with the
 report that the sender is to get. Of a trap the sender is the authority on its engine and its clock: the first authentic message
@@ -77,6 +77,41 @@ class _EngineClock:
     heard_ns: int
 
 
+class Salts:
+    """Numbers that no two encrypted messages share (RFC 3826 section 3.1.2.1).
+
+    Args:
+        first: random, so that no two starts use one twice.
+    """
+
+    def __init__(self, first: int) -> None:
+        self._last = first
+
+    def next(self) -> bytes:
+        """A salt that was not used."""
+        self._last = (self._last + 1) % (1 << 8 * _SALT_OCTETS)
+        return self._last.to_bytes(_SALT_OCTETS, "big")
+
+
+def sealed(message: SecuredMessage, keys: LocalKeys | None) -> bytes:
+    """The octets of a message: encrypted under its salt and signed, as far as its flags say. Its content is still readable."""
+    if keys is None or not message.flags & AUTHENTICATED:
+        return secured(attrs.evolve(message, digest=b""))[0]
+    content = message.content
+    if message.flags & ENCRYPTED:
+        content = keys.encrypted(content, boots=message.boots, time_s=message.time_s, salt=message.salt)
+    octets, at = secured(attrs.evolve(message, digest=bytes(keys.user.digest.octets), content=content))
+    digest = keys.digest_of(octets, at)
+    return octets[:at] + digest + octets[at + len(digest) :]
+
+
+def is_authentic(octets: bytes, message: SecuredMessage, keys: LocalKeys) -> bool:
+    """Whether the digest of a message is one of these keys."""
+    if len(message.digest) != keys.user.digest.octets:
+        return False
+    return hmac.compare_digest(keys.digest_of(octets, message.digest_at), message.digest)
+
+
 class Security:
     """Opens messages and closes answers.
 
@@ -93,7 +128,7 @@ class Security:
         self.engine_id = engine_id
         self._boots = boots
         self._began_ns = began_ns
-        self._salt = first_salt
+        self._salts = Salts(first_salt)
         self._keys: dict[tuple[bytes, bytes], LocalKeys] = {}
         self._clocks: dict[bytes, _EngineClock] = {}
         self._refused = dict.fromkeys(Refusal, 0)
@@ -104,7 +139,7 @@ class Security:
         if isinstance(user, Refusal):
             return self._refuse(user, message, now_ns)
         keys = self._keys.get((message.engine_id, message.user)) or localised(user, message.engine_id)
-        if not self._is_authentic(octets, message, keys):
+        if not is_authentic(octets, message, keys):
             return self._refuse(Refusal.DIGEST, message, now_ns)
         self._remember(message, keys)
         if not self._is_timely(message, now_ns):
@@ -129,12 +164,6 @@ class Security:
         if user is None:
             return Refusal.USER
         return user if message.flags & (AUTHENTICATED | ENCRYPTED) == user.level else Refusal.LEVEL
-
-    @staticmethod
-    def _is_authentic(octets: bytes, message: SecuredMessage, keys: LocalKeys) -> bool:
-        if len(message.digest) != keys.user.digest.octets:
-            return False
-        return hmac.compare_digest(keys.digest_of(octets, message.digest_at), message.digest)
 
     def _remember(self, message: SecuredMessage, keys: LocalKeys) -> None:
         if len(self._keys) >= _MOST_ENGINES:
@@ -175,23 +204,8 @@ class Security:
 
     def _closed(self, message: SecuredMessage, content: bytes, keys: LocalKeys | None, flags: int, now_ns: int) -> bytes:
         time_s = self._time_s(now_ns)
-        salt = b""
-        if flags & ENCRYPTED and keys is not None:
-            self._salt = (self._salt + 1) % (1 << 8 * _SALT_OCTETS)
-            salt = self._salt.to_bytes(_SALT_OCTETS, "big")
-            content = keys.encrypted(content, boots=self._boots, time_s=time_s, salt=salt)
+        salt = self._salts.next() if flags & ENCRYPTED else b""
         answer = attrs.evolve(
-            message,
-            flags=flags,
-            engine_id=self.engine_id,
-            boots=self._boots,
-            time_s=time_s,
-            digest=bytes(keys.user.digest.octets) if keys and flags else b"",
-            salt=salt,
-            content=content,
+            message, flags=flags, engine_id=self.engine_id, boots=self._boots, time_s=time_s, salt=salt, content=content
         )
-        octets, at = secured(answer)
-        if keys is None or not flags:
-            return octets
-        digest = keys.digest_of(octets, at)
-        return octets[:at] + digest + octets[at + len(digest) :]
+        return sealed(answer, keys)
