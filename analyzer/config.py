@@ -7,7 +7,11 @@ from pathlib import Path
 import attrs
 
 from analyzer.incidents import IncidentRules
-from analyzer.notify.delivery import SyslogTarget
+from analyzer.notify.mail import MailTarget
+from analyzer.notify.snmp_channel import SnmpTarget
+from analyzer.notify.syslog_channel import SyslogTarget
+from analyzer.notify.telling import Target, beside
+from analyzer.notify.webhook import WebhookTarget
 from analyzer.orders.rules import OrderRules
 from faultline.records.terms import SECOND_NS
 from faultline.reports.words import Language
@@ -88,7 +92,13 @@ class AnalyzerConfig:
     orders: OrderRules = attrs.field(factory=OrderRules)
     """What probes are asked to do."""
     syslog: tuple[SyslogTarget, ...] = ()
-    """Receivers of alarms."""
+    """Receivers of alarms by syslog."""
+    snmp: tuple[SnmpTarget, ...] = ()
+    """Receivers of traps and informs."""
+    webhooks: tuple[WebhookTarget, ...] = ()
+    """Receivers of HTTP calls."""
+    mail: tuple[MailTarget, ...] = ()
+    """Receivers of e-mail."""
     writers: tuple[WriterToken, ...] = ()
     """Who may write over the interface and the page. Empty: nobody."""
     log: LogConfig = attrs.field(factory=LogConfig)
@@ -96,12 +106,17 @@ class AnalyzerConfig:
 
     def __attrs_post_init__(self) -> None:
         """Refuse two receivers of one name, which would share a cursor, and writers that cannot be told apart."""
-        names = [target.name for target in self.syslog]
+        names = [target.name for target in self.targets]
         if len(set(names)) != len(names):
-            raise ValueError("syslog: two targets have the same name")
+            raise ValueError("syslog, snmp, webhooks, mail: two targets have the same name")
         for what, found in (("name", [w.name for w in self.writers]), ("token", [w.token_sha256 for w in self.writers])):
             if len(set(found)) != len(found):
                 raise ValueError(f"writers: two have the same {what}")
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Everybody who is told of incidents."""
+        return (*self.syslog, *self.snmp, *self.webhooks, *self.mail)
 
 
 def read_config(path: Path) -> AnalyzerConfig:
@@ -120,5 +135,8 @@ def read_config(path: Path) -> AnalyzerConfig:
         data=folder / config.data,
         inventory=folder / config.inventory,
         store=attrs.evolve(config.store, data=folder / config.store.data, influx=influx),
-        syslog=tuple(attrs.evolve(t, ca=folder / t.ca) if t.ca is not None else t for t in config.syslog),
+        syslog=tuple(beside(target, folder) for target in config.syslog),
+        snmp=tuple(beside(target, folder) for target in config.snmp),
+        webhooks=tuple(beside(target, folder) for target in config.webhooks),
+        mail=tuple(beside(target, folder) for target in config.mail),
     )

@@ -17,7 +17,8 @@ from analyzer.hearing import Hearing
 from analyzer.judge import InventoryJudge
 from analyzer.loop import Loop
 from analyzer.network import network_of
-from analyzer.notify.delivery import SyslogDelivery
+from analyzer.notify.channels import channel_of
+from analyzer.notify.delivery import Delivery
 from analyzer.notify.notifier import Notifier
 from analyzer.notify.outbox import Outbox
 from analyzer.orders.ordering import Ordering
@@ -100,7 +101,14 @@ def join(config: AnalyzerConfig, *, clock: Clock | None = None) -> Joined:
     outbox = Outbox(config.data / "outbox.sqlite")
     hostname = config.hostname or socket.gethostname()
     deliveries = [
-        SyslogDelivery(target, outbox=outbox, counters=counters, clock=clock, hostname=hostname) for target in config.syslog
+        Delivery(
+            target,
+            channel_of(target, outbox=outbox, clock=clock, hostname=hostname),
+            outbox=outbox,
+            counters=counters,
+            clock=clock,
+        )
+        for target in config.targets
     ]
     notifier = Notifier(network=network, outbox=outbox, deliveries=deliveries, public_url=config.public_url)
     ordering = Ordering(inventory, network, rules=config.orders, control=ControlBook(reader.state), counters=counters)
@@ -126,7 +134,7 @@ def join(config: AnalyzerConfig, *, clock: Clock | None = None) -> Joined:
     loop = Loop(analyzer, clock=clock, poll_s=config.evaluation.poll_s, counters=counters, before=take_up_changes)
 
     def warnings() -> list[str]:
-        return [w for w in (file.problem, _silence(stored, clock)) if w]
+        return [w for w in (file.problem, _silence(stored, clock), *notifier.problems()) if w]
 
     app = make_app(
         views=views,

@@ -39,6 +39,13 @@ class Alarm:
     """At most 70 characters."""
     fields: Mapping[str, str]
     """For structured data; a fact that is not known is left out."""
+    is_test: bool = False
+    """Somebody tries a target: nothing is at fault."""
+
+    @property
+    def message_id(self) -> str:
+        """What kind of message it is, in one word."""
+        return "TEST" if self.is_test else self.event.value.upper()
 
 
 def alarm(

@@ -1,89 +1,58 @@
-"""Syslog targets: one thread each takes entries from the outbox, sends them, and moves the cursor. The edge of `syslog`.
+"""One thread a target: takes entries from the outbox in order, has them sent, and moves the cursor. Knows no protocol.
 
-Syslog has no acknowledgement: a message counts as told once the kernel took it and the peer had not closed the connection. A peer
-that dies with octets in its buffers loses them (RFC 6587 section 3.1); TLS narrows that by a proper close.
+What fails is tried again, longer and longer apart up to a minute, and nothing overtakes it. What the receiver itself refuses is
+put aside after a few attempts, what is a week old at once; both can be replayed.
 """
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import ssl
+import re
 import threading
-from enum import StrEnum
-from pathlib import Path
-
-import attrs
+from collections.abc import Sequence
 
 from analyzer.notify.alarms import alarm_from_document
-from analyzer.notify.outbox import KEEP_NS, Outbox, wait_ns
-from analyzer.notify.syslog import SyslogFormat, counted, syslog_message
+from analyzer.notify.outbox import KEEP_NS, Entry, Outbox, wait_ns
+from analyzer.notify.telling import Channel, NotSentError, NotTakenError, Target, told_of
 from faultline.records.terms import SECOND_NS
-from faultline.reports.words import Language
 from faultline.runtime.clock import Clock
 from faultline.runtime.counters import Counters
 from faultline.runtime.log import QuietBursts, logger
-from faultline.runtime.status import Address
 
-TIMEOUT_S = 5.0
 POLL_S = 0.5
+STOP_S = 15.0
+REFUSALS = 3
+"""So often a receiver may refuse a message before it is put aside."""
 
 
-class Transport(StrEnum):
-    """How syslog travels."""
+class Delivery:
+    """Delivers the outbox to one target; a component. Counter stage `notify_NAME`, in entries."""
 
-    UDP = "udp"
-    TCP = "tcp"
-    TLS = "tls"
-
-
-def _is_address(_: object, __: object, value: str) -> None:
-    Address.parse(value)
-
-
-@attrs.frozen(slots=True, kw_only=True)
-class SyslogTarget:
-    """A receiver of alarms."""
-
-    name: str
-    """Names its cursor in the outbox: keep it when the address changes."""
-    address: str = attrs.field(validator=_is_address)
-    """HOST:PORT."""
-    transport: Transport = Transport.UDP
-    """udp, tcp (octet counting) or tls."""
-    ca: Path | None = None
-    """tls: file with the authorities to trust; default: the system's."""
-    language: Language = Language.EN
-    """en or zh."""
-    facility: int = attrs.field(default=20, validator=[attrs.validators.ge(0), attrs.validators.le(23)])
-    """Syslog facility number; 20 is local4."""
-    bom: bool = True
-    """Byte order mark before the text, as RFC 5424 asks."""
-    max_octets: int = attrs.field(default=2048, validator=[attrs.validators.ge(480), attrs.validators.le(65_000)])
-    """Longer messages are cut; 2048 is what receivers should accept."""
-
-
-class SyslogDelivery:
-    """Delivers the outbox to one target; a component."""
-
-    def __init__(self, target: SyslogTarget, *, outbox: Outbox, counters: Counters, clock: Clock, hostname: str) -> None:
+    def __init__(self, target: Target, channel: Channel, *, outbox: Outbox, counters: Counters, clock: Clock) -> None:
         self.target = target
+        self._channel = channel
         self._outbox = outbox
         self._clock = clock
-        self._stage = counters.stage(f"notify_{''.join(c if c.isalnum() else '_' for c in target.name)}")
-        self._form = SyslogFormat(hostname=hostname, facility=target.facility, bom=target.bom, max_octets=target.max_octets)
+        self._stage = counters.stage(f"notify_{re.sub(r'[^A-Za-z0-9]', '_', target.name)}")
+        self._counting = threading.Lock()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._socket: socket.socket | None = None
         self._log = logger("notify")
         self._quiet = QuietBursts(limit=1, period_s=300)
+        self._spoke_ns = 0
+        self._last = 0
+        self._attempts = 0
+        self._refusals = 0
+        self.problem: str | None = None
+        """Why the target is not told; None while it is."""
 
     def start(self) -> None:
         """Join the outbox and begin; an unreachable receiver is retried, not an error of the start."""
         self._outbox.join(self.target.name)
-        self._stage.take(self._outbox.waiting(self.target.name))
-        self._thread = threading.Thread(target=self._run, name=f"syslog-{self.target.name}", daemon=True)
+        self._last = next(s.sequence for s in self._outbox.standings() if s.target == self.target.name)
+        self._spoke_ns = self._clock.monotonic_ns()
+        self._count()
+        self._thread = threading.Thread(target=self._run, name=f"notify-{self.target.name}", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -91,95 +60,108 @@ class SyslogDelivery:
         self._stopping.set()
         self._wake.set()
         if self._thread is not None:
-            self._thread.join(TIMEOUT_S * 3)
+            self._thread.join(STOP_S)
             self._thread = None
 
     def new_entry(self) -> None:
         """There is something new in the outbox."""
-        self._stage.take()
+        self._count()
         self._wake.set()
 
+    def _count(self) -> None:
+        """Hold what waits in the outbox; after a replay that may be more than was taken in before, or less."""
+        with self._counting:
+            more = self._outbox.waiting(self.target.name) - self._stage.snapshot().held
+            if more > 0:
+                self._stage.take(more)
+            else:
+                self._stage.drop("skipped_by_replay", -more)
+
     def _run(self) -> None:
-        attempts = 0
         try:
-            while True:
-                entry = self._outbox.next_for(self.target.name)
-                if entry is None:
-                    if self._stopping.is_set():
-                        return
-                    self._wake.wait(POLL_S)
-                    self._wake.clear()
-                    continue
-                if self._clock.wall_ns() - entry.written_ns > KEEP_NS:
-                    self._outbox.give_up(self.target.name, entry.sequence, "expired")
-                    self._stage.drop("expired")
-                    continue
-                try:
-                    told = alarm_from_document(entry.body[self.target.language.value])
-                    self._send(syslog_message(told, self._form))
-                except OSError as error:
-                    attempts += 1
-                    self._failed(error, attempts)
-                    if self._stopping.wait(wait_ns(attempts - 1) / SECOND_NS):
-                        return
-                    continue
-                attempts = 0
-                self._outbox.told(self.target.name, entry.sequence)
-                self._stage.done()
+            while self._step():
+                pass
         finally:
-            self._close()
+            self._channel.close()
 
-    def _failed(self, error: OSError, attempts: int) -> None:
-        self._close()
-        allowed, _ = self._quiet.allow("send", self._clock.monotonic_ns())
-        if allowed:
-            self._log.warning("syslog target not reachable", target=self.target.name, error=str(error), attempts=attempts)
-
-    def _send(self, message: bytes) -> None:
-        address = Address.parse(self.target.address)
-        if self.target.transport is Transport.UDP:
-            family, kind, proto, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)[0]
-            with socket.socket(family, kind, proto) as sock:
-                sock.sendto(message, where)
-            return
-        if self._socket is not None and _closed_by_peer(self._socket):
-            self._close()
-        if self._socket is None:
-            self._socket = self._connect(address)
-        self._socket.sendall(counted(message))
-
-    def _connect(self, address: Address) -> socket.socket:
-        sock = socket.create_connection((address.host, address.port), timeout=TIMEOUT_S)
-        if self.target.transport is Transport.TCP:
-            return sock
-        try:
-            context = ssl.create_default_context(cafile=str(self.target.ca) if self.target.ca else None)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
-            return context.wrap_socket(sock, server_hostname=address.host)
-        except BaseException:
-            sock.close()
-            raise
-
-    def _close(self) -> None:
-        sock, self._socket = self._socket, None
-        if sock is None:
-            return
-        with contextlib.suppress(OSError, ValueError):
-            if isinstance(sock, ssl.SSLSocket):
-                sock = sock.unwrap()
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
-        sock.close()
-
-
-def _closed_by_peer(sock: socket.socket) -> bool:
-    """Receivers of syslog never speak: an end of input is a close. TLS may hold records of its own, which reading takes in."""
-    sock.setblocking(False)
-    try:
-        return sock.recv(1) == b""
-    except (BlockingIOError, ssl.SSLWantReadError):
-        return False
-    except OSError:
+    def _step(self) -> bool:
+        """What waits, or a heartbeat, or a little patience; False when it is time to stop."""
+        entries = self._outbox.begin(self.target.name)
+        self._count()
+        if entries:
+            return self._tell(entries)
+        if self._stopping.is_set():
+            return False
+        self._beat()
+        self._wake.wait(POLL_S)
+        self._wake.clear()
         return True
-    finally:
-        sock.settimeout(TIMEOUT_S)
+
+    def _tell(self, entries: Sequence[Entry]) -> bool:
+        for place, entry in enumerate(entries):
+            try:
+                dead = self._send(entry)
+            except (OSError, NotTakenError) as error:
+                self._failed(error, entry)
+                nothing_left = isinstance(error, NotSentError | NotTakenError)
+                self._outbox.withdraw(self.target.name, entries[place if nothing_left else place + 1 :])
+                self._attempts += 1
+                return not self._stopping.wait(wait_ns(self._attempts - 1) / SECOND_NS)
+            if not self._settle(entry, dead):
+                break
+        return True
+
+    def _send(self, entry: Entry) -> str | None:
+        """None once the receiver has it; else why it is put aside."""
+        if self._clock.wall_ns() - entry.written_ns > KEEP_NS:
+            return "expired"
+        alarm = alarm_from_document(entry.body[self.target.language.value])
+        try:
+            self._channel.send(told_of(self.target, alarm, sequence=entry.sequence, repeated=entry.repeated))
+        except NotTakenError as error:
+            self._refusals += 1
+            if self._refusals < REFUSALS:
+                raise
+            return f"refused: {error}"
+        return None
+
+    def _settle(self, entry: Entry, dead: str | None) -> bool:
+        """Behind an entry, told or put aside; False when somebody set the cursor meanwhile."""
+        name = self.target.name
+        with self._counting:
+            moved = self._outbox.give_up(name, entry, dead) if dead else self._outbox.told(name, entry)
+            if not moved:
+                return False
+            if dead:
+                self._stage.drop(dead.split(":", 1)[0])
+            else:
+                self._stage.done()
+        self._attempts = self._refusals = 0
+        self._last = entry.sequence
+        self._alive()
+        return True
+
+    def _beat(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        if not self.target.heartbeat_s or now_ns - self._spoke_ns < self.target.heartbeat_s * SECOND_NS:
+            return
+        self._spoke_ns = now_ns  # one that failed is not repeated at once: the next one is due as late
+        try:
+            self._channel.heartbeat(self._last)
+        except (OSError, NotTakenError) as error:
+            self._failed(error, None)
+        else:
+            self._alive()
+
+    def _alive(self) -> None:
+        self.problem = None
+        self._spoke_ns = self._clock.monotonic_ns()
+
+    def _failed(self, error: Exception, entry: Entry | None) -> None:
+        self._channel.close()
+        self.problem = str(error) or type(error).__name__
+        what = "target refuses a message" if isinstance(error, NotTakenError) else "target not reachable"
+        allowed, _ = self._quiet.allow(what, self._clock.monotonic_ns())
+        if allowed:
+            about = entry.sequence if entry else "heartbeat"
+            self._log.warning(what, target=self.target.name, error=self.problem, message=about, attempts=self._attempts + 1)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from analyzer.incidents import IncidentEvent
 from analyzer.network import Network
 from analyzer.notify.alarms import Alarm, alarm, alarm_document
-from analyzer.notify.delivery import SyslogDelivery
-from analyzer.notify.outbox import Outbox
+from analyzer.notify.delivery import Delivery
+from analyzer.notify.outbox import Item, Outbox
 from faultline.records.incident import Incident
 from faultline.reports.sentences import Speaker
 from faultline.reports.words import Language
@@ -17,7 +17,7 @@ from faultline.reports.words import Language
 class Notifier:
     """Puts what people should hear into the outbox; a component that owns the outbox and its deliveries."""
 
-    def __init__(self, *, network: Network, outbox: Outbox, deliveries: Sequence[SyslogDelivery], public_url: str | None) -> None:
+    def __init__(self, *, network: Network, outbox: Outbox, deliveries: Sequence[Delivery], public_url: str | None) -> None:
         self.network = network
         """Replaced whole when the inventory changes."""
         self._outbox = outbox
@@ -38,20 +38,21 @@ class Notifier:
 
     def tell(self, events: Sequence[IncidentEvent], now_ns: int) -> int:
         """Write what is to be told; returns how many entries are new. Telling again what was told is harmless."""
-        written = 0
-        for event in events:
-            if event.notify and self._put(event, now_ns):
-                written += 1
-                for delivery in self._deliveries:
-                    delivery.new_entry()
+        written = self._outbox.put([self._item(event) for event in events if event.notify], now_ns)
         if written:
+            for delivery in self._deliveries:
+                delivery.new_entry()
             self._outbox.prune([d.target.name for d in self._deliveries], now_ns)
         return written
 
-    def _put(self, event: IncidentEvent, now_ns: int) -> bool:
+    def problems(self) -> list[str]:
+        """Targets that are not told."""
+        return [f"notify {d.target.name}: {d.problem}" for d in self._deliveries if d.problem is not None]
+
+    def _item(self, event: IncidentEvent) -> Item:
         incident = event.incident
         body = {language.value: alarm_document(self._alarm(event, incident, language)) for language in Language}
-        return self._outbox.put(incident.id, len(incident.revisions), body, now_ns)
+        return Item(incident=incident.id, revision=len(incident.revisions), body=body)
 
     def _alarm(self, event: IncidentEvent, incident: Incident, language: Language) -> Alarm:
         cards = [self.network.lines[code].card for code in incident.lines if code in self.network.lines]

@@ -84,7 +84,7 @@ def receivers(
 def _snmp(config: TrapsConfig, *, state: StateStore, now_ns: int) -> SnmpReceiver:
     communities = [] if config.communities_file is None else _lines(config.communities_file, "traps.communities_file")
     users = [_user(user, f"traps.users[{at}]") for at, user in enumerate(config.users)]
-    engine = begin(state)
+    engine = begin(state, now_ns)
     security = Security(users, engine_id=engine.id, boots=engine.boots, began_ns=now_ns, first_salt=secrets.randbits(63))
     return SnmpReceiver(communities, security)
 

@@ -218,9 +218,9 @@ class LineWorld:
     def told(self) -> list[str]:
         """Alarm texts, in order."""
         texts = []
-        while entry := self.outbox.next_for("noc"):
+        for entry in self.outbox.begin("noc", 1000):
             texts.append(entry.body["en"]["text"])
-            self.outbox.told("noc", entry.sequence)
+            self.outbox.told("noc", entry)
         return texts
 
     # ---- what the line does to packets

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from analyzer.config import AnalyzerConfig, read_config
-from analyzer.notify.delivery import Transport
+from analyzer.notify.syslog_channel import Transport
 from faultline.runtime.config import ConfigError, load, structure
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "packaging" / "examples" / "analyzer.yaml"
@@ -28,7 +28,10 @@ def test_the_annotated_example_loads_and_names_every_key() -> None:
 def test_what_the_example_calls_a_default_is_one() -> None:
     """Values are the defaults unless the comment says otherwise: receivers, address and host name are examples."""
     settings = load(EXAMPLE, AnalyzerConfig, root="analyzer")
-    assert attrs.evolve(settings, syslog=(), writers=(), public_url=None, hostname=None) == AnalyzerConfig()
+    assert (
+        attrs.evolve(settings, syslog=(), snmp=(), webhooks=(), mail=(), writers=(), public_url=None, hostname=None)
+        == AnalyzerConfig()
+    )
 
 
 @pytest.mark.parametrize(

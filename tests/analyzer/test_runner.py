@@ -208,9 +208,9 @@ class Ground:
     def told(self) -> list[str]:
         """Messages in the outbox, in order."""
         texts = []
-        while entry := self.outbox.next_for("noc"):
+        for entry in self.outbox.begin("noc", 1000):
             texts.append(entry.body["en"]["text"])
-            self.outbox.told("noc", entry.sequence)
+            self.outbox.told("noc", entry)
         return texts
 
 

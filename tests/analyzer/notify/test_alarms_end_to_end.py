@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from analyzer.config import EvaluationConfig
-from analyzer.notify.delivery import SyslogTarget, Transport
+from analyzer.notify.syslog_channel import SyslogTarget, Transport
 from analyzer.service import join
 from faultline.reports.words import Language
 

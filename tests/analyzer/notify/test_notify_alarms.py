@@ -6,11 +6,13 @@ import re
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.notify.alarms import SHORT_LIMIT, Alarm, alarm, alarm_document, alarm_from_document
-from analyzer.notify.syslog import SyslogFormat, counted, syslog_message
+from analyzer.notify.syslog import Charset, Standard, SyslogFormat, counted, syslog_heartbeat, syslog_message
+from analyzer.notify.telling import Target, Told, told_of
 from faultline.records.incident import EventKind, Incident, IncidentId, IncidentState, Revision
 from faultline.records.terms import SECOND_NS, LineCode, Mode, Owner, TenantId
 from faultline.reports.history import OUTLIVED
@@ -117,9 +119,14 @@ def test_an_alarm_survives_the_outbox() -> None:
     assert alarm_from_document(alarm_document(make_alarm())) == make_alarm()
 
 
+def to_tell(told: Alarm, *, repeated: bool = False) -> Told:
+    """As the seventh thing in the outbox."""
+    return told_of(Target(name="noc"), told, sequence=7, repeated=repeated)
+
+
 def test_the_syslog_message_is_rfc_5424() -> None:
     """Priority, version, UTC timestamp, names, message id, structured data, byte order mark, text."""
-    message = syslog_message(make_alarm(), SyslogFormat(hostname="noc-1"))
+    message = syslog_message(to_tell(make_alarm()), SyslogFormat(hostname="noc-1"))
     head, text = message.split(b"\xef\xbb\xbf", 1)
     assert head.startswith(b"<163>1 2026-01-01T00:00:20.000000Z noc-1 faultline - RAISE [faultline@32473 ")
     assert b' incident="F20260101-0000-abcdef"' in head
@@ -133,22 +140,24 @@ def test_severities_follow_what_happened() -> None:
     """An interruption is critical, a degradation an error, an end a notice."""
     down = dict(make_incident().verdict) | {"mode": "down"}
     form = SyslogFormat(hostname="h")
-    assert syslog_message(make_alarm(verdict=down), form).startswith(b"<162>")
-    assert syslog_message(make_alarm(), form).startswith(b"<163>")
-    assert syslog_message(make_alarm(EventKind.CLEAR), form).startswith(b"<165>")
+    assert syslog_message(to_tell(make_alarm(verdict=down)), form).startswith(b"<162>")
+    assert syslog_message(to_tell(make_alarm()), form).startswith(b"<163>")
+    assert syslog_message(to_tell(make_alarm(EventKind.CLEAR)), form).startswith(b"<165>")
 
 
 def test_values_cannot_break_out_of_the_structured_data() -> None:
     """Quote, backslash and bracket are escaped."""
     told = attrs.evolve(make_alarm(), fields={"customer": 'a"b\\c]d'})
-    assert rb'[faultline@32473 customer="a\"b\\c\]d"] ' in syslog_message(told, SyslogFormat(hostname="h", bom=False))
+    assert rb'[faultline@32473 customer="a\"b\\c\]d" sequence="7"] ' in syslog_message(
+        to_tell(told), SyslogFormat(hostname="h", bom=False)
+    )
 
 
 @given(value=st.text(max_size=400), words=st.text(max_size=600), limit=st.integers(480, 3000), bom=st.booleans())
 def test_no_message_is_longer_than_allowed_or_broken(value: str, words: str, limit: int, *, bom: bool) -> None:
     """Whatever text comes in, the message is valid UTF-8 within the limit, and its structured data is closed."""
     told = attrs.evolve(make_alarm(), text=words, fields={"incident": "F1", "customer": value})
-    message = syslog_message(told, SyslogFormat(hostname="h", bom=bom, max_octets=limit))
+    message = syslog_message(to_tell(told), SyslogFormat(hostname="h", bom=bom, max_octets=limit))
     assert len(message) <= limit
     assert re.match(r'<163>1 \S+ h faultline - RAISE \[faultline@32473( \w+="([^"\\\]]|\\["\\\]])*")*\] ', message.decode())
 
@@ -165,3 +174,36 @@ def test_an_overrun_says_that_it_is_one() -> None:
     assert "计划作业超时" in make_alarm(language=Language.ZH, revisions=(said,)).text
     assert "overruns" not in make_alarm().text
     assert "overruns" not in make_alarm(EventKind.CLEAR, revisions=(said,), ended_ns=BEGIN_NS).text
+
+
+def test_a_repeated_message_says_so_and_a_gap_can_be_seen() -> None:
+    """The sequence stands in every message, `repeated` in those that may have been told before."""
+    form = SyslogFormat(hostname="h", bom=False)
+    assert b' sequence="7"]' in syslog_message(to_tell(make_alarm()), form)
+    assert b' sequence="7" repeated="true"]' in syslog_message(to_tell(make_alarm(), repeated=True), form)
+    assert b'HEARTBEAT [faultline@32473 sequence="7"] alive' in syslog_heartbeat(7, BEGIN_NS, form)
+
+
+def test_old_receivers_get_rfc_3164_in_their_charset() -> None:
+    """No year, no structured data, the facts before the text, no newline; Chinese as GBK, cut between characters."""
+    form = SyslogFormat(hostname="h", standard=Standard.RFC3164, charset=Charset.GBK, max_octets=481)
+    told = attrs.evolve(make_alarm(language=Language.ZH), text="接入网\n" + "故障" * 200)
+    message = syslog_message(to_tell(told), form)
+    head, _, text = message.decode("gbk").partition(" h faultline: ")
+    assert re.fullmatch(r"<163>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d", head)
+    assert text.startswith("RAISE incident=")
+    assert "sequence=7 接入网 故障" in text
+    assert len(message) <= 481
+    assert b"\n" not in message
+    assert b"HEARTBEAT sequence=7" in syslog_heartbeat(7, BEGIN_NS, form)
+
+
+def test_a_template_chooses_the_words() -> None:
+    """`$short`, facts by name, an unknown fact is an empty word; a name that nobody knows is refused with those there are."""
+    target = Target(name="chat", template="$sequence $event $line|$end_ns| $$")
+    told = told_of(target, make_alarm(), sequence=7)
+    assert told.text == f"7 raise {make_alarm().fields['line']}|| $"
+    with pytest.raises(ValueError, match="template names 'custommer'; it may name text, short"):
+        Target(name="chat", template="$custommer")
+    with pytest.raises(ValueError, match="names nothing"):
+        Target(name="chat", template="5 $")

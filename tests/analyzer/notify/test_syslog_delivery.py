@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from analyzer.notify.alarms import Alarm, alarm_document
-from analyzer.notify.delivery import SyslogDelivery, SyslogTarget, Transport
-from analyzer.notify.outbox import Outbox
+from analyzer.notify.delivery import Delivery
+from analyzer.notify.outbox import Item, Outbox
+from analyzer.notify.syslog_channel import SyslogChannel, SyslogTarget, Transport
 from faultline.records.incident import EventKind
 from faultline.reports.words import Language
 from faultline.runtime.clock import SystemClock
@@ -59,12 +60,14 @@ class Sender:
         self.outbox = Outbox(folder / "outbox.sqlite")
         self.outbox.open()
         self.counters = Counters()
-        self.delivery = SyslogDelivery(target, outbox=self.outbox, counters=self.counters, clock=SystemClock(), hostname="noc-1")
+        channel = SyslogChannel(target, hostname="noc-1", clock=SystemClock())
+        self.delivery = Delivery(target, channel, outbox=self.outbox, counters=self.counters, clock=SystemClock())
         self.delivery.start()
 
     def tell(self, told: Alarm) -> None:
         document = alarm_document(told)
-        self.outbox.put(told.incident, told.revision, {language.value: document for language in Language}, time.time_ns())
+        body = {language.value: document for language in Language}
+        self.outbox.put([Item(incident=told.incident, revision=told.revision, body=body)], time.time_ns())
         self.delivery.new_entry()
 
     def close(self) -> None:
@@ -99,7 +102,7 @@ def test_a_real_rsyslogd_understands_every_field(
     wait_until(lambda: len(rsyslogd.lines()) == 1)
     pri, _, host, program, msgid, data, words = rsyslogd.lines()[0].split("|")
     assert (pri, host, program, msgid) == ("163", "noc-1", "faultline", "RAISE")
-    assert data == '[faultline@32473 incident="F1" owner="access"]'
+    assert data == '[faultline@32473 incident="F1" owner="access" sequence="1"]'
     assert words.removeprefix("\ufeff").startswith("故障 F1; 接入网")
     wait_until(lambda: sending.counters.stage("notify_noc").snapshot().out == 1)
     assert sending.counters.stage("notify_noc").snapshot().balanced

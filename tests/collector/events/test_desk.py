@@ -199,7 +199,7 @@ def test_networks_and_addresses_may_send(address: str, allowed: bool) -> None:  
 
 def test_our_engine_stays_and_counts_its_starts(state: StateStore) -> None:
     """So that no answer of an earlier life is taken for one of this."""
-    first, second = begin(state), begin(state)
+    first, second = begin(state, NOW_NS), begin(state, NOW_NS)
     assert first.id == second.id
     assert (first.boots, second.boots) == (1, 2)
     assert 5 <= len(first.id) <= 32
