@@ -93,7 +93,7 @@ def make_app(
     app.add_middleware(WriteGuard, tokens=writing.tokens if writing else Tokens({}), counters=counters, forms=FORMS)
     add_refusals(app)
     if writing is not None:
-        writing.add_to(app, views, page, counters)
+        writing.add_to(app, views, page, counters, lambda request: language_of(request, language))
 
     @app.exception_handler(MetricsUnavailableError)
     def unavailable(request: Request, error: MetricsUnavailableError) -> Response:

@@ -10,6 +10,7 @@ from analyzer.web.attached import add_attached
 from analyzer.web.models import Views
 from analyzer.web.plan import add_plan_interface, add_plan_page
 from analyzer.web.plan_forms import Page, PlanForms
+from analyzer.web.plan_impact import LanguageOf, add_impact_page
 from faultline.inventory import Inventory
 from faultline.inventory.told import Whereabouts
 from faultline.runtime.clock import Clock
@@ -37,10 +38,11 @@ class Writing:
         self.desk.inventory = inventory
         self.whereabouts = Whereabouts(inventory)
 
-    def add_to(self, app: FastAPI, views: Views, page: Page, counters: Counters) -> None:
+    def add_to(self, app: FastAPI, views: Views, page: Page, counters: Counters, language_of: LanguageOf) -> None:
         """All calls and pages."""
         add_plan_interface(app, self.desk, views, self.clock)
         add_plan_page(app, self.desk, views, page=page, clock=self.clock)
+        add_impact_page(app, self.desk, page=page, language_of=language_of)
         PlanForms(desk=self.desk, tokens=self.tokens, counters=counters, page=page).add_to(app)
         add_attached(
             app,

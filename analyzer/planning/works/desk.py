@@ -15,12 +15,12 @@ import attrs
 
 from analyzer.planning.changing import present
 from analyzer.planning.works import declaring
-from analyzer.planning.works.affected import impact
+from analyzer.planning.works.affected import Impact, Period, impact
 from analyzer.planning.works.declaring import Window, period, plain
-from analyzer.planning.works.notices import notices
+from analyzer.planning.works.notices import Notice, notices
 from analyzer.planning.works.telling import document
-from analyzer.planning.works.windows import Declared, components_of, with_freeze, with_works, without
-from faultline.inventory import Freeze, Inventory
+from analyzer.planning.works.windows import Declared, components_of, reference, with_freeze, with_works, without
+from faultline.inventory import Freeze, Inventory, PlannedWork
 from faultline.reports.words import Language
 from faultline.runtime.clock import Clock
 from faultline.runtime.log import logger
@@ -97,6 +97,15 @@ class PlanDesk:
                     freezes=tuple(freeze for freeze in known.freezes if freeze not in gone),
                 )
         return gone
+
+    def declared_impact(self, name: str, language: Language) -> tuple[PlannedWork, Impact, list[Notice]] | None:
+        """Whom a declared window hits, with the notices; None when no window has this reference."""
+        known = self.inventory
+        work = next((work for work in known.planned if reference(work) == name), None)
+        if work is None:
+            return None
+        found = impact(known, work.components, Period(start_ns=work.start_ns, end_ns=work.end_ns))
+        return work, found, notices(found, known, language=language, reason=work.reason)
 
     def impact(
         self, components: Sequence[str], at: str | None, to: str | None, *, reason: str, language: Language

@@ -372,6 +372,24 @@ def test_the_list_shows_what_overruns_first(world: Open) -> None:
     assert [entry["stage"] for entry in w.planned()] == ["current", "coming", "past", "past"]
 
 
+def test_a_windows_page_shows_whom_it_hits_and_what_each_is_told(world: Open) -> None:
+    """From the list to the lines, their services and the notices, in the reader's language; a window that is gone has no page."""
+    w = world()
+    body = {"components": ["loop-3"], "reason": "splice the fibre", **TODAY}
+    reference = w.api.post("/v1/plan/windows", json=body, headers=BEARER).json()["reference"]
+    listed = w.api.get("/planned", params={"lang": "zh"}).text
+    assert f'href="/planned/impact/{reference}?lang=zh"' in listed
+    page = w.api.get(f"/planned/impact/{reference}").text
+    assert 'data-hit="CN-SZ-0021" data-effect="interrupted"' in page
+    assert 'data-hit-lines="1" data-hit-customers="1"' in page
+    assert "Dear " in page
+    assert "splice the fibre" in page
+    assert "CN-NB-0017" not in page
+    assert "尊敬的" in w.api.get(f"/planned/impact/{reference}", params={"lang": "zh"}).text
+    gone = w.api.get("/planned/impact/nothing")
+    assert (gone.status_code, "may have been taken out" in gone.text) == (404, True)
+
+
 # ---- events and results ------------------------------------------------------------------------------------------
 def test_an_event_is_kept_before_it_is_answered(world: Open) -> None:
     """With its sender by the token; the same saying sent again is told as such."""
