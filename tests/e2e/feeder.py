@@ -12,7 +12,6 @@ import argparse
 import contextlib
 import signal
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +93,7 @@ def feed(config: ProbeConfig, tally: Path, *, rows: int, pause_s: float, batches
     with tally.open("a") as file:
         while not stopping.wait(pause_s):
             if made < batches:
-                now_ns = time.time_ns()
+                now_ns = clock.wall_ns()
                 messages = encode_records("flow", make_rows(number, rows, now_ns), export_s=now_ns // SECOND_NS)
                 span: dict[str, Any] = {"first_ns": now_ns, "last_ns": now_ns, "watermark_ns": now_ns // TEN_S * TEN_S}
                 seq = spool.append(Stream.FLOWS, messages, records=rows, **span)
