@@ -10,6 +10,7 @@ import typer
 
 from analyzer.investigating import command as investigating
 from analyzer.locating import command as locating
+from analyzer.notify import command as notifying
 from analyzer.placing import command as placing
 from analyzer.replaying import command as replaying
 from faultline.runtime import console
@@ -106,6 +107,7 @@ def report_fault(
 
 investigating.register(app)
 locating.register(app)
+notifying.register(app)
 placing.register(app)
 replaying.register(app)
 

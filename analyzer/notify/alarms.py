@@ -69,6 +69,22 @@ def alarm(
     )
 
 
+def trial_alarm(language: Language, hostname: str, time_ns: int) -> Alarm:
+    """What somebody sends who tries a target."""
+    text = Speaker(language=language, names={}).word("alarm.test", host=hostname)
+    return Alarm(
+        incident="TEST",
+        revision=0,
+        event=EventKind.RAISE,
+        time_ns=time_ns,
+        critical=False,
+        text=text,
+        short=text[:SHORT_LIMIT],
+        fields={"event": "test"},
+        is_test=True,
+    )
+
+
 def alarm_document(told: Alarm) -> dict[str, Any]:
     """As the outbox keeps it."""
     return attrs.asdict(told) | {"event": told.event.value, "fields": dict(told.fields)}

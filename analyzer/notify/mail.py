@@ -26,7 +26,8 @@ from faultline.runtime.log import logger
 from faultline.runtime.status import Address
 
 TIMEOUT_S = 10.0
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+"""Every character that something on the way may take for the end of a line."""
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9._-]")
 _LASTING = 500
 """SMTP codes from here on say that trying again will not help (RFC 5321 section 4.2.1)."""
@@ -87,6 +88,7 @@ class MailChannel:
         self._clock = clock
         self._password = secret(target.password_file, f"mail {target.name}: password_file") if target.password_file else None
         self._log = logger("notify")
+        self.acknowledges = True
 
     def send(self, told: Told) -> None:
         """See `Channel`."""

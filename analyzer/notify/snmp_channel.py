@@ -114,6 +114,7 @@ class SnmpChannel:
         self._number = secrets.randbits(24)
         self._engine: tuple[Engine, LocalKeys, int] | None = None
         self._socket: socket.socket | None = None
+        self.acknowledges = target.inform
 
     def send(self, told: Told) -> None:
         """See `Channel`."""

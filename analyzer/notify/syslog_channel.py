@@ -83,6 +83,7 @@ class SyslogChannel:
             charset=target.charset,
         )
         self._socket: socket.socket | None = None
+        self.acknowledges = False
 
     def send(self, told: Told) -> None:
         """See `Channel`."""

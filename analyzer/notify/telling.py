@@ -132,6 +132,10 @@ class NotSentError(OSError):
 class Channel(Protocol):
     """Brings messages to one target; used by one thread at a time."""
 
+    @property
+    def acknowledges(self) -> bool:
+        """Whether what was sent is known to have arrived."""
+
     def send(self, told: Told) -> None:
         """Return once the receiver has it, as far as the protocol can tell.
 

@@ -68,6 +68,7 @@ class WebhookChannel:
         self._allowed: list[IpNetwork] = [ipaddress.ip_network(network) for network in target.allow]
         self._parts = urlsplit(target.url)
         self._client: httpx.Client | None = None
+        self.acknowledges = True
 
     def send(self, told: Told) -> None:
         """See `Channel`."""

@@ -412,6 +412,7 @@ CATALOGUE: dict[str, tuple[str, str]] = PAGES | {
     "plot.downstream": ("after {vantage}", "{vantage} 之后"),
     # alarms
     "alarm.raise": ("FAULT", "故障"),
+    "alarm.test": ("TEST of the alarm path from {host}: nothing is at fault", "告警通道测试（来自 {host}）：没有故障"),
     "alarm.overrun": ("planned work overruns: its window is over, the fault is not", "计划作业超时：窗口已结束，故障仍在"),
     "alarm.revise": ("REVISED", "修订"),
     "alarm.clear": ("CLEARED", "恢复"),
