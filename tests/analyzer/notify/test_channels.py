@@ -14,6 +14,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from email.policy import default as modern
@@ -77,6 +78,12 @@ def secret_file(folder: Path, name: str, text: str) -> Path:
     path = folder / name
     path.write_text(f"{text}\n", encoding="utf-8")
     return path
+
+
+def listens(port: int) -> bool:
+    """Whether somebody does."""
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 # ---- SNMP
@@ -480,3 +487,40 @@ def test_a_secret_that_cannot_be_read_is_one_clear_line(tmp_path: Path) -> None:
     target = WebhookTarget(name="tickets", url="https://h/", secret_file=tmp_path / "none")
     with pytest.raises(CommandError, match=r"webhooks tickets: secret_file: .*none: No such file"):
         WebhookChannel(target, clock=SystemClock())
+
+
+def test_the_sample_receiver_takes_what_is_signed_and_drops_repeats(tmp_path: Path) -> None:
+    """The client beside the interface, run as it stands: a gap is told, a repeat is dropped, another secret is refused."""
+    port = free_port(socket.SOCK_STREAM)
+    script = Path(__file__).parents[3] / "packaging" / "examples" / "clients" / "webhook_receiver.py"
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(port)],
+        env={**os.environ, "FAULTLINE_SECRET": "shared"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_until(lambda: listens(port))
+        target = WebhookTarget(
+            name="tickets",
+            url=f"http://127.0.0.1:{port}/",
+            secret_file=secret_file(tmp_path, "secret", "shared"),
+            allow=("127.0.0.0/8",),
+        )
+        with webhook(target) as channel:
+            channel.send(to_tell(target, 7))
+            channel.send(to_tell(target, 7, repeated=True))
+            channel.send(to_tell(target, 9))
+            channel.heartbeat(9)
+        stranger = attrs.evolve(target, secret_file=secret_file(tmp_path, "other", "guessed"))
+        with webhook(stranger) as channel, pytest.raises(NotSentError, match="401"):
+            channel.send(to_tell(stranger, 10))
+    finally:
+        process.terminate()
+        printed, _ = process.communicate(timeout=10)
+    assert printed.splitlines() == [
+        "7 revise REVISED 故障; access loop 17",
+        "missing 8 to 8: replay from 8",
+        "9 revise REVISED 故障; access loop 17",
+        "heartbeat",
+    ]

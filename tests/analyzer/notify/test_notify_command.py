@@ -114,8 +114,7 @@ def test_a_network_management_system_can_load_the_mib(tmp_path: Path) -> None:
     """net-snmp's own parser names what we send from the MIB alone, without a warning."""
     if shutil.which("snmptranslate") is None:
         pytest.skip("needs snmptranslate (packaging/setup.sh test installs it when root)")
-    for name, content in STAND_INS.items():
-        (tmp_path / f"{name}.txt").write_text(content, encoding="ascii")
+    write_stand_ins(tmp_path)
     shutil.copy(MIB, tmp_path)
     environment = {**os.environ, "MIBDIRS": str(tmp_path), "MIBS": "FAULTLINE-MIB"}
     sent = Reader(_variables(2, [(5, b"\x02\x01\x03")], enterprise=32473, up_ns=0)).enter()
@@ -130,6 +129,36 @@ def test_a_network_management_system_can_load_the_mib(tmp_path: Path) -> None:
     assert run_.stderr == ""
 
 
+def test_smilint_finds_nothing_at_its_strictest_level(tmp_path: Path) -> None:
+    """And it would: a notification with an object that nobody defines is found."""
+    if shutil.which("smilint") is None:
+        pytest.skip("needs smilint (packaging/setup.sh test installs it when root)")
+    write_stand_ins(tmp_path)
+    wrong = tmp_path / "wrong.txt"
+    wrong.write_text(
+        MIB.read_text(encoding="ascii").replace("faultlineRepeated, faultlineSeverity,", "faultlineNobody,"), "ascii"
+    )
+    said = [
+        subprocess.run(
+            ["smilint", "-l", "6", "-s", str(path)],
+            env={**os.environ, "SMIPATH": str(tmp_path)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        ).stdout
+        for path in (MIB, wrong)
+    ]
+    assert said[0] == ""
+    assert "faultlineNobody" in said[1]
+
+
+def write_stand_ins(folder: Path) -> None:
+    """Where tools look for modules."""
+    for name, content in STAND_INS.items():
+        (folder / name).write_text(content, encoding="ascii")
+
+
 STAND_INS = {
     "SNMPv2-SMI": """SNMPv2-SMI DEFINITIONS ::= BEGIN
 org OBJECT IDENTIFIER ::= { iso 3 }
@@ -137,9 +166,15 @@ dod OBJECT IDENTIFIER ::= { org 6 }
 internet OBJECT IDENTIFIER ::= { dod 1 }
 private OBJECT IDENTIFIER ::= { internet 4 }
 enterprises OBJECT IDENTIFIER ::= { private 1 }
+MODULE-IDENTITY MACRO ::= BEGIN END
+OBJECT-TYPE MACRO ::= BEGIN END
+NOTIFICATION-TYPE MACRO ::= BEGIN END
+Integer32 ::= INTEGER (-2147483648..2147483647)
+Unsigned32 ::= [APPLICATION 2] IMPLICIT INTEGER (0..4294967295)
 END
 """,
     "SNMPv2-TC": """SNMPv2-TC DEFINITIONS ::= BEGIN
+TEXTUAL-CONVENTION MACRO ::= BEGIN END
 TruthValue ::= TEXTUAL-CONVENTION
     STATUS current
     DESCRIPTION "true or false"
@@ -151,12 +186,18 @@ DateAndTime ::= TEXTUAL-CONVENTION
 END
 """,
     "SNMP-FRAMEWORK-MIB": """SNMP-FRAMEWORK-MIB DEFINITIONS ::= BEGIN
+IMPORTS TEXTUAL-CONVENTION FROM SNMPv2-TC;
 SnmpAdminString ::= TEXTUAL-CONVENTION
     STATUS current
     DESCRIPTION "text"
     SYNTAX OCTET STRING (SIZE (0..255))
 END
 """,
-    "SNMPv2-CONF": "SNMPv2-CONF DEFINITIONS ::= BEGIN\nEND\n",
+    "SNMPv2-CONF": """SNMPv2-CONF DEFINITIONS ::= BEGIN
+MODULE-COMPLIANCE MACRO ::= BEGIN END
+OBJECT-GROUP MACRO ::= BEGIN END
+NOTIFICATION-GROUP MACRO ::= BEGIN END
+END
+""",
 }
-"""What our MIB imports from the standards' modules, as far as a parser needs it: Debian does not ship those."""
+"""What our MIB imports from the standards' modules, as far as tools need it to judge ours: Debian does not ship those."""
