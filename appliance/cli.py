@@ -32,6 +32,7 @@ PARTS = {
     "doctor": Part(
         module="appliance.doctor", help="Walk every stage of the running system and name the first that does not balance."
     ),
+    "backup": Part(module="appliance.backup", help="Copy what a running installation keeps; put it back."),
     "probe": Part(module="probe.cli", help="On the host: capture and metering, active sessions, spool and upload."),
     "collector": Part(module="collector.cli", help="At the centre: take in, decode, enrich, roll up, store."),
     "analyzer": Part(module="analyzer.cli", help="The answer: baselines, evidence, localisation, incidents, alarms, pages."),

@@ -45,6 +45,8 @@ ACTS_A_RUN = 4
 POINT_S = 15.0
 """A point that was not passed within this is not passed: the process is killed where it is."""
 FRESH = 10
+PATIENCE_S = 240.0
+"""How long a busy machine may take until fresh batches are taken."""
 HOUR_S = 3600
 
 
@@ -79,9 +81,9 @@ class Run:
         self._ground.write(collector_settings=settings)
         try:
             self._collector = self._start_collector()
-            eventually(self._ground.listens, ground=self._ground)
+            eventually(self._ground.listens, ground=self._ground, within_s=PATIENCE_S)
             self._feeder = self._start_feeder()
-            eventually(lambda: acknowledged(self._ground) > FRESH, ground=self._ground)
+            eventually(lambda: acknowledged(self._ground) > FRESH, ground=self._ground, within_s=PATIENCE_S)
             self._die(POINTS[self._seed % len(POINTS)])
             for _ in range(ACTS_A_RUN - 1):
                 self._act()
@@ -98,7 +100,7 @@ class Run:
     def _settle(self) -> None:
         """Everything runs again: what is new is taken, and both end well."""
         before = self._count()
-        eventually(lambda: self._count() > before + FRESH, ground=self._ground)
+        eventually(lambda: self._count() > before + FRESH, ground=self._ground, within_s=PATIENCE_S)
         for who, process in (("probe", self._feeder), ("collector", self._collector)):
             if end(process, signal.SIGTERM) != 0:
                 self.told.wrong.append(f"the {who} did not end well: {self._ground.log()[-600:]}")
@@ -176,7 +178,7 @@ class Run:
 
     def _poison(self) -> None:
         """A body that is no batch, under a good token."""
-        eventually(self._ground.listens, ground=self._ground)
+        eventually(self._ground.listens, ground=self._ground, within_s=PATIENCE_S)
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/ipfix"}
         body = self._chance.randbytes(2000)
         with httpx.Client(verify=False, headers=headers) as client:  # noqa: S501 - a poisoner trusts anybody
