@@ -21,6 +21,7 @@ from collector.exported import ExportedFlows, archived_exports, is_exported
 from collector.exporters.batches import EXPORTERS
 from collector.intake.payloads import PayloadStore
 from collector.rollup.adding import Sums
+from collector.rollup.brackets import pairs
 from collector.rollup.finality import Finality
 from collector.rollup.flows import sum_flows
 from collector.rollup.held_minutes import HeldMinutes
@@ -344,6 +345,8 @@ class Pipeline:
     def _one(self, window: OpenWindow, now_ns: int, *, revision: bool) -> None:
         if not revision:
             window.sums.merge(self._health.take(window.start_ns))
+            for pair in pairs(window.sums.sightings, window.start_ns):
+                window.sums.add("line_bracket", pair.tenant, pair.tags, pair.sums)
         finished = [batch for batch in window.batches if self._pending[batch] == {window.start_ns}]
         with self._state.transaction():
             sealed = self._sealer.seal(Level.TEN_SECONDS, window.start_ns, window.sums, now_ns=now_ns)

@@ -38,6 +38,7 @@ def places_of(found: inventory.Inventory) -> Directory:
                 probe=vantage.probe,
                 observation_point=vantage.observation_point,
                 lines=frozenset(vantage.positions),
+                order={line: position.place for line, position in vantage.positions.items()},
             )
             for vantage in found.vantages.values()
             if vantage.probe is not None and vantage.observation_point is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import Protocol
@@ -42,6 +43,8 @@ class Place:
     """Direction on the line of the biflow's forward packets."""
     nowhere: Nowhere | None = None
     """Why there is no line."""
+    at: float | None = None
+    """Where the vantage is among the others of the line, rising from A to Z; None: it is alone there, or nobody knows."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -62,6 +65,8 @@ class VantagePlace:
     probe: str
     observation_point: str
     lines: frozenset[LineCode] = frozenset()
+    order: Mapping[LineCode, float] = attrs.field(factory=dict)
+    """Its place on each line, rising from A to Z."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -161,6 +166,9 @@ class Directory:
             self._learn(line, line.a_prefixes, is_a=True)
             self._learn(line, line.z_prefixes, is_a=False)
         self._vantages = {(vantage.probe, vantage.observation_point): vantage for vantage in vantages}
+        watched = Counter(line for vantage in self._vantages.values() for line in vantage.order)
+        self._with_several = frozenset(line for line, vantages in watched.items() if vantages > 1)
+        """Lines that more than one vantage watches, in a known order."""
         self._sessions = dict(sessions)
         self._dials = dict(dials or {})
         self._traces = dict(traces or {})
@@ -212,7 +220,8 @@ class Directory:
         if isinstance(found, Nowhere):
             return Place(vantage=name, tenant=UNASSIGNED, nowhere=found)
         line, forward = found
-        return Place(vantage=name, tenant=self._tenants[line], line=line, forward=forward)
+        at = vantage.order.get(line) if vantage and line in self._with_several else None
+        return Place(vantage=name, tenant=self._tenants[line], line=line, forward=forward, at=at)
 
     def between(
         self, source: str, destination: str, *, lines: Collection[LineCode] = frozenset()

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import attrs
 
 from collector.rollup import talkers
+from collector.rollup.brackets import Sightings
 from faultline.records.histogram import Histogram
 from faultline.records.points import FieldValue
 from faultline.records.terms import TenantId
@@ -47,6 +48,8 @@ class Sums:
 
     def __init__(self) -> None:
         self._rows: dict[RowKey, Sum] = {}
+        self.sightings = Sightings()
+        """Records of flows that several vantages may have seen; matched when the window is final, and not kept with it."""
 
     def __iter__(self) -> Iterator[Sum]:
         return iter(self._rows.values())
@@ -76,6 +79,8 @@ class Sums:
 
     def merge(self, other: Sums, *, longer: bool = False) -> None:
         """Add every row of another window, or of a part of this one."""
+        if not longer:
+            self.sightings.merge(other.sightings)
         for row in other:
             self.add(row.measurement, row.tenant, row.tags, row.sums, row.histograms, candidates=row.candidates, longer=longer)
 

@@ -18,6 +18,7 @@ from collector.enrich.endpoints import Answering
 from collector.enrich.flows import Placed
 from collector.enrich.places import Place
 from collector.rollup.adding import Sums
+from collector.rollup.brackets import sightings_of
 from collector.rollup.columns import Ints, added, window_starts
 from collector.rollup.endpoints import EndpointSums, sum_endpoints
 from collector.rollup.histograms import merged
@@ -70,6 +71,8 @@ def sum_flows(placed: Placed, *, answering: Answering, probe: str, correction_ns
     counts = np.bincount(window_index, minlength=len(distinct))
     found.records = {int(start): int(count) for start, count in zip(distinct, counts, strict=True)}
     groups = window_index * len(placed.places) + placed.index
+    for window, sighting in sightings_of(placed, window_index, correction_ns=correction_ns):
+        found.window(int(distinct[window])).sightings.add(sighting)
     for reverse in (False, True):
         prefix = "reverse_" if reverse else ""
         for group, sums in _traffic(placed.table, groups, prefix):

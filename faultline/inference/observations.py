@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from faultline.inference.observations_bracket import bracket_losses
 from faultline.inference.observations_captures import capture_losses
 from faultline.inference.observations_changes import change_observations
 from faultline.inference.observations_components import components, maintenance
@@ -120,6 +121,7 @@ def observations(rows: list[SeenRow], ground: Ground, *, distributions: bool) ->
         endpoints=frozenset(LineCode(row.tags["line"]) for row in of("endpoint_quality") if "line" in row.tags),
     )
     found += tcp_losses(sights, ground)
+    found += bracket_losses(of("line_bracket"), ground)
     found += end_observations(sights, ground, elsewhere=elsewhere)
     found += used
     found += dial_observations(of("dial"), ground, tested=elsewhere.tested)

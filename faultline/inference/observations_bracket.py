@@ -1,234 +1,42 @@
-"""Two probes on one flow, matched segment by segment: what was lost between them, and what can only be guessed.
+"""Evidence of two vantages that watched the same flows: what was lost between them.
 
-Goes in: what the records of two observation points say of one direction of one flow over the same time, the point nearer to the
-sender first. Comes out: how often each lost segment passed either point, and an observation `loss` with source `bracket`.
-
-Counts of two points do not add up: after a lost acknowledgement a retransmission is `downstream` at the first and `spurious` at
-the second. But a point that watched a segment come again and again knows how often it passed: once for each retransmission, and
-once more for the first transmission unless that left a hole there. A segment that passed the first point more often than the
-second was lost between them, whatever either made of it; one that left no trace at a point passed it once. That counts the
-lost tail of a burst and the lost SYN as well, which leave no hole at the second point.
-
-What passed the second point more often than the first cannot be: one of the captures lost it, or the flow takes another path as
-well. That, what did not fit into the lists, and retransmissions so near to the ends of the time that the other point may have
-filed them elsewhere make the answer uncertain. They are no evidence of a fault.
+Goes in: rows of `line_bracket`, whose segments were matched one by one (`faultline.records.bracket`). Comes out: an observation
+`loss` with source `bracket` of the slice between the two; none where too much is in doubt, and none where no segment was sent
+again: that nothing was lost there, the counts of either vantage say already.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
 import attrs
 
-from faultline.inference.observations_rows import Ground, Observation
+from faultline.inference.observations_rows import Ground, Observation, SeenRow, count, with_quality
 from faultline.inference.observations_ways import told
-from faultline.inventory.model import Line, Position
-from faultline.records.losses import Loss, LossClass, losses_of
-from faultline.records.terms import SECOND_NS, Direction, VantageId
-
-LEFT_A_HOLE = frozenset({LossClass.UPSTREAM, LossClass.INFERRED})
-"""Classes of a first retransmission whose first transmission did not pass."""
-REACH_NS = SECOND_NS
-"""Two points see the same packet within this: clocks that differ, a path of a third of a second, and some room."""
-MOST_UNSURE = 0.5
-"""With more of what may have been lost in doubt than this, two points are no witness together."""
-_HALF = 1 << 31
+from faultline.records.bracket import Between
+from faultline.records.terms import LineCode, VantageId
 
 
-@attrs.frozen(slots=True, kw_only=True)
-class Seen:
-    """One direction of a flow at one observation point, over one or more intervals."""
-
-    start_ns: int
-    end_ns: int
-    segments: int
-    """That were judged, retransmissions included."""
-    losses: tuple[Loss, ...] = ()
-    left_out: int = 0
-    """Retransmissions beyond those listed."""
-    blind: tuple[tuple[int, int], ...] = ()
-    """Spans of time in which the list was full."""
-
-    def is_blind_at(self, at_ns: int) -> bool:
-        """Whether a retransmission of that moment may be among those left out."""
-        return any(start < at_ns <= end for start, end in self.blind)
-
-
-@attrs.frozen(slots=True, kw_only=True)
-class Between:
-    """What became of the segments that passed the first point."""
-
-    sent: int
-    """Segments that passed the first point."""
-    lost: int
-    """Of those, certainly lost between the points."""
-    beyond: int
-    """Sent again because of something after the second point: both saw all of it."""
-    before: int
-    """Lost before the first point: neither saw them."""
-    contradictions: int
-    """Passed the second point more often than the first."""
-    unsure: int
-    """May have been lost between the points as well: in one list only because of its end, or in none."""
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether enough is certain to say anything."""
-        doubtful = self.unsure + self.contradictions
-        return self.sent > 0 and doubtful <= MOST_UNSURE * max(1, self.lost + doubtful)
-
-
-def seen_of(records: Iterable[Mapping[str, object]], *, reverse: bool, correction_ns: int = 0) -> Seen:
-    """What the flow records of one point say of a direction; `correction_ns` puts its clock right.
-
-    Raises:
-        LossError: a `loss_events` column is not what it claims.
-        ValueError: there is no record.
-    """
-    prefix = "reverse_" if reverse else ""
-    rows = sorted(records, key=lambda row: _number(row, "start_ns"))
-    if not rows:
-        raise ValueError("no record of the flow")
-    listed = [(row, losses_of(_octets(row, f"{prefix}loss_events"))) for row in rows]
-    blind = [
-        (losses[-1].at_ns + correction_ns, _number(row, "end_ns") + correction_ns)
-        for row, losses in listed
-        if losses and _number(row, f"{prefix}loss_events_left_out")
-    ]
-    return Seen(
-        start_ns=_number(rows[0], "start_ns") + correction_ns,
-        end_ns=max(_number(row, "end_ns") for row in rows) + correction_ns,
-        segments=sum(_number(row, f"{prefix}tcp_segments") for row in rows),
-        losses=tuple(attrs.evolve(loss, at_ns=loss.at_ns + correction_ns) for _, losses in listed for loss in losses),
-        left_out=sum(_number(row, f"{prefix}loss_events_left_out") for row in rows),
-        blind=tuple(blind),
-    )
-
-
-def _number(row: Mapping[str, object], name: str) -> int:
-    value = row.get(name)
-    return value if isinstance(value, int) else 0
-
-
-def _octets(row: Mapping[str, object], name: str) -> bytes:
-    value = row.get(name)
-    return value if isinstance(value, bytes) else b""
-
-
-# ---- matching -------------------------------------------------------------------------------------------------------
-def between(first: Seen, second: Seen, *, reach_ns: int = REACH_NS) -> Between:
-    """Match the retransmissions of two points, `first` the one nearer to the sender."""
-    from_ns = max(first.start_ns, second.start_ns)
-    until_ns = min(first.end_ns, second.end_ns)
-    lost = beyond = before = contradictions = unsure = 0
-    for segment in _segments(first.losses, second.losses):
-        if not any(from_ns <= loss.at_ns <= until_ns for loss in (*segment.first, *segment.second)):
+def bracket_losses(rows: Iterable[SeenRow], ground: Ground) -> Iterator[Observation]:
+    """One observation a pair of vantages and direction."""
+    for row in rows:
+        found = Between(**{field.name: count(row, field.name) or 0 for field in attrs.fields(Between)})
+        line = ground.inventory.lines.get(LineCode(row.tags.get("line", "")))
+        first, second = row.tags.get("first", ""), row.tags.get("second", "")
+        ends = [ground.inventory.vantages.get(VantageId(name)) for name in (first, second)]
+        places = [vantage.positions.get(line.code) for vantage in ends if vantage is not None and line is not None]
+        if line is None or len(places) < len(ends) or not found.is_usable or not found.sent_again:
             continue
-        if any(second.is_blind_at(loss.at_ns) for loss in segment.first) or any(
-            first.is_blind_at(loss.at_ns) for loss in segment.second
-        ):
-            unsure += max(len(segment.first), len(segment.second))
+        start, end = places
+        crossed = told(ground.ways.between(line, start, end)) if start is not None and end is not None else {}
+        if not crossed:
             continue
-        missing = passed(segment.first) - passed(segment.second)
-        at_edge = not (segment.first and segment.second) and any(
-            loss.at_ns > until_ns - reach_ns or loss.at_ns < from_ns + reach_ns for loss in (*segment.first, *segment.second)
-        )
-        before += sum(loss.of in LEFT_A_HOLE for loss in segment.first)
-        if at_edge and missing:
-            unsure += abs(missing)
-            continue
-        lost += max(missing, 0)
-        contradictions += max(-missing, 0)
-        beyond += sum(loss.of is LossClass.DOWNSTREAM for loss in segment.second) if missing <= 0 else 0
-    unlisted = first.left_out + second.left_out
-    return Between(
-        sent=first.segments,
-        lost=lost,
-        beyond=beyond,
-        before=before,
-        contradictions=contradictions,
-        unsure=unsure + unlisted,
-    )
-
-
-def passed(losses: Sequence[Loss]) -> int:
-    """How often a segment passed a point: once for each retransmission, and once before unless that left a hole."""
-    if not losses:
-        return 1
-    return len(losses) + (losses[0].of not in LEFT_A_HOLE)
-
-
-@attrs.frozen(slots=True, kw_only=True)
-class _Segment:
-    """Retransmissions of the same octets at either point, in the order of time."""
-
-    first: tuple[Loss, ...]
-    second: tuple[Loss, ...]
-
-
-def _segments(first: Sequence[Loss], second: Sequence[Loss]) -> Iterator[_Segment]:
-    """Retransmissions grouped by octets they share: a retransmission may be cut differently from what it repeats."""
-    tagged = [(loss, True) for loss in first] + [(loss, False) for loss in second]
-    if not tagged:
-        return
-    origin = tagged[0][0].sequence
-
-    def start(loss: Loss) -> int:
-        # Numbers of a flow's list lie within half the circle of one another.
-        return (loss.sequence - origin + _HALF) % (2 * _HALF) - _HALF
-
-    tagged.sort(key=lambda item: start(item[0]))
-    group: list[tuple[Loss, bool]] = []
-    end = start(tagged[0][0])
-    for loss, is_first in tagged:
-        if group and start(loss) >= end:
-            yield _segment(group)
-            group = []
-        end = max(end, start(loss) + loss.octets) if group else start(loss) + loss.octets
-        group.append((loss, is_first))
-    yield _segment(group)
-
-
-def _segment(group: Sequence[tuple[Loss, bool]]) -> _Segment:
-    ordered = sorted(group, key=lambda item: item[0].at_ns)
-    return _Segment(
-        first=tuple(loss for loss, is_first in ordered if is_first),
-        second=tuple(loss for loss, is_first in ordered if not is_first),
-    )
-
-
-# ---- evidence -------------------------------------------------------------------------------------------------------
-@attrs.frozen(slots=True, kw_only=True)
-class Bracket:
-    """Two vantages of a line and what was lost between them, all flows of a direction together."""
-
-    line: Line
-    direction: Direction
-    first: tuple[VantageId, Position]
-    second: tuple[VantageId, Position]
-    flows: tuple[Between, ...]
-
-
-def bracket_losses(brackets: Iterable[Bracket], ground: Ground) -> Iterator[Observation]:
-    """One observation a pair of vantages and direction; none where too much is in doubt."""
-    for bracket in brackets:
-        usable = [flow for flow in bracket.flows if flow.is_usable]
-        crossed = told(ground.ways.between(bracket.line, bracket.first[1], bracket.second[1]))
-        if not usable or not crossed:
-            continue
-        view = f"vantages {bracket.first[0]} and {bracket.second[0]} {bracket.line.code} {bracket.direction.value}"
-        yield {
+        observation: Observation = {
             "kind": "loss",
             "source": "bracket",
-            "view": view,
+            "view": f"vantages {first} and {second} {line.code} {row.tags['direction']}",
             **crossed,
-            "sent": sum(flow.sent for flow in usable),
-            "lost": sum(flow.lost for flow in usable),
-        } | _doubt(usable)
-
-
-def _doubt(flows: Sequence[Between]) -> Observation:
-    """What one of the two captures must have missed, as a ratio of what passed: it widens the observation."""
-    missed = sum(flow.contradictions + flow.unsure for flow in flows)
-    sent = sum(flow.sent for flow in flows)
-    return {"quality": {"capture_loss_ratio": round(min(1.0, missed / sent), 7)}} if missed else {}
+            "sent": max(found.sent, found.lost),
+            "lost": found.lost,
+        }
+        yield with_quality(observation, {"capture_loss_ratio": round(found.doubt_ratio, 7)})

@@ -39,5 +39,6 @@ def measured_by(row: SeenRow, inventory: Inventory) -> ProbeId | None:
     session = inventory.sessions.get(SessionId(row.tags.get("session", "")))
     dial = inventory.dials.get(DialId(row.tags.get("dial", "")))
     asked = session or dial
-    vantage = inventory.vantages.get(asked.sender if asked else VantageId(row.tags.get("vantage", "")))
+    named = row.tags.get("vantage", row.tags.get("first", ""))
+    vantage = inventory.vantages.get(asked.sender if asked else VantageId(named))
     return vantage.probe if vantage else None

@@ -122,6 +122,14 @@ _ALL = (
         distributions=_QUALITY,
     ),
     Measurement(
+        name="line_bracket",
+        about="TCP flows that two neighbouring vantages of a line saw, matched segment by segment, by direction of the data: "
+        "segments that passed `first`, those of them lost before `second`, retransmissions explained by what lies before the "
+        "first or beyond the second; what passed the second more often than the first, and what may have been lost as well.",
+        tags=("line", "first", "second", "direction"),
+        fields=_sums("flows", "sent", "lost", "beyond", "before", "contradictions", "unsure"),
+    ),
+    Measurement(
         name="session",
         about="A test session: packets sent and lost by direction, delays and their variation.",
         tags=("line", "session"),

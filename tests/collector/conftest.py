@@ -46,8 +46,12 @@ def endpoint_at(tenant: TenantId, address: str, protocol: int, port: int) -> End
 DIRECTORY = Directory(
     lines=[LinePlace(code=LINE, tenant=BANK, a_prefixes=("10.1.0.0/16", "2001:db8:1::/48"), z_prefixes=("10.2.0.0/16",))],
     vantages=[
-        VantagePlace(id=VantageId("v-branch"), probe="branch", observation_point="wan", lines=frozenset({LINE})),
-        VantagePlace(id=VantageId("v-centre"), probe="centre", observation_point="wan", lines=frozenset({LINE})),
+        VantagePlace(
+            id=VantageId("v-branch"), probe="branch", observation_point="wan", lines=frozenset({LINE}), order={LINE: 0.5}
+        ),
+        VantagePlace(
+            id=VantageId("v-centre"), probe="centre", observation_point="wan", lines=frozenset({LINE}), order={LINE: 3.5}
+        ),
     ],
     sessions={SessionId("s1"): LINE},
     dials={DialId("d1"): LINE},
