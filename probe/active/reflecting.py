@@ -73,12 +73,14 @@ class ReflectorEdge:
                     t2_ns=datagram.stamp_ns,
                     t2_source=datagram.source,
                     ttl=datagram.ttl,
+                    traffic_class=datagram.traffic_class,
                 ),
                 now_ns=time.monotonic_ns(),
                 error_estimate=self._clock.error_estimate,
                 synchronised=self._clock.synchronised,
             )
-            channel.reply(draft.octets(time.time_ns()), datagram)
+            outgoing = draft.outgoing(time.time_ns())
+            channel.reply(outgoing.data, datagram, traffic_class=outgoing.traffic_class)
         except Refused as refused:
             self._stage.drop(refused.reason)
         except OSError as error:

@@ -7,7 +7,8 @@ when idle, or never begins when the table is full.
 Without a list of allowed sources it answers any STAMP packet. RFC 8972 wants sessions provisioned and others discarded; answering
 what comes is our deviation, so that a field engineer needs one command. It is never an amplifier: a reply is as long as its
 request, but for the 44 octets that answer a shorter TWAMP-Light request, which only listed sources get. Each source has a
-budget.
+budget. Only listed sources choose the class of service of their replies: else a packet that the network had put into a lower
+class could have its answer sent in a higher one.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from probe.active.packet import (
     reply_octets,
     ssid_of,
 )
-from probe.active.tlv import Information, Source, answered
+from probe.active.tlv import Information, Source
+from probe.active.tlv_answer import FollowUp, Integrity, Told, answered
 
 Network = IPv4Network | IPv6Network
 
@@ -57,6 +59,8 @@ class Refused(Exception):  # noqa: N818 - it is what happened to the packet, not
 class _Peer:
     replies: int = 0
     seen_ns: int = 0
+    previous: FollowUp | None = None
+    """The last reply, as far as follow-up telemetry tells of it."""
 
 
 @attrs.define(slots=True, kw_only=True, eq=False)
@@ -75,6 +79,16 @@ class Arrival:
     t2_ns: int
     t2_source: Source
     ttl: int
+    traffic_class: int = 0
+    """DSCP and ECN."""
+
+
+@attrs.frozen(slots=True, kw_only=True)
+class Outgoing:
+    """A reply, and the class of service to send it in."""
+
+    data: bytes
+    traffic_class: int
 
 
 @attrs.frozen(slots=True, kw_only=True)
@@ -87,8 +101,10 @@ class Draft:
     _key: bytes | None = attrs.field(repr=False)
     _error_estimate: int
     _synchronised: bool
+    _peer: _Peer
+    _choose_class: bool
 
-    def octets(self, t3_ns: int) -> bytes:
+    def outgoing(self, t3_ns: int) -> Outgoing:
         """The datagram to send now."""
         request, arrival = self._request, self._arrival
         reply = Reply(
@@ -102,11 +118,26 @@ class Draft:
             sender_error_estimate=request.error_estimate,
             sender_ttl=arrival.ttl,
         )
+        previous, self._peer.previous = self._peer.previous, FollowUp(seq=reply.seq, sent=reply.t3, source=Source.USER)
         region = arrival.data[base_octets(self._key) :]
+        traffic_class = arrival.traffic_class
         if region:
-            told = Information(t2=arrival.t2_source, t3=Source.USER) if self._key is None else None
-            region = answered(region, told, synchronised=self._synchronised)
-        return reply_octets(reply, tlvs=region, key=self._key)
+            tlvs = answered(region, self._told(previous), integrity=self._integrity())
+            region, traffic_class = tlvs.region, tlvs.traffic_class
+        return Outgoing(data=reply_octets(reply, tlvs=region, key=self._key), traffic_class=traffic_class)
+
+    def _told(self, previous: FollowUp | None) -> Told:
+        return Told(
+            information=Information(t2=self._arrival.t2_source, t3=Source.USER),
+            synchronised=self._synchronised,
+            traffic_class=self._arrival.traffic_class,
+            choose_class=self._choose_class,
+            received=self._count + 1,
+            previous=previous,
+        )
+
+    def _integrity(self) -> Integrity | None:
+        return None if self._key is None else Integrity(key=self._key, request_seq=self._request.seq, reply_seq=self._count)
 
 
 class Reflector:
@@ -162,10 +193,12 @@ class Reflector:
         key, request = self._read(arrival.data)
         if len(arrival.data) < OPEN_OCTETS and not self._allow:
             raise Refused("amplification")
-        count = self._counted((request.ssid, arrival.address, arrival.port), now_ns)
+        peer = self._counted((request.ssid, arrival.address, arrival.port), now_ns)
         return Draft(
             request=request,
-            count=count & 0xFFFF_FFFF,
+            count=(peer.replies - 1) & 0xFFFF_FFFF,
+            peer=peer,
+            choose_class=bool(self._allow),
             arrival=arrival,
             key=key,
             error_estimate=error_estimate,
@@ -217,7 +250,7 @@ class Reflector:
         budget.packets -= 1
         return True
 
-    def _counted(self, key: tuple[int, str, int], now_ns: int) -> int:
+    def _counted(self, key: tuple[int, str, int], now_ns: int) -> _Peer:
         peer = self._peers.get(key)
         if peer is None:
             self.expire(now_ns)
@@ -225,8 +258,8 @@ class Reflector:
                 raise Refused("table_full")
             peer = self._peers[key] = _Peer()
         elif peer.seen_ns <= now_ns - self._idle_ns:
-            peer.replies = 0
+            peer.replies, peer.previous = 0, None
         self._peers.move_to_end(key)
         peer.seen_ns = now_ns
-        count, peer.replies = peer.replies, peer.replies + 1
-        return count
+        peer.replies += 1
+        return peer

@@ -21,7 +21,7 @@ from probe.active.attribution import Attribution, Fate, wire_number
 from probe.active.ntp import StampError, error_ns_of, stamp_of
 from probe.active.packet import PacketError, Reply, Request, base_octets, read_reply, request_octets
 from probe.active.result import Outcome, SessionInterval, summed_up
-from probe.active.tlv import Information, Source, asking, information_in, padding
+from probe.active.tlv import Information, Source, asking, asking_sealed, information_in
 
 REPLY_TIMEOUT_NS = SECOND_NS
 _LATE_KEPT_NS = 3 * SECOND_NS
@@ -128,7 +128,8 @@ class Session:
         self.hops_sent_with = 0
         """Time to live of its packets; 0: not known."""
         self._key = key
-        self._tlvs = self._padding(size)
+        self._room = max(0, size - base_octets(key))
+        self._question = asking(self._room)
         self._packets: deque[TestPacket] = deque()
         self._by_seq: dict[int, TestPacket] = {}
         self._decided: deque[TestPacket] = deque()
@@ -143,10 +144,8 @@ class Session:
         self._last: TestPacket | None = None
         self._spoiled: set[int] = set()
 
-    def _padding(self, size: int) -> bytes:
-        room = max(0, size - base_octets(self._key))
-        # Authenticated packets with more than padding would need the HMAC TLV, so they do not ask.
-        return asking(room) if self._key is None else padding(room)
+    def _tlvs(self, seq: int) -> bytes:
+        return self._question if self._key is None else asking_sealed(self._room, key=self._key, seq=seq)
 
     # ---- out -----------------------------------------------------------------------------------------------------
     def next_packet(self, now_ns: int, *, error_estimate: int, lag_ns: int = 0) -> tuple[TestPacket, bytes]:
@@ -154,7 +153,7 @@ class Session:
         seq = wire_number(self._next_ordinal)
         packet = TestPacket(ordinal=self._next_ordinal, seq=seq, sent_ns=now_ns, t1=to_ntp(now_ns), lag_ns=lag_ns, t1_ns=now_ns)
         request = Request(seq=seq, t1=packet.t1, error_estimate=error_estimate, ssid=self.ssid)
-        return packet, request_octets(request, tlvs=self._tlvs, key=self._key)
+        return packet, request_octets(request, tlvs=self._tlvs(seq), key=self._key)
 
     def sent(self, packet: TestPacket) -> None:
         """The kernel took it."""
@@ -201,8 +200,8 @@ class Session:
             packet.lag_ns = max(packet.lag_ns, now_ns - t4_ns)
             self._peer_error_ns = error_ns_of(reply.error_estimate)
             self._hops_left = reply.sender_ttl
-            if self._key is None and len(data) > base_octets(None):
-                self._information = information_in(data[base_octets(None) :])
+            if len(data) > base_octets(self._key):
+                self._information = information_in(data[base_octets(self._key) :], key=self._key, seq=reply.seq)
         return answer
 
     def _noted(self, packet: TestPacket, reply: Reply, t4_ns: int) -> Answer:

@@ -211,8 +211,8 @@ class StampSocket:
         self._next_id = (ident + 1) & 0xFFFF_FFFF
         return ident
 
-    def reply(self, data: bytes, to: Datagram) -> None:
-        """Send to where a datagram came from, from the address it was sent to, in its traffic class.
+    def reply(self, data: bytes, to: Datagram, *, traffic_class: int) -> None:
+        """Send to where a datagram came from, from the address it was sent to.
 
         Raises:
             OSError: the kernel did not take it.
@@ -220,12 +220,12 @@ class StampSocket:
         if self.family == socket.AF_INET:
             control = [
                 (socket.IPPROTO_IP, _IP_PKTINFO, _PKTINFO4.pack(0, to.local, bytes(4))),
-                (socket.IPPROTO_IP, socket.IP_TOS, struct.pack("=i", to.traffic_class)),
+                (socket.IPPROTO_IP, socket.IP_TOS, struct.pack("=i", traffic_class)),
             ]
         else:
             control = [
                 (socket.IPPROTO_IPV6, _IPV6_PKTINFO, _PKTINFO6.pack(to.local, 0)),
-                (socket.IPPROTO_IPV6, _IPV6_TCLASS, struct.pack("=i", to.traffic_class)),
+                (socket.IPPROTO_IPV6, _IPV6_TCLASS, struct.pack("=i", traffic_class)),
             ]
         self._channel.sendmsg([data], control if to.local else (), 0, to.peer)
 

@@ -22,7 +22,7 @@ from probe.active.packet import (
     request_octets,
     ssid_of,
 )
-from probe.active.tlv import Information, Source, answered, asking, information_in, padding
+from probe.active.tlv import asking, information_in, padding
 
 KEY = bytes(range(32))
 u16, u32, u64 = (st.integers(min_value=0, max_value=(1 << bits) - 1) for bits in (16, 32, 64))
@@ -106,8 +106,7 @@ def test_no_octets_raise_anything_but_the_named_error(octets: bytes, key: bytes 
             read(octets, key=key)
     ssid_of(octets, authenticated=key is not None)
     information_in(octets)
-    told = answered(octets, Information(t2=Source.SOFTWARE, t3=Source.USER), synchronised=True)
-    assert len(told) == len(octets)
+    information_in(octets, key=KEY)
 
 
 def test_a_short_request_of_twamp_light_is_read() -> None:
@@ -153,19 +152,3 @@ def test_the_sender_marks_each_tlv_as_not_yet_recognised() -> None:
     assert asking(20) == bytes.fromhex("80030004 00000000 80010008") + bytes(8)
     assert [len(asking(octets)) for octets in range(40)] == list(range(40))
     assert [len(padding(octets)) for octets in range(40)] == list(range(40))
-
-
-def test_a_reflector_answers_what_it_knows_and_hands_back_the_rest() -> None:
-    """Type 3 is filled and its U cleared, padding's U too; a type it does not know comes back as it was, U still set."""
-    region = asking(16) + bytes.fromhex("80 63 0002 abcd")
-    told = answered(region, Information(t2=Source.SOFTWARE, t3=Source.USER), synchronised=True)
-    assert told == bytes.fromhex("00030004 01020103 00010004 00000000 80630002abcd")
-    assert information_in(told) == Information(t2=Source.SOFTWARE, t3=Source.USER)
-    assert information_in(region) is None
-
-
-def test_lengths_that_do_not_add_up_are_marked() -> None:
-    """M on the TLV that runs over the end, and on one with the wrong length for its type; what follows the first stays."""
-    assert answered(bytes.fromhex("80 63 00ff ab"), None, synchronised=True) == bytes.fromhex("c0 63 00ff ab")
-    assert answered(bytes.fromhex("80030002 0000"), None, synchronised=True) == bytes.fromhex("c0030002 0000")
-    assert answered(bytes.fromhex("80"), None, synchronised=True) == bytes.fromhex("c0")

@@ -27,7 +27,8 @@ def arrival(data: bytes = REQUEST, *, address: str = "192.0.2.7", port: int = 40
 
 def reflect(reflector: Reflector, packet: Arrival, now_ns: int = 0) -> bytes:
     """Its reply, as octets."""
-    return reflector.reflect(packet, now_ns=now_ns, error_estimate=0x8BD2, synchronised=True).octets(packet.t2_ns + 1000)
+    draft = reflector.reflect(packet, now_ns=now_ns, error_estimate=0x8BD2, synchronised=True)
+    return draft.outgoing(packet.t2_ns + 1000).data
 
 
 def refusal(reflector: Reflector, packet: Arrival, now_ns: int = 0) -> str:

@@ -10,7 +10,7 @@ from probe.active.packet import Request, request_octets
 from probe.active.reflector import Reflector
 from probe.active.result import Outcome
 from probe.active.session import Session
-from probe.active.tlv import Source
+from probe.active.tlv import Information, Source
 from tests.probe.active.virtual_path import MS, SECOND_NS, START_NS, Line, Treatment
 
 KEY = bytes(range(32))
@@ -219,6 +219,6 @@ def test_an_authenticated_session_works_and_refuses_a_forged_reply() -> None:
 
     interval = steady(20, key=KEY, keys=Keys(common=KEY), size=200).cut(START_NS, START_NS + SECOND_NS)
     assert (interval.sent, interval.received) == (20, 20)
-    assert interval.information is None  # would need the HMAC TLV, so it is not asked
+    assert interval.information == Information(t2=Source.SOFTWARE, t3=Source.USER)
     forged = steady(20, key=KEY)
     assert forged.cut(START_NS, START_NS + SECOND_NS).received == 0

@@ -118,7 +118,7 @@ class Line:
             draft = self.reflector.reflect(arrival, now_ns=at_ns, error_estimate=0x8BD2, synchronised=True)
         except Refused:
             return
-        reply = draft.octets(at_ns + self._offset_ns + 1000)
+        reply = draft.outgoing(at_ns + self._offset_ns + 1000).data
         if self._stateless:
             reply = octets[:4] + reply[4:]
         for delay_ns in back:
