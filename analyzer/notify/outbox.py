@@ -102,7 +102,6 @@ class Outbox:
             db = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, timeout=_BUSY_S)
             self._db = db
             db.execute("PRAGMA journal_mode=WAL")
-            db.execute("PRAGMA synchronous=FULL")
             db.executescript(_SCHEMA)
             known = {row[1] for row in db.execute("PRAGMA table_info(cursors)")}
             for column in _LATER_COLUMNS:
@@ -181,7 +180,7 @@ class Outbox:
 
     def told(self, target: str, entry: Entry) -> bool:
         """Move the target's cursor past an entry; False when somebody asked for a replay meanwhile."""
-        with self._transaction() as db:
+        with self._transaction(synced=False) as db:
             return _move(db, target, entry)
 
     def give_up(self, target: str, entry: Entry, reason: str) -> bool:
@@ -248,9 +247,14 @@ class Outbox:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
+        """All or nothing. What is not synced outlives the process, and may be lost with the machine's power.
+
+        A cursor may: the mark was synced before, so that what comes again says so.
+        """
         with self._lock:
             db = self._open_db
+            db.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db

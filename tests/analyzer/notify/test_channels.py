@@ -61,6 +61,12 @@ ALARM = Alarm(
     },
 )
 MIB_ROOT = ".1.3.6.1.4.1.32473.1"
+OTHER_PAIRS = {
+    "old": ("SHA", "AES"),
+    "middle": ("SHA-256", "AES-256"),
+    "strong": ("SHA-512", "AES-256"),
+}
+"""Users of the receiver, as net-snmp calls their protocols."""
 ENGINE = "80007ed9050102030405060708090a0b0c"
 
 
@@ -98,7 +104,11 @@ class Snmptrapd:
             "disableAuthorization no\nauthCommunity log alarms\nauthUser log faultline\n"
             "format2 %V|%v|\\n\n"
             "createUser faultline SHA-256 authpassword AES privpassword\n"
-            f"createUser -e 0x{ENGINE} faultline SHA-256 authpassword AES privpassword\n",
+            f"createUser -e 0x{ENGINE} faultline SHA-256 authpassword AES privpassword\n"
+            + "".join(
+                f"createUser {name} {digest} authpassword {cipher} privpassword\nauthUser log {name}\n"
+                for name, (digest, cipher) in OTHER_PAIRS.items()
+            ),
             encoding="utf-8",
         )
         environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(folder / "state"), "SNMPCONFPATH": str(folder), "MIBS": ""}
@@ -184,6 +194,26 @@ def test_a_real_snmptrapd_understands_every_variable(
     assert f"{MIB_ROOT}.1.1.1.0 = Gauge32: 8" in second
     assert f"{MIB_ROOT}.1.1.2.0 = INTEGER: 1" in second
     assert f"OID: {MIB_ROOT}.0.5" in alive
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        {"user": "old", "digest": Digest.SHA1, "privacy": Privacy.AES128},
+        {"user": "middle", "digest": Digest.SHA256, "privacy": Privacy.AES256},
+        {"user": "strong", "digest": Digest.SHA512, "privacy": Privacy.AES256},
+    ],
+    ids=lambda user: user["user"],
+)
+def test_the_other_pairs_of_digest_and_cipher_are_taken(
+    snmptrapd: Snmptrapd, outbox: Outbox, tmp_path: Path, user: dict[str, Any]
+) -> None:
+    """The receiver verifies and decrypts what is told under each, and we its answer."""
+    target = snmp_target(tmp_path, snmptrapd.port, Version.V3, **user)
+    channel = SnmpChannel(target, outbox=outbox, clock=SystemClock())
+    with contextlib.closing(channel):
+        channel.send(to_tell(target))
+    wait_until(lambda: len(snmptrapd.told()) == 1)
 
 
 def test_a_trial_beside_the_service_does_not_silence_it(snmptrapd: Snmptrapd, outbox: Outbox, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import ssl
 import threading
@@ -21,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from analyzer.notify.alarms import Alarm, alarm_document
 from analyzer.notify.delivery import Delivery
 from analyzer.notify.outbox import Item, Outbox
+from analyzer.notify.syslog import Standard
 from analyzer.notify.syslog_channel import SyslogChannel, SyslogTarget, Transport
 from faultline.records.incident import EventKind
 from faultline.reports.words import Language
@@ -108,6 +110,16 @@ def test_a_real_rsyslogd_understands_every_field(
     assert sending.counters.stage("notify_noc").snapshot().balanced
 
 
+def test_a_real_rsyslogd_understands_the_old_form(rsyslogd: Rsyslogd, sender: Callable[[SyslogTarget], Sender]) -> None:
+    """Of RFC 3164 it finds priority, host and program, and the facts before the text."""
+    target = SyslogTarget(name="noc", address=f"127.0.0.1:{rsyslogd.udp}", standard=Standard.RFC3164)
+    sender(target).tell(make_alarm(1, "FAULT 接入网\nsecond line"))
+    wait_until(lambda: len(rsyslogd.lines()) == 1)
+    pri, _, host, program, _, data, words = rsyslogd.lines()[0].split("|")
+    assert (pri, host, program, data) == ("163", "noc-1", "faultline", "-")
+    assert words.strip() == "RAISE incident=F1 sequence=1 FAULT 接入网 second line"
+
+
 def test_alarms_told_while_the_receiver_was_away_arrive_in_order(
     rsyslogd: Rsyslogd,
     sender: Callable[[SyslogTarget], Sender],
@@ -161,6 +173,9 @@ class TlsReceiver:
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
+    def has(self, count: int) -> bool:
+        return len(self.messages) == count
+
     def _serve(self) -> None:
         while True:
             try:
@@ -208,7 +223,7 @@ def test_tls_keeps_one_connection_and_closes_it_properly(
     sending = sender(SyslogTarget(name="noc", address=address, transport=Transport.TLS, ca=receiver.authority))
     for number in (1, 2, 3):
         sending.tell(make_alarm(number))
-        wait_until(lambda number=number: len(receiver.messages) == number)
+        wait_until(functools.partial(receiver.has, number))
     assert receiver.connections == 1
     assert all(message.startswith(b"<163>1 ") for message in receiver.messages)
     sending.delivery.stop()
