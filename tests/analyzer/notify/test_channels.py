@@ -261,7 +261,7 @@ class LossyManager:
             if not datagram:
                 return
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as back:
-                back.settimeout(2)
+                back.settimeout(10)
                 back.sendto(datagram, self._back)
                 answer = back.recv(65_507)
             self._lose -= 1
@@ -278,14 +278,14 @@ class LossyManager:
 def test_an_inform_whose_answer_was_lost_is_sent_again_under_its_number(
     snmptrapd: Snmptrapd, outbox: Outbox, tmp_path: Path
 ) -> None:
-    """The receiver has it twice, with one sequence: so it can know."""
+    """The receiver has it more than once, with one sequence: so it can know."""
     way = LossyManager(snmptrapd.port, lose=1)
     target = snmp_target(tmp_path, way.port, Version.V2C)
-    channel = SnmpChannel(target, outbox=outbox, clock=SystemClock(), answer_s=0.3)
+    channel = SnmpChannel(target, outbox=outbox, clock=SystemClock(), answer_s=1.0)
     channel.send(to_tell(target))
     channel.close()
     way.close()
-    wait_until(lambda: len(snmptrapd.told()) == 2)
+    wait_until(lambda: len(snmptrapd.told()) >= 2)
     assert all(f"{MIB_ROOT}.1.1.1.0 = Gauge32: 7" in line for line in snmptrapd.told())
 
 

@@ -8,16 +8,10 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from analyzer.notify.alarms import Alarm, alarm_document
 from analyzer.notify.delivery import Delivery
@@ -28,6 +22,7 @@ from faultline.records.incident import EventKind
 from faultline.reports.words import Language
 from faultline.runtime.clock import SystemClock
 from faultline.runtime.counters import Counters
+from tests.analyzer.notify.conftest import certificate
 
 Rsyslogd = Any
 """A real receiver; its class lives in conftest.py, which tests cannot import."""
@@ -142,27 +137,7 @@ class TlsReceiver:
     """Accepts TLS and reads octet-counted messages until a proper close."""
 
     def __init__(self, folder: Path) -> None:
-        self.authority = folder / "authority.pem"
-        key_file = folder / "key.pem"
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "receiver")])
-        now = datetime.now(tz=UTC)
-        certificate = (
-            x509.CertificateBuilder()
-            .subject_name(name)
-            .issuer_name(name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(minutes=5))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-            .sign(key, hashes.SHA256())
-        )
-        self.authority.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        key_file.write_bytes(
-            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
-        )
+        self.authority, key_file = certificate(folder)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(self.authority, key_file)
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -228,6 +203,22 @@ def test_tls_keeps_one_connection_and_closes_it_properly(
     assert all(message.startswith(b"<163>1 ") for message in receiver.messages)
     sending.delivery.stop()
     assert receiver.closed_properly.wait(5)
+
+
+def test_a_real_rsyslogd_takes_tls_and_what_it_missed_while_it_was_away(
+    rsyslogd_tls: Rsyslogd, sender: Callable[[SyslogTarget], Sender]
+) -> None:
+    """Its certificate is verified; stopped in the middle and started again it gets the rest, in order."""
+    address = f"127.0.0.1:{rsyslogd_tls.tls}"
+    sending = sender(SyslogTarget(name="noc", address=address, transport=Transport.TLS, ca=rsyslogd_tls.authority))
+    sending.tell(make_alarm(1))
+    wait_until(lambda: len(rsyslogd_tls.lines()) == 1)
+    rsyslogd_tls.stop()
+    for number in (2, 3):
+        sending.tell(make_alarm(number))
+    rsyslogd_tls.start()
+    wait_until(lambda: len(rsyslogd_tls.lines()) == 3)
+    assert [line.split('incident="')[1].split('"')[0] for line in rsyslogd_tls.lines()] == ["F1", "F2", "F3"]
 
 
 def test_a_receiver_nobody_vouches_for_is_told_nothing(receiver: TlsReceiver, sender: Callable[[SyslogTarget], Sender]) -> None:
