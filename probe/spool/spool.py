@@ -22,7 +22,19 @@ from probe.spool.batch import Header, gap_messages, seal
 from probe.spool.config import SpoolConfig
 from probe.spool.files import NO_ROOM, Disk, Files
 from probe.spool.incarnations import Incarnations, Pointer, PointerError
-from probe.spool.plan import Drop, Gap, Held, PositionError, as_gaps, forget_gaps, makes_room_for, over_quota, retell, untell
+from probe.spool.plan import (
+    DROP_ORDER,
+    Drop,
+    Gap,
+    Held,
+    PositionError,
+    as_gaps,
+    forget_gaps,
+    makes_room_for,
+    over_quota,
+    retell,
+    untell,
+)
 from probe.spool.rebirth import carry_over, new_shelves
 from probe.spool.reserve import Reserve
 from probe.spool.shelf import Shelf
@@ -168,7 +180,8 @@ class Spool:
         except OSError as error:
             self._complain("old batches could not be removed", error)
         staged: dict[Stream, list[tuple[_Entry, int, Held]]] = {}
-        for entry in entries:
+        # Most valuable first: what is placed and not yet held makes no room for what comes behind it.
+        for entry in sorted(entries, key=lambda entry: DROP_ORDER.index(entry.stream), reverse=True):
             try:
                 if placed := self._place(entry, now_ns):
                     staged.setdefault(entry.stream, []).append((entry, *placed))

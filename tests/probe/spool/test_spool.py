@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,27 @@ def test_the_only_batch_of_flows_is_given_up_for_measurements_on_a_disk_full_to_
     assert bench.append(FLOWS, messages(100)) == 2
     bench.disk.capacity = None
     bench.append(MEASUREMENTS)
+    assert gaps_told(bench.spool) == [("flows", 1, 1, "disk_full")]
+    assert bench.balanced()
+
+
+def test_what_comes_together_on_a_full_disk_is_placed_by_its_value(make_bench: Any) -> None:
+    """Flows and measurements of two threads share one commit, with room for one of them: the flows go, whoever was first."""
+    bench = make_bench()
+    bench.append(MEASUREMENTS, messages(3000))
+    bench.disk.capacity = bench.disk._used() + 5000
+    threads = []
+    with bench.spool._lock:  # as a commit that takes its time
+        for stream, octets in ((FLOWS, 4000), (MEASUREMENTS, 3000)):
+            threads.append(threading.Thread(target=bench.append, args=(stream, messages(octets))))
+            threads[-1].start()
+            until = time.monotonic() + 10
+            while len(bench.spool._entries) < len(threads) and time.monotonic() < until:
+                time.sleep(0.001)
+        assert len(bench.spool._entries) == 2
+    for thread in threads:
+        thread.join()
+    assert sequences(bench.spool, MEASUREMENTS) == [1, 2]
     assert gaps_told(bench.spool) == [("flows", 1, 1, "disk_full")]
     assert bench.balanced()
 
