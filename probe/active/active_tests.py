@@ -190,7 +190,7 @@ class ActiveTests:
         """Begin a session whose target needs no asking; else False, and it waits."""
         ssid = config.ssid or fitting_ssid(config.id, taken)
         taken.add(ssid)
-        key = read_keys(config.key_file).of(ssid) if config.key_file else None
+        key = read_keys(config.key_file).sending(ssid) if config.key_file else None
         if config.key_file and key is None:
             raise CommandError(
                 f"probe.sessions[{number}].key_file: {config.key_file} has no key for SSID {ssid}",

@@ -1,4 +1,9 @@
-"""Keys of authenticated sessions: a file with one key in hex for every session, or lines `SSID HEX`."""
+"""Keys of authenticated sessions: a file with one key in hex for every session, or lines `SSID HEX`.
+
+A session may have two keys while it changes from one to the other: its sender uses the first, a reflector takes both and answers
+with the one that was used. So a key is changed without a packet lost: the new one is added at the reflector, then the sender
+changes to it, then the old one is removed.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +16,24 @@ from faultline.runtime.console import BAD_USAGE, CommandError
 
 _MAX_SSID = 0xFFFF
 _FEWEST_OCTETS = 8
+_MOST_KEYS = 2
+"""Of one session. Each costs the reflector one more hash of a packet that is forged."""
 
 
 @attrs.frozen(slots=True, kw_only=True)
 class Keys:
     """Which key belongs to which session."""
 
-    common: bytes | None = attrs.field(default=None, repr=False)
-    by_ssid: Mapping[int, bytes] = attrs.field(factory=dict, repr=False)
+    common: tuple[bytes, ...] = attrs.field(default=(), repr=False)
+    by_ssid: Mapping[int, tuple[bytes, ...]] = attrs.field(factory=dict, repr=False)
 
-    def of(self, ssid: int) -> bytes | None:
-        """The session's key; None: no key, so nothing of it is accepted."""
+    def accepted(self, ssid: int) -> tuple[bytes, ...]:
+        """The session's keys; none: nothing of it is accepted."""
         return self.by_ssid.get(ssid, self.common)
+
+    def sending(self, ssid: int) -> bytes | None:
+        """The key that the session's sender uses."""
+        return next(iter(self.accepted(ssid)), None)
 
 
 def read_keys(path: Path) -> Keys:
@@ -37,8 +48,8 @@ def read_keys(path: Path) -> Keys:
         raise CommandError(f"key file {path}: {error.strerror}", hint="check the path", code=BAD_USAGE) from None
     except UnicodeDecodeError:
         raise _wrong(path, 1, "not text") from None
-    common: bytes | None = None
-    by_ssid: dict[int, bytes] = {}
+    common: tuple[bytes, ...] = ()
+    by_ssid: dict[int, tuple[bytes, ...]] = {}
     for number, line in enumerate(lines, start=1):
         words = line.split()
         if not words or words[0].startswith("#"):
@@ -47,16 +58,20 @@ def read_keys(path: Path) -> Keys:
         if key is None or len(words) > 2:  # noqa: PLR2004 - SSID and key
             raise _wrong(path, number, "not a key")
         if len(words) == 1:
-            if common is not None:
-                raise _wrong(path, number, "a second key for every session")
-            common = key
-        elif not words[0].isdecimal() or not 0 < int(words[0]) <= _MAX_SSID or int(words[0]) in by_ssid:
-            raise _wrong(path, number, f"{words[0]} is no SSID from 1 to {_MAX_SSID}, or has a key already")
+            common = _with(common, key, path, number)
+        elif not words[0].isdecimal() or not 0 < int(words[0]) <= _MAX_SSID:
+            raise _wrong(path, number, f"{words[0]} is no SSID from 1 to {_MAX_SSID}")
         else:
-            by_ssid[int(words[0])] = key
-    if common is None and not by_ssid:
+            by_ssid[int(words[0])] = _with(by_ssid.get(int(words[0]), ()), key, path, number)
+    if not common and not by_ssid:
         raise _wrong(path, 1, "no key in it")
     return Keys(common=common, by_ssid=by_ssid)
+
+
+def _with(keys: tuple[bytes, ...], key: bytes, path: Path, number: int) -> tuple[bytes, ...]:
+    if len(keys) == _MOST_KEYS:
+        raise _wrong(path, number, f"a session has at most {_MOST_KEYS} keys, the one to send with first")
+    return (*keys, key)
 
 
 def _key(text: str) -> bytes | None:

@@ -96,7 +96,7 @@ def measure(
             f"{target.host} has no address: {getattr(error, 'strerror', None) or error}",
             hint="check the name, or give the address",
         ) from None
-    key = read_keys(key_file).of(ssid) if key_file else None
+    key = read_keys(key_file).sending(ssid) if key_file else None
     if key_file and key is None:
         raise CommandError(f"{key_file} has no key for SSID {ssid}", hint=f"add a line `{ssid} HEX`", code=BAD_USAGE)
     session = Session(name="stamp", ssid=ssid, interval_ns=max(1, round(interval_s * SECOND_NS)), size=size, key=key)

@@ -213,15 +213,16 @@ class Reflector:
         return before - len(self._peers)
 
     def _read(self, data: bytes) -> tuple[bytes | None, Request]:
-        key = None
+        keys: Sequence[bytes | None] = (None,)
         if self._keys is not None:
-            key = self._keys.of(ssid_of(data, authenticated=True))
-            if key is None:
-                raise Refused("no_key" if len(data) >= AUTHENTICATED_OCTETS else "short")
-        try:
-            return key, read_request(data, key=key)
-        except PacketError as error:
-            raise Refused(error.reason) from None
+            keys = self._keys.accepted(ssid_of(data, authenticated=True))
+        reason = "no_key" if len(data) >= AUTHENTICATED_OCTETS else "short"
+        for key in keys:
+            try:
+                return key, read_request(data, key=key)
+            except PacketError as error:
+                reason = error.reason
+        raise Refused(reason)
 
     def _allowed(self, address: str) -> bool:
         if not self._allow:

@@ -149,6 +149,21 @@ def test_a_reflector_answers_from_the_address_and_in_the_class_it_was_asked() ->
     assert control[0][2][0] == 46 << 2
 
 
+def test_a_listed_source_chooses_the_class_of_its_reply() -> None:
+    """Asked in one class for another, by the class of service TLV: the reply comes in that one and tells how it was asked."""
+    asked = bytes(44) + bytes.fromhex("80040004") + bytes((10 << 2, 0, 0, 0))
+    with running([], ReflectorConfig(listen=["127.0.0.1:0"], allow=["127.0.0.0/8"])) as (tests, _, _):
+        assert tests._edge is not None
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
+            channel.settimeout(2)
+            channel.setsockopt(socket.IPPROTO_IP, 13, 1)  # IP_RECVTOS
+            channel.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 46 << 2)
+            channel.sendto(asked, tests._edge._channels[0].address)
+            reply, control, _, _ = channel.recvmsg(200, 100)
+    assert control[0][2][0] == 10 << 2
+    assert reply[44:] == bytes.fromhex("00040004") + (10 << 10 | 46 << 4).to_bytes(2) + bytes(2)
+
+
 def test_two_reflectors_never_answer_each_other() -> None:
     """A forged request in the other's name is answered once; the answer, coming from a reflector's port, is not."""
     port = free_port()

@@ -62,7 +62,7 @@ def test_each_session_has_its_own_count() -> None:
 @given(st.binary(min_size=0, max_size=200), st.booleans())
 def test_a_reply_is_never_longer_than_its_request(octets: bytes, authenticated: bool) -> None:  # noqa: FBT001
     """Whatever comes from an unknown source, there is no reply or one of the same length."""
-    reflector = Reflector(keys=Keys(common=KEY) if authenticated else None)
+    reflector = Reflector(keys=Keys(common=(KEY,)) if authenticated else None)
     try:
         reply = reflect(reflector, arrival(octets))
     except Refused:
@@ -88,7 +88,7 @@ def test_only_listed_sources_are_answered() -> None:
 
 def test_with_keys_only_authenticated_packets_are_answered() -> None:
     """Each SSID with its own key; a wrong key, an open packet and an SSID without key are refused, with the reason."""
-    reflector = Reflector(keys=Keys(by_ssid={7: KEY}))
+    reflector = Reflector(keys=Keys(by_ssid={7: (KEY,)}))
     good = request_octets(Request(seq=5, t1=1, error_estimate=0x8BD2, ssid=7), key=KEY)
     reply = reflect(reflector, arrival(good + asking(10)))
     assert len(reply) == 122
@@ -100,6 +100,16 @@ def test_with_keys_only_authenticated_packets_are_answered() -> None:
     assert refusal(reflector, arrival(request_octets(Request(seq=5, t1=1, error_estimate=1, ssid=9), key=KEY))) == "no_key"
     assert refusal(reflector, arrival()) == "short"
     assert reflector.sessions == 1
+
+
+def test_a_key_is_changed_without_a_packet_lost() -> None:
+    """While a session has two keys either is answered, with itself, and its count goes on; a third is refused."""
+    new = bytes(32)
+    reflector = Reflector(keys=Keys(by_ssid={7: (KEY, new)}))
+    request = Request(seq=5, t1=1, error_estimate=0x8BD2, ssid=7)
+    replies = [read_reply(reflect(reflector, arrival(request_octets(request, key=key))), key=key) for key in (KEY, new)]
+    assert [reply.seq for reply in replies] == [0, 1]
+    assert refusal(reflector, arrival(request_octets(request, key=b"\xff" * 32))) == "authentication"
 
 
 def test_a_source_has_a_budget() -> None:
@@ -138,15 +148,19 @@ def test_key_files(tmp_path: Path) -> None:
     """One key for all, or a line for each SSID; what is wrong is said with file and line."""
     path = tmp_path / "keys"
     path.write_text("# all\n00112233445566778899aabbccddeeff\n")
-    assert read_keys(path).of(5) == bytes.fromhex("00112233445566778899aabbccddeeff")
+    assert read_keys(path).sending(5) == bytes.fromhex("00112233445566778899aabbccddeeff")
     path.write_text("7 00112233445566778899aabbccddeeff\n9 ffffffffffffffff\n")
-    assert (read_keys(path).of(9), read_keys(path).of(5)) == (b"\xff" * 8, None)
+    assert (read_keys(path).sending(9), read_keys(path).sending(5)) == (b"\xff" * 8, None)
+    path.write_text("7 0000000000000000\n7 ffffffffffffffff\n")
+    assert read_keys(path).accepted(7) == (bytes(8), b"\xff" * 8)
+    assert read_keys(path).sending(7) == bytes(8)
     for text, said in (
         ("xyz\n", "line 1: not a key"),
         ("\n0 0011223344556677\n", "line 2: 0 is no SSID"),
         ("0011\n", "line 1: not a key"),
         ("", "no key in it"),
-        ("0011223344556677\n8899aabbccddeeff\n", "line 2: a second key"),
+        (3 * "0011223344556677\n", "line 3: a session has at most 2 keys"),
+        (3 * "7 0011223344556677\n", "line 3: a session has at most 2 keys"),
     ):
         path.write_text(text)
         with pytest.raises(CommandError, match=said) as caught:

@@ -217,7 +217,7 @@ def test_an_authenticated_session_works_and_refuses_a_forged_reply() -> None:
     """With the key on both sides all is as in the open; with another one nothing comes back."""
     from probe.active.keys import Keys  # noqa: PLC0415 - beside its one use
 
-    interval = steady(20, key=KEY, keys=Keys(common=KEY), size=200).cut(START_NS, START_NS + SECOND_NS)
+    interval = steady(20, key=KEY, keys=Keys(common=(KEY,)), size=200).cut(START_NS, START_NS + SECOND_NS)
     assert (interval.sent, interval.received) == (20, 20)
     assert interval.information == Information(t2=Source.SOFTWARE, t3=Source.USER)
     forged = steady(20, key=KEY)

@@ -235,6 +235,6 @@ def test_whatever_tlvs_come_the_reply_is_as_long_as_its_request(
     request = Request(seq=5, t1=1, error_estimate=0x8BD2, ssid=7)
     for tlvs in (region + tail, sealed(region) + tail):
         data = request_octets(request, tlvs=tlvs, key=key)
-        reply = reflected(Reflector(keys=Keys(common=KEY) if authenticated else None), data).data
+        reply = reflected(Reflector(keys=Keys(common=(KEY,)) if authenticated else None), data).data
         assert len(reply) == len(data)
         assert read_reply(reply, key=key).sender_seq == 5
