@@ -7,6 +7,7 @@ put aside after a few attempts, what is a week old at once; both can be replayed
 from __future__ import annotations
 
 import re
+import sqlite3
 import threading
 from collections.abc import Sequence
 
@@ -79,10 +80,19 @@ class Delivery:
 
     def _run(self) -> None:
         try:
-            while self._step():
+            while self._step_or_wait():
                 pass
         finally:
             self._channel.close()
+
+    def _step_or_wait(self) -> bool:
+        """A disk that is full, or a file that is locked, delays telling and does not end it."""
+        try:
+            return self._step()
+        except sqlite3.Error as error:
+            self._failed(error, None)
+            self._attempts += 1
+            return not self._stopping.wait(wait_ns(self._attempts - 1) / SECOND_NS)
 
     def _step(self) -> bool:
         """What waits, or a heartbeat, or a little patience; False when it is time to stop."""
@@ -160,7 +170,10 @@ class Delivery:
     def _failed(self, error: Exception, entry: Entry | None) -> None:
         self._channel.close()
         self.problem = str(error) or type(error).__name__
-        what = "target refuses a message" if isinstance(error, NotTakenError) else "target not reachable"
+        if isinstance(error, sqlite3.Error):
+            what = "outbox cannot be used"
+        else:
+            what = "target refuses a message" if isinstance(error, NotTakenError) else "target not reachable"
         allowed, _ = self._quiet.allow(what, self._clock.monotonic_ns())
         if allowed:
             about = entry.sequence if entry else "heartbeat"

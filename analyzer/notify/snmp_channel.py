@@ -142,10 +142,13 @@ class SnmpChannel:
             raise NotTakenError(f"{len(variables)} octets do not fit into a datagram")
         if self._socket is None:
             self._socket = self._connect()
-        if self._target.inform:
-            self._inform(self._socket, unit(INFORM, self._number, variables))
-        else:
-            self._socket.send(self._trap(unit(TRAP, self._number, variables)))
+        try:
+            if self._target.inform:
+                self._inform(self._socket, unit(INFORM, self._number, variables))
+            else:
+                self._socket.send(self._trap(unit(TRAP, self._number, variables)))
+        except ConnectionRefusedError as error:  # nobody listens there: of an inform, or of the trap before, which is lost
+            raise NotSentError(f"{self._address}: {error.strerror}") from error
 
     def _connect(self) -> socket.socket:
         try:

@@ -107,9 +107,7 @@ class SyslogChannel:
 
     def _send(self, message: bytes) -> None:
         if self._target.transport is Transport.UDP:
-            family, kind, proto, _, where = socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_DGRAM)[0]
-            with socket.socket(family, kind, proto) as sock:
-                sock.sendto(message, where)
+            self._send_datagram(message)
             return
         if self._socket is not None and _closed_by_peer(self._socket):
             self.close()
@@ -119,6 +117,14 @@ class SyslogChannel:
             except OSError as error:
                 raise NotSentError(f"{self._address}: {error.strerror or error}") from error
         self._socket.sendall(counted(message))
+
+    def _send_datagram(self, message: bytes) -> None:
+        try:
+            family, kind, proto, _, where = socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_DGRAM)[0]
+            with socket.socket(family, kind, proto) as sock:
+                sock.sendto(message, where)
+        except OSError as error:
+            raise NotSentError(f"{self._address}: {error.strerror or error}") from error
 
     def _connect(self) -> socket.socket:
         sock = socket.create_connection((self._address.host, self._address.port), timeout=TIMEOUT_S)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -17,10 +18,12 @@ from pathlib import Path
 import attrs
 import pytest
 
+from analyzer.network import Network
 from analyzer.notify import delivery as delivery_module
 from analyzer.notify.alarms import alarm_document, trial_alarm
 from analyzer.notify.delivery import Delivery
-from analyzer.notify.outbox import Item, Outbox
+from analyzer.notify.notifier import Notifier
+from analyzer.notify.outbox import Entry, Item, Outbox
 from analyzer.notify.telling import NotSentError, NotTakenError, Target, Told
 from faultline.reports.words import Language
 from faultline.runtime.clock import SystemClock
@@ -125,6 +128,35 @@ def test_what_the_receiver_refuses_three_times_is_put_aside(way: Way) -> None:
     assert way.outbox.dead_letters() == [("noc", 1, "refused: answers 422")]
     wait_until(lambda: way.balanced)
     assert way.dropped == {"refused": 1}
+
+
+def test_a_target_that_is_not_told_is_a_warning_until_it_is(way: Way) -> None:
+    """Its name and the reason; gone with the first message that arrives."""
+    notifier = Notifier(network=Network(lines={}), outbox=way.outbox, deliveries=[way.delivery], public_url=None)
+    way.channel.fails = [NotSentError("connection refused")] * 200
+    way.delivery.start()
+    way.put(1)
+    way.delivery.new_entry()
+    wait_until(lambda: notifier.problems() == ["notify noc: connection refused"])
+    way.channel.fails.clear()
+    wait_until(lambda: notifier.problems() == [])
+
+
+def test_a_disk_that_refuses_for_a_while_ends_nothing(way: Way, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits is told once the outbox can be used again."""
+    full = [sqlite3.OperationalError("database or disk is full")] * 3
+    begin = way.outbox.begin
+
+    def sometimes(target: str) -> list[Entry]:
+        if full:
+            raise full.pop()
+        return begin(target)
+
+    monkeypatch.setattr(way.outbox, "begin", sometimes)
+    way.delivery.start()
+    way.put(1)
+    way.delivery.new_entry()
+    wait_until(lambda: way.channel.taken == [(1, False)])
 
 
 def test_what_is_a_week_old_is_put_aside(way: Way) -> None:
