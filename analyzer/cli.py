@@ -11,6 +11,7 @@ import typer
 from analyzer.investigating import command as investigating
 from analyzer.locating import command as locating
 from analyzer.notify import command as notifying
+from analyzer.notify import mute_command as muting
 from analyzer.placing import command as placing
 from analyzer.replaying import command as replaying
 from faultline.runtime import console
@@ -107,6 +108,7 @@ def report_fault(
 
 investigating.register(app)
 locating.register(app)
+muting.register(app)
 notifying.register(app)
 placing.register(app)
 replaying.register(app)

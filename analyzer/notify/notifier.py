@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import attrs
+
 from analyzer.incidents import IncidentEvent
 from analyzer.network import Network
 from analyzer.notify.alarms import Alarm, alarm, alarm_document
 from analyzer.notify.delivery import Delivery
+from analyzer.notify.mutes import MuteBook, Sayable
 from analyzer.notify.outbox import Item, Outbox
-from faultline.records.incident import Incident
+from faultline.records.incident import EventKind, Incident
 from faultline.reports.sentences import Speaker
 from faultline.reports.words import Language
 
@@ -21,6 +24,7 @@ class Notifier:
         self.network = network
         """Replaced whole when the inventory changes."""
         self._outbox = outbox
+        self._mutes = MuteBook(outbox)
         self._deliveries = deliveries
         self._public_url = public_url.rstrip("/") if public_url else None
 
@@ -38,7 +42,7 @@ class Notifier:
 
     def tell(self, events: Sequence[IncidentEvent], now_ns: int) -> int:
         """Write what is to be told; returns how many entries are new. Telling again what was told is harmless."""
-        written = self._outbox.put([self._item(event) for event in events if event.notify], now_ns)
+        written = self._mutes.tell([self._sayable(event) for event in events if event.notify], now_ns)
         if written:
             for delivery in self._deliveries:
                 delivery.new_entry()
@@ -48,6 +52,15 @@ class Notifier:
     def problems(self) -> list[str]:
         """Targets that are not told."""
         return [f"notify {d.target.name}: {d.problem}" for d in self._deliveries if d.problem is not None]
+
+    def _sayable(self, event: IncidentEvent) -> Sayable:
+        return Sayable(
+            incident=event.incident.id,
+            ends=event.kind is EventKind.CLEAR,
+            lines=frozenset(event.incident.lines),
+            bases=frozenset(event.incident.bases),
+            item=lambda begins: self._item(attrs.evolve(event, kind=EventKind.RAISE) if begins else event),
+        )
 
     def _item(self, event: IncidentEvent) -> Item:
         incident = event.incident

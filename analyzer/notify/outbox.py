@@ -41,6 +41,12 @@ CREATE TABLE IF NOT EXISTS dead (
   target TEXT NOT NULL, sequence INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (target, sequence)
 );
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS mutes (
+  id INTEGER PRIMARY KEY, scope TEXT NOT NULL, what TEXT NOT NULL, reason TEXT NOT NULL, owner TEXT NOT NULL,
+  since_ns INTEGER NOT NULL, until_ns INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS kept_back (incident TEXT PRIMARY KEY, revision INTEGER NOT NULL, document TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS begun (incident TEXT PRIMARY KEY);
 """
 _LATER_COLUMNS = ("tried", "turn")
 """Of cursors: highest sequence that was handed to the wire, and how often somebody asked for a replay."""
@@ -125,30 +131,28 @@ class Outbox:
     # ---- writing
     def put(self, items: Sequence[Item], now_ns: int) -> int:
         """Write entries, all or none; returns how many are new. What was written before is left as it is."""
+        with self.transaction() as db:
+            return self.write(db, items, now_ns)
+
+    def write(self, db: sqlite3.Connection, items: Sequence[Item], now_ns: int) -> int:
+        """As `put`, within a transaction of the caller's."""
         written = 0
-        with self._transaction() as db:
-            for item in items:
-                cursor = db.execute(
-                    "INSERT INTO entries (sequence, incident, revision, written_ns, body)"
-                    " SELECT 1 + MAX((SELECT IFNULL(MAX(sequence), 0) FROM entries),"
-                    " (SELECT IFNULL(MAX(sequence), 0) FROM cursors)), ?, ?, ?, ?"
-                    " WHERE NOT EXISTS (SELECT 1 FROM entries WHERE incident = ? AND revision = ?)",
-                    (
-                        item.incident,
-                        item.revision,
-                        now_ns,
-                        json.dumps(item.body, ensure_ascii=False),
-                        item.incident,
-                        item.revision,
-                    ),
-                )
-                written += cursor.rowcount
+        for item in items:
+            key = (item.incident, item.revision)
+            cursor = db.execute(
+                "INSERT INTO entries (sequence, incident, revision, written_ns, body)"
+                " SELECT 1 + MAX((SELECT IFNULL(MAX(sequence), 0) FROM entries),"
+                " (SELECT IFNULL(MAX(sequence), 0) FROM cursors)), ?, ?, ?, ?"
+                " WHERE NOT EXISTS (SELECT 1 FROM entries WHERE incident = ? AND revision = ?)",
+                (*key, now_ns, json.dumps(item.body, ensure_ascii=False), *key),
+            )
+            written += cursor.rowcount
         return written
 
     # ---- a target's pace
     def join(self, target: str) -> None:
         """Make a new target start after what is already there: yesterday's alarms are not news to it."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute(
                 "INSERT OR IGNORE INTO cursors (target, sequence) SELECT ?, IFNULL((SELECT MAX(sequence) FROM entries), 0)",
                 (target,),
@@ -156,7 +160,7 @@ class Outbox:
 
     def begin(self, target: str, limit: int = BATCH) -> list[Entry]:
         """The oldest entries the target has not been told, noted as tried: durable before the first octet of them leaves."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             cursor = db.execute("SELECT sequence, tried, turn FROM cursors WHERE target = ?", (target,)).fetchone()
             if cursor is None:
                 return []
@@ -175,17 +179,17 @@ class Outbox:
         """These certainly did not leave: they are not noted as tried any more, unless they were before."""
         first = next((entry for entry in entries if not entry.repeated), None)
         if first is not None:
-            with self._transaction() as db:
+            with self.transaction() as db:
                 db.execute("UPDATE cursors SET tried = ? WHERE target = ? AND turn = ?", (first.sequence - 1, target, first.turn))
 
     def told(self, target: str, entry: Entry) -> bool:
         """Move the target's cursor past an entry; False when somebody asked for a replay meanwhile."""
-        with self._transaction(synced=False) as db:
+        with self.transaction(synced=False) as db:
             return _move(db, target, entry)
 
     def give_up(self, target: str, entry: Entry, reason: str) -> bool:
         """Put an entry aside for a target, and go on; False as for `told`."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO dead VALUES (?, ?, ?)", (target, entry.sequence, reason))
             return _move(db, target, entry)
 
@@ -195,7 +199,7 @@ class Outbox:
         Raises:
             LookupError: nobody has joined under that name.
         """
-        with self._transaction() as db:
+        with self.transaction() as db:
             moved = db.execute(
                 "UPDATE cursors SET tried = MAX(tried, sequence), sequence = ?, turn = turn + 1 WHERE target = ?",
                 (max(sequence - 1, 0), target),
@@ -229,7 +233,7 @@ class Outbox:
     # ---- keeping
     def prune(self, targets: Sequence[str], now_ns: int) -> int:
         """Forget what every configured target has and what is older than a week; returns how many entries went."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             marks = ",".join("?" * len(targets))
             least = f"SELECT MIN(sequence) FROM cursors WHERE target IN ({marks})"  # noqa: S608 - only question marks are put in
             query = f"DELETE FROM entries WHERE written_ns < ? AND sequence <= IFNULL(({least}), sequence)"  # noqa: S608
@@ -243,11 +247,11 @@ class Outbox:
 
     def put_fact(self, name: str, value: str) -> None:
         """Remember it."""
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     @contextmanager
-    def _transaction(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
         """All or nothing. What is not synced outlives the process, and may be lost with the machine's power.
 
         A cursor may: the mark was synced before, so that what comes again says so.
