@@ -49,6 +49,6 @@ def test_a_row_of_a_stranger_is_left_out(ground: Any, tag: str) -> None:
     """A line or a vantage that the inventory does not know, or no longer."""
     told = row(lost=9)
     assert (
-        ground.evidence(Row(measurement=told.measurement, tags=told.tags | {tag: "gone"}, fields=told.fields))["observations"]
+        ground.evidence(Row(measurement=told.measurement, tags={**told.tags, tag: "gone"}, fields=told.fields))["observations"]
         == []
     )
