@@ -44,6 +44,7 @@ LEFT_OUT = frozenset({"probe", "run", "lock"})
 """First names below the data folder: the probe's spool, and what each start makes."""
 _STATE, _METRICS = PurePosixPath("store/state.db"), PurePosixPath("store/metrics.db")
 _BESIDE_SQLITE = ("-wal", "-shm", "-journal")
+_SQLITE = b"SQLite format 3\x00"
 _UNFINISHED = ".part"
 _CHUNK = 1 << 20
 _LARGEST_LIST = 256 << 20
@@ -130,13 +131,11 @@ def _collect(data: Path, folder: Path) -> list[Kept]:
     for name in _names(data):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if name.suffix == ".db":
-            _snapshot(data / name, target)
-        else:
-            try:
-                shutil.copyfile(data / name, target)
-            except FileNotFoundError:
-                continue
+        try:
+            copy = _snapshot if _is_database(data / name) else shutil.copyfile
+            copy(data / name, target)
+        except FileNotFoundError:
+            continue
         copied.append(name)
     _check_archive(folder)
     return [Kept(name=str(name), octets=(folder / name).stat().st_size, sha256=_digest(folder / name)) for name in copied]
@@ -167,6 +166,12 @@ def _names(data: Path) -> Iterator[PurePosixPath]:
                 yield name
     if (data / _METRICS).exists():
         yield _METRICS
+
+
+def _is_database(path: Path) -> bool:
+    """By its first octets: whatever a service calls its SQLite file, part of it may lie in the log beside it."""
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE)) == _SQLITE
 
 
 def _snapshot(source: Path, target: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import tarfile
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from appliance.backup import make, put_back
 from faultline.records.terms import SECOND_NS
 from faultline.runtime.console import CommandError
+from faultline.store.sqlite import open_shared
 from tests.collector.conftest import BEGIN_NS, FakeProbe, Ground, make_flow, make_session, open_ground
 
 
@@ -62,6 +65,20 @@ def test_what_lives_at_each_start_and_the_spool_are_not_in_it(tmp_path: Path) ->
     kept = {file.name for file in make(tmp_path / "data", tmp_path / "backup.tar")}
     assert {"tokens/branch", "collector/tls/authority.key", "store/state.db", "store/metrics.db"} <= kept
     assert not any(name.startswith(("probe/", "run/")) or name.endswith(("lock", "-wal", "-shm")) for name in kept)
+
+
+def test_what_a_service_has_only_in_its_log_is_in_it(tmp_path: Path) -> None:
+    """Any SQLite file, whatever it is called: committed, and not yet moved from the log into the file."""
+    ground, _ = filled(tmp_path / "data")
+    ground.collector.close()
+    box = tmp_path / "data" / "analyzer" / "outbox.sqlite"
+    with contextlib.closing(open_shared(box, durable=True)) as live:
+        live.execute("CREATE TABLE told (id INTEGER)")
+        live.execute("INSERT INTO told VALUES (7)")
+        make(tmp_path / "data", tmp_path / "backup.tar")
+    put_back(tmp_path / "backup.tar", tmp_path / "other")
+    with contextlib.closing(sqlite3.connect(tmp_path / "other" / "analyzer" / "outbox.sqlite")) as again:
+        assert again.execute("SELECT id FROM told").fetchall() == [(7,)]
 
 
 def test_a_damaged_backup_restores_nothing(tmp_path: Path) -> None:
