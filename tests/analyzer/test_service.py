@@ -89,7 +89,9 @@ def test_a_changed_inventory_is_taken_up(running: Running, line_file: str) -> No
 
 def test_a_broken_inventory_keeps_the_old_one_and_is_said_until_it_is_right(running: Running, line_file: str) -> None:
     """The service stays able; the warning names file, line and key, and goes away with the mistake."""
-    running.config.inventory.write_text(line_file.replace("tenant: bank", "tenant: bnak"), encoding="utf-8")
+    mistaken = running.config.inventory.with_suffix(".new")
+    mistaken.write_text(line_file.replace("tenant: bank", "tenant: bnak"), encoding="utf-8")
+    mistaken.replace(running.config.inventory)  # whole at once: read while it is written, it would be refused as empty first
     wait_until(lambda: len(running.warnings()) == 2)
     assert "lines[0].tenant" in running.warnings()[0]
     assert running.api.get("/healthz").status_code == 200

@@ -93,7 +93,17 @@ def influxql(influx: InfluxConfig, database: str, question: str) -> list[dict[st
     return rows
 
 
-MEASURED = {"line_traffic", "line_quality", "endpoint_quality", "session", "dial", "path", "probe_health", "collector_health"}
+MEASURED = {
+    "line_traffic",
+    "line_quality",
+    "line_bracket",
+    "endpoint_quality",
+    "session",
+    "dial",
+    "path",
+    "probe_health",
+    "collector_health",
+}
 """What `feed` makes rows of."""
 Key = tuple[str, str, int, str]
 """Measurement, tenant, start of the window, tags."""

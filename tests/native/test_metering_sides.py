@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from faultline.inference.observations_bracket import between, seen_of
+from faultline.records.bracket import between, seen_of
 from tests.native.chain import Chain, Drops
 
 pytestmark = pytest.mark.net
