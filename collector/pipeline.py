@@ -303,7 +303,8 @@ class Pipeline:
             self._finished.append(row.id)
 
     def _unusable(self, row: LedgerRow, start_ns: int, now_ns: int) -> str | None:
-        if start_ns > now_ns + FUTURE_NS:
+        # What was not ahead of our clock when it came is not the probe's mistake when ours has been set back since.
+        if start_ns > max(now_ns, row.received_ns) + FUTURE_NS:
             return "future"
         if start_ns < now_ns - MEMORY_NS:
             return "beyond_memory"
@@ -320,6 +321,8 @@ class Pipeline:
         )
         if row.state is BatchState.WAITING:
             self._decode.drop("damaged")
+        # In final windows, but its flows not archived yet: lost all the same, and the ledger says so.
+        if row.state is BatchState.WAITING or row.id > self._archived_upto:
             self._ledger.mark([row.id], BatchState.DAMAGED)
         self._unarchived.last_batch = max(self._unarchived.last_batch, row.id)
 

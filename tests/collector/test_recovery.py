@@ -100,6 +100,41 @@ def test_a_payload_that_was_lost_is_told_and_does_not_stop_the_rest(restartable:
     assert [row.state for row in second.reader._ledger.after(0)] == [BatchState.FINAL, BatchState.DAMAGED, BatchState.FINAL]
 
 
+def test_a_payload_lost_between_its_window_and_the_archive_is_damaged(restartable: Callable[[], Ground]) -> None:
+    """Its window is final, its flows were not archived yet: they are lost, and the ledger does not call the batch final."""
+    first = restartable()
+    first.now_ns = BEGIN_NS + 3 * TEN_S + SECOND_NS
+    closed = {"closed_ns": first.now_ns, "watermark_ns": BEGIN_NS + 3 * TEN_S}
+    first.send(FakeProbe().batch("flows", {"flow": [make_flow()]}, **closed))
+    first.advance()
+    assert first.reader.final_windows() != []
+    assert first.flows() == []
+    first.collector.close()
+    (payload,) = (first.config.data / "payloads").rglob("*.ipfix")
+    payload.unlink()
+    second = restartable()
+    second.now_ns = first.now_ns
+    second.advance(600)
+    assert second.flows() == []
+    assert [row.state for row in second.reader._ledger.after(0)] == [BatchState.DAMAGED]
+    assert second.collector.counters.value("damaged_payloads") == 1
+
+
+def test_a_clock_set_back_between_two_lives_makes_no_record_one_of_the_future(restartable: Callable[[], Ground]) -> None:
+    """What was not ahead when it was acknowledged is the collector's to keep, whatever its own clock does later."""
+    first = restartable()
+    first.now_ns = BEGIN_NS + TEN_S
+    closed = {"closed_ns": first.now_ns, "watermark_ns": first.now_ns}
+    first.send(FakeProbe().batch("measurements", {"session": [make_session()]}, **closed))
+    first.collector.close()
+    second = restartable()
+    second.now_ns = first.now_ns - 3600 * SECOND_NS
+    second.advance()
+    assert second.stage("rollup")["dropped"] == {}
+    second.advance(3600 + 60)
+    assert sent_by_window(second) == {0: 100}
+
+
 def test_a_second_collector_on_the_same_folder_is_refused(restartable: Callable[[], Ground]) -> None:
     """It would take the first one's payloads for leftovers; one line, exit 2, and nothing was touched."""
     first = restartable()
