@@ -14,6 +14,7 @@ import argparse
 import concurrent.futures
 import multiprocessing
 import os
+import shlex
 import statistics
 import sys
 import time
@@ -144,7 +145,10 @@ def main() -> None:
     told = ["Wrong:", "", *(f"- {reason(result)}" for result in wrong)] if wrong else ["Nothing was wrong."]
     sys.stdout.write("\n".join(told) + f"\n\n{time.monotonic() - begun_s:.0f} s\n")
     if options.write:
-        write([*lines, *told], f"python tests/benchmarks/bench_simnet.py --seeds {options.seeds}")
+        write(
+            [*lines, *told],
+            shlex.join(["python", "tests/benchmarks/bench_simnet.py", *(a for a in sys.argv[1:] if a != "--write")]),
+        )
 
 
 if __name__ == "__main__":
