@@ -15,8 +15,9 @@ from enum import StrEnum
 import attrs
 
 from analyzer.notify.outbox import Item, Outbox
+from faultline.records.terms import SECOND_NS
 
-_MINUTE_NS = 60 * 10**9
+_MINUTE_NS = 60 * SECOND_NS
 
 
 class Scope(StrEnum):
@@ -103,11 +104,10 @@ def _in_force(db: sqlite3.Connection, now_ns: int) -> list[Mute]:
 def _sifted(db: sqlite3.Connection, said: Sequence[Sayable], mutes: Sequence[Mute]) -> list[Item]:
     """What was kept back first: it is older."""
     for one in said:
-        db.execute(
-            "DELETE FROM kept_back WHERE incident = ?", (one.incident,)
-        )  # the newer event says what the older one would have
+        _forget(db, one.incident)  # the newer event says what the older one would have
     passed = _released(db, mutes)
     for one in said:
+        _forget(db, one.incident)  # and so it does within one step
         known = _was_told(db, one.incident)
         if one.ends:
             db.execute("DELETE FROM begun WHERE incident = ?", (one.incident,))
@@ -130,10 +130,15 @@ def _released(db: sqlite3.Connection, mutes: Sequence[Mute]) -> list[Item]:
         kept = json.loads(text)
         if covered(frozenset(kept["lines"]), frozenset(kept["bases"]), mutes):
             continue
-        db.execute("DELETE FROM kept_back WHERE incident = ?", (incident,))
+        _forget(db, incident)
         db.execute("INSERT OR IGNORE INTO begun VALUES (?)", (incident,))
         released.append(Item(incident=incident, revision=revision, body=kept["body"]))
     return released
+
+
+def _forget(db: sqlite3.Connection, incident: str) -> None:
+    """What was kept back of an incident."""
+    db.execute("DELETE FROM kept_back WHERE incident = ?", (incident,))
 
 
 def _was_told(db: sqlite3.Connection, incident: str) -> bool:

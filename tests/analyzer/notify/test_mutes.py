@@ -69,6 +69,16 @@ def test_what_is_muted_is_told_as_a_beginning_when_the_mute_ends(outbox: Outbox)
     assert told(outbox) == ["revise", "clear"]
 
 
+def test_several_events_of_one_incident_in_one_step_are_as_good_as_in_many(outbox: Outbox) -> None:
+    """The newest is what is kept back; an end in the same step takes back what was kept just before."""
+    book = MuteBook(outbox)
+    mute(outbox)
+    book.tell([said("raise", 1), said("revise", 2), said("raise", 1, incident="F2"), said("clear", 2, incident="F2")], MINUTE_NS)
+    assert told(outbox) == []
+    assert book.tell([], 11 * MINUTE_NS) == 1
+    assert told(outbox) == ["raise"]
+
+
 def test_what_ends_while_it_is_muted_is_never_told(outbox: Outbox) -> None:
     """No end without a beginning, not even after the mute."""
     book = MuteBook(outbox)
