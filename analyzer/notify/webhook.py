@@ -28,6 +28,8 @@ FORMAT = "faultline-event/1"
 TIMEOUT_S = 5.0
 _REFUSALS = frozenset({400, 413, 415, 422})
 """About the message itself; everything else may be mended on either side, and is tried again."""
+_MAY_HAVE_IT = 500
+"""Answers from here on: it failed after it took the call, or a gateway gave up waiting for it (RFC 9110 section 15.6)."""
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -125,6 +127,8 @@ class WebhookChannel:
             return
         if status in _REFUSALS:
             raise NotTakenError(f"{host} answers {status}")
+        if status >= _MAY_HAVE_IT:
+            raise OSError(f"{host} answers {status}")
         raise NotSentError(f"{host} answers {status}")
 
     def _new_client(self) -> httpx.Client:

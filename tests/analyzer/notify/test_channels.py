@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -39,7 +40,7 @@ from faultline.reports.words import Language
 from faultline.runtime.clock import SystemClock
 from faultline.runtime.console import CommandError
 from faultline.snmp.keys import Digest, Privacy
-from tests.analyzer.notify.conftest import free_port, wait_until
+from tests.analyzer.notify.conftest import certificate, free_port, wait_until
 
 BEGIN_NS = 1_800_000_000 * SECOND_NS
 ALARM = Alarm(
@@ -366,7 +367,7 @@ def test_a_call_is_signed_and_can_be_known_again(receiver: Receiver, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(422, NotTakenError), (503, NotSentError), (401, NotSentError), (302, NotSentError)]
+    ("status", "error"), [(422, NotTakenError), (401, NotSentError), (429, NotSentError), (302, NotSentError)]
 )
 def test_an_answer_that_is_not_good_is_a_refusal_or_tried_again(
     receiver: Receiver, tmp_path: Path, status: int, error: type[Exception]
@@ -376,6 +377,37 @@ def test_an_answer_that_is_not_good_is_a_refusal_or_tried_again(
     target = webhook_target(tmp_path, receiver)
     with webhook(target) as channel, pytest.raises(error, match=str(status)):
         channel.send(to_tell(target))
+    assert len(receiver.calls) == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_an_error_of_the_receiver_leaves_open_whether_it_has_the_call(receiver: Receiver, tmp_path: Path, status: int) -> None:
+    """It may have failed after it took it, or a gateway gave up waiting for it: what comes again is marked."""
+    receiver.status = status
+    target = webhook_target(tmp_path, receiver)
+    with webhook(target) as channel, pytest.raises(OSError, match=str(status)) as caught:
+        channel.send(to_tell(target))
+    assert not isinstance(caught.value, NotSentError)
+
+
+def test_a_call_over_tls_is_for_the_name_that_was_asked_for(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The receiver's certificate must be of a known authority and for the host of the address, not for where that leads."""
+    authority, key = certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority, key)
+    receiver.socket = context.wrap_socket(receiver.socket, server_side=True)
+    target = webhook_target(tmp_path, receiver, url=f"https://127.0.0.1:{receiver.server_address[1]}/in", ca=authority)
+    with webhook(target) as channel:
+        channel.send(to_tell(target))
+    assert len(receiver.calls) == 1
+    with webhook(attrs.evolve(target, ca=None)) as channel, pytest.raises(NotSentError, match="CERTIFICATE_VERIFY_FAILED"):
+        channel.send(to_tell(target))
+    monkeypatch.setattr("analyzer.notify.webhook.resolved", lambda *_: "127.0.0.1")
+    elsewhere = attrs.evolve(target, url=f"https://receiver.example:{receiver.server_address[1]}/in")
+    with webhook(elsewhere) as channel, pytest.raises(NotSentError, match="CERTIFICATE_VERIFY_FAILED"):
+        channel.send(to_tell(elsewhere))
     assert len(receiver.calls) == 1
 
 
