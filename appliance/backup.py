@@ -111,7 +111,7 @@ def put_back(backup: Path, data: Path) -> list[Kept]:
         if unfinished.exists():
             shutil.rmtree(unfinished)
         unfinished.mkdir(mode=0o700, parents=True)
-        with tarfile.open(backup) as tar:
+        with tarfile.open(backup, mode="r:") as tar:  # as it was written: nothing is unpacked that could grow
             kept = _unpack(tar, unfinished)
         if data.exists():
             data.rmdir()

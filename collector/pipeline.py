@@ -348,6 +348,8 @@ class Pipeline:
     def _one(self, window: OpenWindow, now_ns: int, *, revision: bool) -> None:
         if not revision:
             window.sums.merge(self._health.take(window.start_ns))
+            if window.sums.sightings.is_too_many:
+                self._counters.count("records_unmatched", window.sums.sightings.records, reason="too_many")
             for pair in pairs(window.sums.sightings, window.start_ns):
                 window.sums.add("line_bracket", pair.tenant, pair.tags, pair.sums)
         finished = [batch for batch in window.batches if self._pending[batch] == {window.start_ns}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import sqlite3
 import tarfile
 from pathlib import Path
@@ -82,7 +83,7 @@ def test_what_a_service_has_only_in_its_log_is_in_it(tmp_path: Path) -> None:
 
 
 def test_a_damaged_backup_restores_nothing(tmp_path: Path) -> None:
-    """Cut, or flipped in one bit: the message says so, and there is no folder."""
+    """Cut, flipped in one bit, empty, or packed by somebody: one line says so, and there is no folder."""
     ground, _ = filled(tmp_path / "data")
     ground.collector.close()
     made = tmp_path / "backup.tar"
@@ -91,9 +92,9 @@ def test_a_damaged_backup_restores_nothing(tmp_path: Path) -> None:
     flipped = bytearray(whole)
     with tarfile.open(made) as tar:
         flipped[tar.getmember("store/state.db").offset_data + 5000] ^= 1
-    for octets in (whole[: len(whole) // 2], bytes(flipped), b"no tar"):
+    for octets in (whole[: len(whole) // 2], bytes(flipped), b"no tar", b"", gzip.compress(whole)):
         made.write_bytes(octets)
-        with pytest.raises(CommandError, match=r"backup\.tar"):
+        with pytest.raises(CommandError, match=r"backup\.tar: [^\n]+$"):
             put_back(made, tmp_path / "other")
         assert not list(tmp_path.glob("other*"))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from collector.enrich.flows import Placed
 from collector.enrich.places import Place
@@ -96,6 +97,13 @@ def test_a_window_of_too_many_records_is_not_matched_by_halves() -> None:
     assert held.is_too_many
     assert held.parts == []
     assert list(pairs(held, BEGIN_NS)) == []
+
+
+def test_what_is_too_much_to_match_is_counted(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The records are in every other sum; that nothing is said of brackets has a number and a reason."""
+    monkeypatch.setattr("collector.rollup.brackets.MOST_RECORDS", 1)
+    assert brackets(ground, make_flow(**CLEAN), swapped(make_flow(**CLEAN))) == {}
+    assert ground.collector.counters.value("records_unmatched", reason="too_many") == 2
 
 
 def test_a_vantage_whose_order_on_the_line_nobody_knows_is_not_matched() -> None:
